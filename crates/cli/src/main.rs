@@ -1,0 +1,2 @@
+//! The binary `shenfen`.
+fn main() {}

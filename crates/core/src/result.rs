@@ -1,0 +1,120 @@
+//! The result of reading one picture, in the shape that the command line, HTTP, the queue and the tables share.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::finding::Finding;
+use crate::reading::{FieldName, Quad, Quality, Rotation, Side};
+
+/// The six statuses of the documented HTTP service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Status {
+    /// At least one card was read.
+    #[serde(rename = "OK")]
+    Ok,
+    /// No card in the picture, or nothing readable on it.
+    #[serde(rename = "FAIL")]
+    Fail,
+    /// The request itself is not understood.
+    #[serde(rename = "INVALID_REQUEST")]
+    InvalidRequest,
+    /// The bytes are no picture of a known format, or a damaged one.
+    #[serde(rename = "IMAGE_INVALID_FORMAT")]
+    ImageInvalidFormat,
+    /// The picture exceeds the limit on bytes or pixels.
+    #[serde(rename = "IMAGE_INVALID_SIZE")]
+    ImageInvalidSize,
+    /// The service cannot answer now.
+    #[serde(rename = "RETRY_LATER")]
+    RetryLater,
+}
+
+/// What to do with a card: the policy's answer over findings and confidences.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Decision {
+    /// Take it as read.
+    Accept,
+    /// A person should look at it.
+    Review,
+    /// Ask for another picture, or refuse.
+    Reject,
+}
+
+/// A field after the checks.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct FieldResult {
+    /// The field's text; empty when it could not be read.
+    pub text: String,
+    /// The probability that the whole text is right, 0..1, calibrated.
+    pub confidence: f32,
+    /// Where it stands in the picture.
+    pub quad: Quad,
+    /// What was read, when a rule put something else into `text`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub raw: Option<String>,
+    /// Other readings of the whole field, most probable first.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub alternatives: Vec<String>,
+}
+
+/// One card after the checks.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct CardResult {
+    /// Front (portrait) or back (emblem).
+    pub side: Side,
+    /// The card's corners in the picture, from its own top left.
+    pub quad: Quad,
+    /// The turn to the nearest quarter.
+    pub rotation: Rotation,
+    /// The probability that all fields of this card are right, 0..1, calibrated.
+    pub confidence: f32,
+    /// The fields by name.
+    pub fields: BTreeMap<FieldName, FieldResult>,
+    /// How good the picture of this card is.
+    pub quality: Quality,
+}
+
+/// Which networks read the picture.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelInfo {
+    /// The model set's name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// SHA-256 over the sums of all its files, in hexadecimal.
+    pub sha256: String,
+}
+
+/// Milliseconds by stage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Elapsed {
+    /// Bytes to pixels.
+    pub decode: f64,
+    /// Pixels to card corners.
+    pub locate: f64,
+    /// Card corners to characters: lines and recognition.
+    pub recognise: f64,
+    /// Everything.
+    pub total: f64,
+}
+
+/// The result of one picture.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct PictureResult {
+    /// Whether the picture could be read.
+    pub status: Status,
+    /// The fields of all cards in the picture by the names of the documented service; "" where one could not be read.
+    pub message: BTreeMap<String, String>,
+    /// Every card found, left to right, top to bottom.
+    pub cards: Vec<CardResult>,
+    /// Every doubt.
+    pub findings: Vec<Finding>,
+    /// What to do with it.
+    pub decision: Decision,
+    /// Which networks read it.
+    pub model: ModelInfo,
+    /// How long it took.
+    pub elapsed_ms: Elapsed,
+}

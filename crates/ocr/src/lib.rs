@@ -1,0 +1,1 @@
+//! shenfen-ocr
