@@ -3,9 +3,15 @@
 //! No I/O, no async and no clock in here: today's date is an argument, so every rule can be tested for any day.
 
 pub mod finding;
+pub mod gender;
+pub mod id_number;
 pub mod reading;
+pub mod region;
 pub mod result;
 
 pub use finding::{Finding, Severity};
-pub use reading::{Candidate, FieldName, Point, Quality, Quad, ReadCard, ReadChar, ReadField, Rotation, Side};
+pub use gender::Gender;
+pub use id_number::{Holder, IdNumber, IdNumberError};
+pub use reading::{Candidate, FieldName, Point, Quad, Quality, ReadCard, ReadChar, ReadField, Rotation, Side};
+pub use region::{Place, Region};
 pub use result::{CardResult, Decision, Elapsed, FieldResult, ModelInfo, PictureResult, Status};

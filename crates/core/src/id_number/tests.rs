@@ -1,0 +1,1 @@
+//! Tests of ID numbers through the public interface.
