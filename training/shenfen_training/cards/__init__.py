@@ -1,0 +1,1 @@
+"""Made-up identity cards: the person, the printed card, and the photograph of it."""
