@@ -3,6 +3,7 @@
 //! A number is 6 digits of address, 8 of birth date, 3 of sequence (odd for men) and a check digit (ISO 7064 MOD 11-2).
 //! The address is that of the registered residence when the number was made; it never changes afterwards.
 
+mod answer;
 mod clean;
 mod error;
 mod other_document;
@@ -16,6 +17,7 @@ use std::fmt;
 
 use time::Date;
 
+pub use answer::Answer;
 pub use error::{IdNumberError, Misprint};
 pub use other_document::OtherDocument;
 pub use parts::check_digit;
@@ -68,6 +70,19 @@ pub enum Holder {
     },
 }
 
+impl Holder {
+    /// The stable name; part of the contract.
+    pub fn name(self) -> &'static str {
+        match self {
+            Holder::Mainland => "mainland",
+            Holder::HongKong => "hong_kong",
+            Holder::Macau => "macau",
+            Holder::Taiwan => "taiwan",
+            Holder::ForeignPermanentResident { .. } => "foreign_permanent_resident",
+        }
+    }
+}
+
 /// A number read in the lenient way, and what had to be done to the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lenient {
@@ -77,6 +92,13 @@ pub struct Lenient {
     pub normalized: bool,
     /// Among the mapped ones was a letter taken for a digit: O for 0, or I or l for 1.
     pub look_alikes: bool,
+}
+
+impl From<IdNumber> for Lenient {
+    /// A number that was read as it stood.
+    fn from(number: IdNumber) -> Lenient {
+        Lenient { number, normalized: false, look_alikes: false }
+    }
 }
 
 impl IdNumber {

@@ -112,10 +112,10 @@ fn choose(rows: &'static [Row], year: u16) -> Option<(&'static Row, Fit)> {
 fn place(code: u32, row: &'static Row, year: u16) -> Place {
     let province = province_in(code, year);
     let own_name = Some(row.name());
-    if code % 10_000 == 0 {
+    if code.is_multiple_of(10_000) {
         return Place { province, city: province.filter(|_| is_municipality(code)), county: None };
     }
-    if code % 100 == 0 {
+    if code.is_multiple_of(100) {
         return Place { province, city: own_name, county: None };
     }
     let city = if is_municipality(code) {
@@ -148,7 +148,7 @@ fn province_in(code: u32, year: u16) -> Option<&'static str> {
 /// The rows of the prefecture above a code. Hainan's counties of 1988 to 2000 (4600xx) have none: 460000 is the province.
 fn prefectures_of(code: u32) -> &'static [Row] {
     match code / 100 * 100 {
-        province if province % 10_000 == 0 => &[],
+        province if province.is_multiple_of(10_000) => &[],
         prefecture => rows_of(prefecture),
     }
 }
