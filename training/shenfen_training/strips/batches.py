@@ -1,0 +1,91 @@
+"""Batches of strips of like width, endless for training and fixed for validation."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import IterableDataset, get_worker_info
+
+from ..nets.recogniser import HEIGHT, STEP
+from .draw import Strip, StripArtist
+
+COLUMNS = 64 * 320
+"""Pixel columns in a batch: so many strips of a width that the work is about the same."""
+_POOL = 1024
+
+
+@dataclass
+class Batch:
+    """Strips [B, 1, 32, W]; centre target [B, W/4] (1 a centre, 0 none, -1 do not care); `step` (index into B * W/4) and
+    `classes` of each character."""
+
+    strips: Tensor
+    centre: Tensor
+    step: Tensor
+    classes: Tensor
+
+    def __len__(self) -> int:
+        return len(self.strips)
+
+
+def normalise(grey: np.ndarray) -> np.ndarray:
+    """Grey levels -> the network's input: mean 0, deviation 1 over the strip. The engine does the same."""
+    grey = grey.astype(np.float32)
+    return (grey - grey.mean()) / max(float(grey.std()), 6.0)
+
+
+def collate(strips: list[Strip], rng: np.random.Generator) -> Batch:
+    """Pads to the widest strip with 0, the mean grey."""
+    width = max(strip.grey.shape[1] for strip in strips)
+    width = -(-width // STEP) * STEP
+    steps = width // STEP
+    pixels = np.zeros((len(strips), 1, HEIGHT, width), np.float32)
+    centre = np.zeros((len(strips), steps), np.float32)
+    step, classes = [], []
+    for row, strip in enumerate(strips):
+        pixels[row, 0, :, : strip.grey.shape[1]] = normalise(strip.grey)
+        place = strip.centres / STEP
+        nearest = np.clip(place.astype(int), 0, steps - 1)
+        # The step next to a centre that lies near the border between two may say either.
+        fraction = place - nearest
+        beside = np.clip(nearest + np.where(fraction > 0.5, 1, -1), 0, steps - 1)
+        centre[row, beside[abs(fraction - 0.5) > 0.25]] = -1
+        centre[row, nearest] = 1
+        chosen = np.where((abs(fraction - 0.5) > 0.25) & (rng.random(len(nearest)) < 0.3), beside, nearest)
+        step.append(row * steps + chosen)
+        classes.append(strip.classes)
+    return Batch(
+        torch.from_numpy(pixels),
+        torch.from_numpy(centre),
+        torch.from_numpy(np.concatenate(step)),
+        torch.from_numpy(np.concatenate(classes)),
+    )
+
+
+class StripBatches(IterableDataset):
+    """Endless batches, different in every worker and every sitting."""
+
+    def __init__(self, seed: int, cache: Path):
+        self.seed = seed
+        self.cache = cache
+
+    def __iter__(self) -> Iterator[Batch]:
+        cv2.setNumThreads(1)
+        worker = get_worker_info()
+        rng = np.random.default_rng([self.seed, worker.id if worker else 0])
+        artist = StripArtist("train", self.cache)
+        while True:
+            pool = sorted((artist.strip(rng) for _ in range(_POOL)), key=lambda strip: strip.grey.shape[1])
+            batches, begin = [], 0
+            while begin < len(pool):
+                end = begin + 1
+                while end < len(pool) and (end + 1 - begin) * pool[end].grey.shape[1] <= COLUMNS:
+                    end += 1
+                batches.append(pool[begin:end])
+                begin = end
+            for index in rng.permutation(len(batches)):
+                yield collate(batches[index], rng)

@@ -1,0 +1,186 @@
+"""One strip as the camera would deliver it: text set from the atlas, printed, photographed, cut out and scaled."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ..charset import charset, class_of
+from ..fonts import DIGIT_TRAIN, DIGIT_VAL, HAN_TRAIN, HAN_VAL, Face, installed
+from ..nets.recogniser import HEIGHT
+from .atlas import CELL, EM, Atlas, load
+from .faults import Faults, photograph
+from .text import StripText, flat_han, random_text
+
+STRIP_EM = 25.6
+"""Em of a strip that was cut exactly: HEIGHT is 1.25 em."""
+SIDE_MARGIN = 0.4
+"""What a strip shows before the first and after the last character, in em."""
+_CANVAS_MARGIN = 2.0
+"""Margin of the drawing canvas around the text, in em: room for the neighbours."""
+_CANVAS_HEIGHT = int(3.2 * EM)
+_ASCII = np.array([ord(char) < 0x80 for char in charset()])
+_OCR_B_SCALE = 0.833
+"""Debian's OCR-B is drawn larger in its em than the card's OCR-B 10 BT (fonts.md: 0.723 against 0.602 em advance)."""
+
+
+@dataclass
+class Strip:
+    """A strip in grey levels [HEIGHT, W], with the class and the centre (x in strip pixels) of every character."""
+
+    grey: np.ndarray
+    classes: np.ndarray
+    centres: np.ndarray
+
+
+@dataclass
+class Setting:
+    """How a line is set: faces, stretch, tracking (em), size of digits, weight change."""
+
+    han: Atlas
+    digits: Atlas
+    stretch: float
+    tracking: float
+    digit_scale: float
+    label_scale: float
+
+
+class StripArtist:
+    """Draws strips. `split` is "train" or "val": validation has its own faces and its own faults."""
+
+    def __init__(self, split: str, cache: Path):
+        held_back = split == "val"
+        self.faults = Faults(held_back)
+        self.han = self._atlases(HAN_VAL if held_back else HAN_TRAIN, cache)
+        self.digits = self._atlases(DIGIT_VAL if held_back else DIGIT_TRAIN, cache)
+        # A face that lacks a character borrows it, as a printer's system would.
+        self.fallback = load(HAN_TRAIN[2], cache)
+
+    @staticmethod
+    def _atlases(faces: tuple[Face, ...], cache: Path) -> tuple[list[Atlas], np.ndarray]:
+        found = installed(faces)
+        shares = np.array([face.share for face in found])
+        return [load(face, cache) for face in found], np.cumsum(shares / shares.sum())
+
+    @staticmethod
+    def _pick(rng: np.random.Generator, atlases: tuple[list[Atlas], np.ndarray]) -> Atlas:
+        return atlases[0][int(np.searchsorted(atlases[1], rng.random()))]
+
+    def _setting(self, rng: np.random.Generator, number: bool) -> Setting:
+        han = self._pick(rng, self.han)
+        own_digits = not number and rng.random() < 0.6
+        digits = han if own_digits else self._pick(rng, self.digits)
+        ocr_b = digits.face.name.startswith("ocr-b")
+        return Setting(
+            han=han,
+            digits=digits,
+            stretch=float(rng.uniform(0.88, 1.10)),
+            tracking=float(rng.uniform(0.0, 0.12) if number else rng.uniform(-0.02, 0.10)),
+            digit_scale=float((_OCR_B_SCALE if ocr_b else 1.0) * rng.uniform(0.88, 1.15)),
+            label_scale=float(rng.uniform(0.78, 1.0)),
+        )
+
+    def strip(self, rng: np.random.Generator, text: StripText | None = None) -> Strip:
+        """One strip; its text is drawn too unless given."""
+        text = text or random_text(rng)
+        setting = self._setting(rng, text.number)
+        ink, label_ink, centres = self._set(rng, text, setting)
+        grey, centres = self._cut(rng, ink, label_ink, centres)
+        return Strip(grey, text.classes, centres)
+
+    def _glyph(self, cls: int, setting: Setting) -> tuple[np.ndarray, float, float]:
+        """Bitmap, advance in em and scale of a character."""
+        first = setting.digits if _ASCII[cls] else setting.han
+        scale = setting.digit_scale if _ASCII[cls] else 1.0
+        for atlas in (first, setting.han, self.fallback):
+            slot = atlas.slot[cls]
+            if slot >= 0:
+                return atlas.bitmaps[slot], float(atlas.advance[cls]) * scale, scale
+        raise KeyError(f"no installed face has {charset()[cls]!r}")
+
+    def _set(self, rng: np.random.Generator, text: StripText, setting: Setting):
+        """Ink of the text [H, W] at the atlas's size, ink of the form's labels, centres in canvas pixels."""
+        glyphs = [self._glyph(int(cls), setting) for cls in text.classes]
+        pen, x0s = 0.0, []
+        for at, (_, advance, _) in enumerate(glyphs):
+            if text.start is not None and not np.isnan(text.start[at]):
+                pen = max(pen, float(text.start[at]))
+            x0s.append(pen)
+            pen += advance + setting.tracking
+        width = int((pen + 2 * _CANVAS_MARGIN) * EM)
+        ink = np.zeros((_CANVAS_HEIGHT, width), np.uint8)
+        label_ink = np.zeros_like(ink) if text.label is not None else None
+        centres = np.zeros(len(glyphs), np.float32)
+        for at, (bitmap, advance, scale) in enumerate(glyphs):
+            label = text.label is not None and text.label[at]
+            if label:
+                scale *= setting.label_scale
+            centre = (_CANVAS_MARGIN + x0s[at] + advance / 2) * EM
+            centres[at] = centre
+            _paste(label_ink if label else ink, bitmap, centre, _CANVAS_HEIGHT / 2, scale)
+        self._neighbours(rng, ink, setting)
+        return ink, label_ink, centres
+
+    def _neighbours(self, rng: np.random.Generator, ink: np.ndarray, setting: Setting) -> None:
+        """Lines above and below, and a label before the text: they are there on a card, and are not to be read."""
+        width = ink.shape[1]
+        for side in (-1, 1):
+            if rng.random() < 0.2:
+                pitch = rng.uniform(1.22, 1.6) * EM
+                begin = rng.uniform(0, 0.5) * width
+                for at, cls in enumerate(flat_han(rng, 14)):
+                    x = begin + at * EM * (1 + setting.tracking)
+                    if x < width - CELL:
+                        _paste(ink, self._glyph(int(cls), setting)[0], x, _CANVAS_HEIGHT / 2 + side * pitch, 1.0)
+        if rng.random() < 0.12:
+            cls = class_of()[str(rng.choice(list("名别族生址码关限")))]
+            _paste(ink, self._glyph(cls, setting)[0], (_CANVAS_MARGIN - rng.uniform(1.05, 1.6)) * EM, _CANVAS_HEIGHT / 2, 0.83)
+
+    def _cut(self, rng: np.random.Generator, ink: np.ndarray, label_ink: np.ndarray | None, centres: np.ndarray):
+        """Prints and photographs the canvas at a camera's resolution and cuts the strip out, not quite exactly."""
+        source_em = float(np.exp(rng.uniform(np.log(10.5), np.log(38))))
+        zoom = float(rng.uniform(0.84, 1.16))
+        stretch = float(rng.uniform(0.88, 1.10))
+        text_em = ink.shape[1] / EM - 2 * _CANVAS_MARGIN
+        before, after = SIDE_MARGIN + rng.uniform(-0.22, 0.3, 2)
+        strip_width = int(np.ceil((text_em * stretch + before + after) * STRIP_EM * zoom / 8) * 8)
+        strip_width = max(strip_width, 24)
+        ratio = source_em / (STRIP_EM * zoom)
+        size = (max(int(round(strip_width * ratio)), 8), max(int(round(HEIGHT * ratio)), 8))
+        scale = source_em / EM
+        angle, shear = rng.normal(0, 0.008), rng.normal(0, 0.04)
+        dy = rng.uniform(-0.09, 0.09) * source_em
+        # Canvas -> source: scale, slant, turn about the strip's middle left, then shift.
+        matrix = np.array([[scale * stretch, -scale * shear, 0.0], [scale * stretch * angle, scale, 0.0]])
+        origin = np.array([(_CANVAS_MARGIN - before / stretch) * EM, _CANVAS_HEIGHT / 2])
+        mid = np.array([0.0, size[1] / 2 - angle * size[0] / 2 + dy])
+        matrix[:, 2] = mid - matrix[:, :2] @ origin
+        ink = self.faults.weight(rng, ink)
+        paper = cv2.warpAffine(_soften(ink, scale), matrix, size, flags=cv2.INTER_LINEAR)
+        label = None if label_ink is None else cv2.warpAffine(_soften(label_ink, scale), matrix, size, flags=cv2.INTER_LINEAR)
+        source = photograph(rng, self.faults, paper, label, source_em)
+        grey = cv2.resize(source, (strip_width, HEIGHT), interpolation=cv2.INTER_AREA if ratio > 1 else cv2.INTER_LINEAR)
+        x = matrix[0, 0] * centres + matrix[0, 1] * _CANVAS_HEIGHT / 2 + matrix[0, 2]
+        return grey, (x * strip_width / size[0]).astype(np.float32)
+
+
+def _paste(canvas: np.ndarray, bitmap: np.ndarray, x: float, y: float, scale: float) -> None:
+    """Ink of a glyph, centred at (x, y), onto the canvas; what leaves the canvas is dropped."""
+    if scale != 1.0:
+        side = max(int(round(CELL * scale)), 2)
+        bitmap = cv2.resize(bitmap, (side, side), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    side = bitmap.shape[0]
+    left, top = int(round(x - side / 2)), int(round(y - side / 2))
+    x0, y0 = max(left, 0), max(top, 0)
+    x1, y1 = min(left + side, canvas.shape[1]), min(top + side, canvas.shape[0])
+    if x1 > x0 and y1 > y0:
+        part = canvas[y0:y1, x0:x1]
+        np.maximum(part, bitmap[y0 - top : y1 - top, x0 - left : x1 - left], out=part)
+
+
+def _soften(ink: np.ndarray, scale: float) -> np.ndarray:
+    """Takes out what the smaller size cannot show, so that shrinking does not alias."""
+    if scale >= 0.95:
+        return ink
+    return cv2.GaussianBlur(ink, (0, 0), 0.42 / scale)

@@ -1,0 +1,124 @@
+"""What stands on a drawn strip: card text by its real frequency, and characters drawn flat so that rare ones are learned."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..cards import identity
+from ..charset import charset, class_of
+
+TRACKING = (-0.02, 0.10)
+"""Usual space between characters in em."""
+
+
+@dataclass
+class StripText:
+    """Classes in reading order, and what differs from plain setting.
+
+    `start[i]` is where character i begins, in em from the start of the line, or NaN to follow the one before; `label[i]`
+    marks a character printed with the form (年月日), smaller and in its lighter ink.
+    """
+
+    classes: np.ndarray
+    number: bool = False
+    start: np.ndarray | None = None
+    label: np.ndarray | None = field(default=None)
+
+
+def _encode(text: str) -> np.ndarray:
+    known = class_of()
+    return np.array([known[char] for char in text if char in known], np.int64)
+
+
+_HAN = np.array([index for index, char in enumerate(charset()) if ord(char) > 0x2E80])
+_LATIN = _encode("0123456789" * 6 + "ABCDEFGHIJKLMNOPQRSTUVWXYZ" + "-.()·、#" * 3)
+
+
+def flat_han(rng: np.random.Generator, count: int) -> np.ndarray:
+    """Han characters, each as likely as any other."""
+    return _HAN[rng.integers(len(_HAN), size=count)]
+
+
+def _flat(rng: np.random.Generator) -> StripText:
+    classes = flat_han(rng, int(rng.integers(4, 13)))
+    if rng.random() < 0.3:
+        swap = rng.random(len(classes)) < 0.3
+        classes[swap] = _LATIN[rng.integers(len(_LATIN), size=int(swap.sum()))]
+    return StripText(classes)
+
+
+def _with_strangers(rng: np.random.Generator, classes: np.ndarray, share: float) -> np.ndarray:
+    """Some characters replaced by unlikely ones: the reader must look, not guess from its neighbours."""
+    swap = rng.random(len(classes)) < share
+    classes[swap] = flat_han(rng, int(swap.sum()))
+    return classes
+
+
+def _address(rng: np.random.Generator) -> StripText:
+    text = identity.random_address(rng)
+    width = int(rng.integers(9, 14))
+    lines = [text[at : at + width] for at in range(0, len(text), width)]
+    line = lines[int(rng.integers(len(lines)))]
+    return StripText(_with_strangers(rng, _encode(line), 0.08))
+
+
+def _name(rng: np.random.Generator) -> StripText:
+    classes = _encode(identity.random_name(rng))
+    return StripText(_with_strangers(rng, classes, 0.25 if rng.random() < 0.6 else 0.0))
+
+
+def _number(rng: np.random.Generator) -> StripText:
+    if rng.random() < 0.15:
+        text = "".join(rng.choice(list("0123456789"), size=17)) + str(rng.choice(list("0123456789X")))
+    else:
+        text = identity.random_identity_no(rng)
+    return StripText(_encode(text), number=True)
+
+
+def _authority(rng: np.random.Generator) -> StripText:
+    return StripText(_with_strangers(rng, _encode(identity.random_authority(rng)), 0.05))
+
+
+def _validity(rng: np.random.Generator) -> StripText:
+    return StripText(_encode(identity.validity_text(*identity.random_validity(rng, identity.random_birth(rng)))))
+
+
+def _birth(rng: np.random.Generator) -> StripText:
+    """The digits float between the printed 年, 月 and 日, whose places are fixed on the form."""
+    text = identity.birth_date_text(identity.random_birth(rng))
+    classes = _encode(text)
+    label = np.array([char in "年月日" for char in text])
+    start = np.full(len(text), np.nan)
+    if rng.random() < 0.85:
+        scale = rng.uniform(0.9, 1.1)
+        shift = rng.uniform(-0.25, 0.25, 5)
+        places = iter((3.14, 4.56, 5.86, 7.42, 8.56) * np.full(5, scale) + shift)
+        for at in range(4, len(text)):
+            if label[at] or label[at - 1]:
+                start[at] = next(places)
+        if rng.random() < 0.5:
+            # Digits centred between the labels rather than set from the left.
+            for at in range(5, len(text) - 1):
+                if label[at - 1] and label[at + 1]:
+                    start[at] += 0.25
+    return StripText(classes, start=start, label=label)
+
+
+def _short(rng: np.random.Generator) -> StripText:
+    if rng.random() < 0.4:
+        return StripText(_encode("男" if rng.random() < 0.5 else "女"))
+    text = identity.random_ethnic(rng)
+    return StripText(_encode(text))
+
+
+KINDS = ((_flat, 0.34), (_address, 0.22), (_name, 0.14), (_number, 0.09), (_authority, 0.06), (_validity, 0.06), (_birth, 0.06), (_short, 0.03))
+_SHARES = np.cumsum([share for _, share in KINDS])
+
+
+def random_text(rng: np.random.Generator) -> StripText:
+    """The text of one strip."""
+    while True:
+        draw = KINDS[int(np.searchsorted(_SHARES, rng.random() * _SHARES[-1]))][0]
+        text = draw(rng)
+        if len(text.classes):
+            return text

@@ -1,0 +1,133 @@
+"""Trains the line recogniser: python -m shenfen_training.train_recogniser --minutes 60
+
+Goes on where the last sitting stopped (training/runs/recogniser.pt), or from scratch. Scores on a fixed drawn set, whose
+face, backgrounds and faults training never sees, go to training/log/recogniser.jsonl.
+"""
+
+import argparse
+import time
+from collections import defaultdict
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+
+from .charset import charset
+from .checkpoint import CACHE, Run
+from .nets.recogniser import Recogniser, RecogniserConfig
+from .schedule import Sitting
+from .strips import text as texts
+from .strips.batches import StripBatches, normalise
+from .strips.draw import Strip, StripArtist
+
+VALIDATION_SEED = 20260101
+VALIDATION_PER_KIND = 120
+CENTRE_THRESHOLD = 0.35
+CENTRE_WEIGHT = 4.0
+
+
+def validation_set() -> dict[str, list[Strip]]:
+    """The fixed set by kind of text. The same strips at every call."""
+    artist = StripArtist("val", CACHE)
+    strips = {}
+    for number, (kind, _) in enumerate(texts.KINDS):
+        rng = np.random.default_rng([VALIDATION_SEED, number])
+        strips[kind.__name__.strip("_")] = [artist.strip(rng, kind(rng)) for _ in range(VALIDATION_PER_KIND)]
+    return strips
+
+
+@torch.inference_mode()
+def read(net: Recogniser, grey: np.ndarray) -> list[int]:
+    """Classes of the characters on a strip, in order; what the engine does, without candidates."""
+    features, centre = net(torch.from_numpy(normalise(grey))[None, None])
+    p = torch.sigmoid(centre[0]).numpy()
+    left = np.concatenate([[0.0], p[:-1]])
+    right = np.concatenate([p[1:], [0.0]])
+    peaks = np.flatnonzero((p > CENTRE_THRESHOLD) & (p >= left) & (p > right))
+    if not len(peaks):
+        return []
+    return net.classify(features[0][peaks]).argmax(-1).tolist()
+
+
+def evaluate(net: Recogniser, strips: dict[str, list[Strip]]) -> dict:
+    """Share of strips wholly right by kind, and of characters over all."""
+    net.eval()
+    scores, right, total = {}, 0, 0
+    for kind, group in strips.items():
+        exact = 0
+        for strip in group:
+            seen, true = read(net, strip.grey), strip.classes.tolist()
+            exact += seen == true
+            right += sum(a == b for a, b in zip(seen, true)) if len(seen) == len(true) else 0
+            total += len(true)
+        scores[kind] = round(exact / len(group), 4)
+    net.train()
+    return {"strips_right": scores, "mean": round(float(np.mean(list(scores.values()))), 4), "characters": round(right / total, 4)}
+
+
+def train(args: argparse.Namespace) -> None:
+    device = args.device
+    config = RecogniserConfig(classes=len(charset()), high=128)
+    net = Recogniser(config).to(device)
+    decayed = [p for p in net.parameters() if p.ndim > 1]
+    rest = [p for p in net.parameters() if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": 0.02}, {"params": rest, "weight_decay": 0.0}]
+    run = Run("recogniser", net, torch.optim.AdamW(groups, args.rate, betas=(0.9, 0.98)))
+    loader = DataLoader(StripBatches(int(time.time()), CACHE), batch_size=None, num_workers=args.workers, prefetch_factor=8, multiprocessing_context="spawn")
+    fixed = validation_set()
+    sitting = Sitting(args.minutes, args.rate, args.rate * 0.01)
+    before, last_save, last_score = run.seconds, 0.0, 0.0
+    losses = defaultdict(float)
+    net.train()
+    for batch in loader:
+        for group in run.optimiser.param_groups:
+            group["lr"] = sitting.rate()
+        with torch.autocast(device, torch.bfloat16):
+            features, centre = net(batch.strips.to(device))
+            logits = net.classify(features.flatten(0, 1)[batch.step.to(device)])
+        target = batch.centre.to(device)
+        care = (target >= 0).float()
+        centre_loss = F.binary_cross_entropy_with_logits(
+            centre.float(), target.clamp(0, 1), care, pos_weight=torch.tensor(2.0, device=device)
+        )
+        class_loss = F.cross_entropy(logits.float(), batch.classes.to(device))
+        loss = class_loss + CENTRE_WEIGHT * centre_loss
+        run.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+        run.optimiser.step()
+        run.step(len(batch))
+        losses["class"] += class_loss.item() / 100
+        losses["centre"] += centre_loss.item() / 100
+        run.seconds = before + sitting.elapsed
+        if run.steps % 100 == 0:
+            rate = run.samples / max(run.seconds, 1)
+            print(f"{run.steps} {sitting.elapsed / 60:.1f} min {rate:.0f}/s class {losses['class']:.3f} centre {losses['centre']:.4f}", flush=True)
+            losses.clear()
+        if sitting.elapsed - last_save > 240 or sitting.over:
+            run.save(config)
+            last_save = sitting.elapsed
+        if sitting.elapsed - last_score > args.score_minutes * 60 or sitting.over:
+            judge = Recogniser(config)
+            judge.load_state_dict({key: value.cpu() for key, value in run.average.items()})
+            scores = evaluate(judge, fixed)
+            print(scores, flush=True)
+            run.log(scores, device)
+            last_score = sitting.elapsed
+        if sitting.over:
+            break
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--rate", type=float, default=2e-3, help="peak learning rate; lower it (5e-4) when resuming")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw strips")
+    parser.add_argument("--score-minutes", type=float, default=15)
+    train(parser.parse_args())
+
+
+if __name__ == "__main__":
+    main()
