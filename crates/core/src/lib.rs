@@ -15,3 +15,7 @@ pub use id_number::{Holder, IdNumber, IdNumberError};
 pub use reading::{Candidate, FieldName, Point, Quad, Quality, ReadCard, ReadChar, ReadField, Rotation, Side};
 pub use region::{Place, Region};
 pub use result::{CardResult, Decision, Elapsed, FieldResult, ModelInfo, PictureResult, Status};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadMe;
