@@ -50,7 +50,8 @@ pub(super) fn rows_of(code: u32) -> &'static [Row] {
     let (Some(&start), Some(&end)) = (GROUPS.get(group), GROUPS.get(group + 1)) else { return &[] };
     let rows = &ROWS[usize::from(start)..usize::from(end)];
     let last_digits = (code % 100) as u8;
-    let first = rows.partition_point(|row| row.last_digits < last_digits);
+    // Provinces and prefectures stand first in their groups.
+    let first = if last_digits == 0 { 0 } else { rows.partition_point(|row| row.last_digits < last_digits) };
     let count = rows[first..].iter().take_while(|row| row.last_digits == last_digits).count();
     &rows[first..first + count]
 }
