@@ -8,7 +8,7 @@ use crate::gender::Gender;
 use crate::region::{Place, Region};
 
 /// The answer about one number: `{"status":"ok","message":{..}}` or `{"status":"fail","message":"checksum not correct"}`,
-/// with the keys of [`Detail`] beside them if asked for.
+/// with more keys beside them if asked for.
 ///
 /// It holds personal data in clear and therefore has no `Debug`.
 #[derive(Serialize)]
