@@ -15,7 +15,8 @@ from .draw import Strip, StripArtist
 
 COLUMNS = 64 * 320
 """Pixel columns in a batch: so many strips of a width that the work is about the same."""
-_POOL = 1024
+WIDTHS = (96, 160, 224, 288, 352, 416, 512)
+"""Widths that strips are padded to; wider ones are dropped, there are next to none."""
 
 
 @dataclass
@@ -38,10 +39,8 @@ def normalise(grey: np.ndarray) -> np.ndarray:
     return (grey - grey.mean()) / max(float(grey.std()), 6.0)
 
 
-def collate(strips: list[Strip], rng: np.random.Generator) -> Batch:
-    """Pads to the widest strip with 0, the mean grey."""
-    width = max(strip.grey.shape[1] for strip in strips)
-    width = -(-width // STEP) * STEP
+def collate(strips: list[Strip], width: int, rng: np.random.Generator) -> Batch:
+    """Pads to `width` with 0, the mean grey."""
     steps = width // STEP
     pixels = np.zeros((len(strips), 1, HEIGHT, width), np.float32)
     centre = np.zeros((len(strips), steps), np.float32)
@@ -78,14 +77,15 @@ class StripBatches(IterableDataset):
         worker = get_worker_info()
         rng = np.random.default_rng([self.seed, worker.id if worker else 0])
         artist = StripArtist("train", self.cache)
+        # One pool a width. Every new shape costs the convolution library set-up time, so there are few.
+        pools: dict[int, list[Strip]] = {}
         while True:
-            pool = sorted((artist.strip(rng) for _ in range(_POOL)), key=lambda strip: strip.grey.shape[1])
-            batches, begin = [], 0
-            while begin < len(pool):
-                end = begin + 1
-                while end < len(pool) and (end + 1 - begin) * pool[end].grey.shape[1] <= COLUMNS:
-                    end += 1
-                batches.append(pool[begin:end])
-                begin = end
-            for index in rng.permutation(len(batches)):
-                yield collate(batches[index], rng)
+            strip = artist.strip(rng)
+            width = next((w for w in WIDTHS if strip.grey.shape[1] <= w), None)
+            if width is None:
+                continue
+            pool = pools.setdefault(width, [])
+            pool.append(strip)
+            if len(pool) == COLUMNS // width:
+                yield collate(pool, width, rng)
+                pools[width] = []

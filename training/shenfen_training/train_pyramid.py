@@ -1,0 +1,143 @@
+"""Trains a pyramid network: python -m shenfen_training.train_pyramid locator|lines --minutes 40
+
+Goes on where the last sitting stopped (training/runs/NAME.pt), or from scratch; scores on a fixed drawn set, whose face,
+background and faults training never sees, go to training/log/NAME.jsonl.
+"""
+
+import argparse
+import time
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from .checkpoint import Run
+from .nets.pyramid import PyramidNet
+from .pyramid_tasks import TASKS, Task, pixels
+from .schedule import Sitting
+
+VALIDATION_SEED = 20260102
+VALIDATION_COUNT = 150
+BATCH = 8
+POOL = 600
+"""Drawn samples kept at hand: drawing costs more than learning, so each is shown several times, never twice alike."""
+SHOWN = 4
+
+
+def vary(rng: np.random.Generator, image: np.ndarray, truth: list) -> tuple[np.ndarray, list]:
+    """A sample shown again: other light and noise, and where any turn is natural, turned by a quarter or two."""
+    gain, bias = rng.uniform(0.75, 1.2), rng.uniform(-25, 25)
+    image = cv2.convertScaleAbs(image, alpha=gain, beta=max(bias, 0)) if bias >= 0 else cv2.subtract(
+        cv2.convertScaleAbs(image, alpha=gain), np.full_like(image, int(-bias))
+    )
+    if rng.random() < 0.3:
+        image = cv2.add(image, rng.integers(0, 1 + int(rng.uniform(2, 16)), image.shape, np.uint8))
+    side = image.shape[0]
+    if image.shape[0] == image.shape[1]:
+        for _ in range(int(rng.integers(4))):
+            image = np.rot90(image, -1)
+            truth = [(kind, np.stack([side - quad[:, 1], quad[:, 0]], axis=1)) for kind, quad in truth]
+    if image.ndim == 3 and rng.random() < 0.2:
+        image = np.repeat(image.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8)
+    return np.ascontiguousarray(image), truth
+
+
+class Samples(IterableDataset):
+    """Endless batches (input [B, C, H, W], target [B, 11, h, w]); kinds of sample take turns."""
+
+    def __init__(self, task: str, seed: int):
+        self.task = task
+        self.seed = seed
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        cv2.setNumThreads(1)
+        task = TASKS[self.task]
+        worker = get_worker_info()
+        rng = np.random.default_rng([self.seed, worker.id if worker else 0])
+        pools: list[list] = [[] for _ in task.draw]
+        while True:
+            for draw, pool in zip(task.draw, pools, strict=True):
+                for _ in range(BATCH // SHOWN if pool else 4 * BATCH):
+                    sample = draw(rng)
+                    if len(pool) < POOL:
+                        pool.append(sample)
+                    else:
+                        pool[int(rng.integers(POOL))] = sample
+                chosen = [vary(rng, *pool[index]) for index in rng.choice(len(pool), BATCH, replace=False)]
+                yield (
+                    torch.from_numpy(np.stack([pixels(image) for image, _ in chosen])),
+                    torch.from_numpy(np.stack([task.encode(image, truth) for image, truth in chosen])),
+                )
+
+
+def validation_set(task: Task) -> list[list]:
+    """The fixed set, a list a kind of sample; drawn once and kept."""
+    groups = []
+    for number, draw in enumerate(task.draw):
+        rng = np.random.default_rng([VALIDATION_SEED, number])
+        groups.append([draw(rng, split="val") for _ in range(VALIDATION_COUNT)])
+    return groups
+
+
+def train(args: argparse.Namespace) -> None:
+    task = TASKS[args.task]
+    net = PyramidNet(task.net).to(args.device)
+    run = Run(task.name, net, torch.optim.AdamW(net.parameters(), args.rate, weight_decay=0.01))
+    seed = int(time.time())
+    loader = DataLoader(
+        Samples(task.name, seed),
+        batch_size=None,
+        num_workers=args.workers,
+        multiprocessing_context="spawn" if args.workers else None,
+    )
+    fixed = validation_set(task)
+    sitting = Sitting(args.minutes, args.rate, args.rate * 0.02)
+    before, last_save, last_score, mean_loss = run.seconds, 0.0, 0.0, 0.0
+    net.train()
+    for image, target in loader:
+        for group in run.optimiser.param_groups:
+            group["lr"] = sitting.rate()
+        with torch.autocast(args.device, torch.bfloat16):
+            out = net(image.to(args.device))
+        loss = task.loss(out.float(), target.to(args.device))
+        run.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+        run.optimiser.step()
+        run.step(len(image))
+        mean_loss += loss.item() / 50
+        run.seconds = before + sitting.elapsed
+        if run.steps % 50 == 0:
+            print(f"{run.steps} {sitting.elapsed / 60:.1f} min {run.samples / run.seconds:.1f}/s loss {mean_loss:.3f}", flush=True)
+            mean_loss = 0.0
+        if sitting.elapsed - last_save > 180 or sitting.over:
+            run.save(task.net)
+            last_save = sitting.elapsed
+        if sitting.elapsed - last_score > args.score_minutes * 60 or sitting.over:
+            judge = PyramidNet(task.net)
+            judge.load_state_dict({key: value.cpu() for key, value in run.average.items()})
+            judge.eval()
+            scores = task.scores(judge, fixed)
+            print(scores, flush=True)
+            run.log(scores, args.device)
+            last_score = sitting.elapsed
+        if sitting.over:
+            break
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("task", choices=sorted(TASKS))
+    parser.add_argument("--minutes", type=float, default=40)
+    parser.add_argument("--rate", type=float, default=2e-3, help="peak learning rate; lower it (5e-4) when resuming")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw samples; 0 draws in between")
+    parser.add_argument("--score-minutes", type=float, default=8)
+    train(parser.parse_args())
+
+
+if __name__ == "__main__":
+    main()
