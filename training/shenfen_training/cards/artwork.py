@@ -85,11 +85,16 @@ def _background_piece(family: str, index: int) -> np.ndarray:
     return np.clip(ground, 0, 255).astype(np.uint8)
 
 
+@lru_cache(maxsize=128)
+def _small_background_piece(family: str, index: int) -> np.ndarray:
+    return cv2.resize(_background_piece(family, index), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+
+
 def background(rng: np.random.Generator, split: str, size: tuple[int, int]) -> np.ndarray:
     """A card's ground, uint8 RGB of `size` (width, height)."""
-    piece = _background_piece(pick(rng, FAMILIES[split]), int(rng.integers(PIECES)))
-    ground = cv2.resize(piece[:: pick(rng, (1, -1)), :: pick(rng, (1, -1))], size, interpolation=cv2.INTER_AREA
-                        if size[0] < piece.shape[1] else cv2.INTER_LINEAR)
+    whole = size[0] > 0.6 * WIDTH * PPM
+    piece = (_background_piece if whole else _small_background_piece)(pick(rng, FAMILIES[split]), int(rng.integers(PIECES)))
+    ground = cv2.resize(piece[:: pick(rng, (1, -1)), :: pick(rng, (1, -1))], size, interpolation=cv2.INTER_LINEAR)
     # Weaker or stronger pattern and another tint, by a table per channel.
     contrast, level = rng.uniform(0.4, 1.15), rng.uniform(205, 245)
     values = np.arange(256, dtype=np.float32)

@@ -78,7 +78,7 @@ def corner_mask(width: int, height: int, sharp: bool = False) -> np.ndarray:
     return mask
 
 
-def _ink_run(layer: np.ndarray, run: Run, ppm: float) -> tuple[float, float, list[float]]:
+def ink_run(layer: np.ndarray, run: Run, ppm: float) -> tuple[float, float, list[float]]:
     """Puts a run into an ink layer; its left and right ink edge and its cells' middles, in pixels."""
     height, width = layer.shape
     em = run.em * run.size * ppm
@@ -103,7 +103,7 @@ def _ink_run(layer: np.ndarray, run: Run, ppm: float) -> tuple[float, float, lis
 
 
 def _line(layers: dict[str, np.ndarray], name: str, runs: tuple[Run, ...], ppm: float) -> Line:
-    drawn = [_ink_run(layers[run.ink], run, ppm) for run in runs]
+    drawn = [ink_run(layers[run.ink], run, ppm) for run in runs]
     left, right = min(d[0] for d in drawn), max(d[1] for d in drawn)
     y, em = runs[0].y * ppm, max(run.em for run in runs) * ppm
     quad = np.array([[left, y - em / 2], [right, y - em / 2], [right, y + em / 2], [left, y + em / 2]], np.float32)
@@ -153,7 +153,7 @@ def draw(design: Design, person: Person, rng: np.random.Generator, split: str, p
     layers = {ink: np.zeros((size[1], size[0]), np.uint8) for ink in INK_LAYERS}
     lines = tuple(_line(layers, line.field, line.runs, ppm) for line in design.lines)
     for run in design.printed:
-        _ink_run(layers[run.ink], run, ppm)
+        ink_run(layers[run.ink], run, ppm)
     mark_line = _line(layers, "mark", (design.mark,), ppm) if mark else None
     colours = _colours(rng)
     for ink, layer in layers.items():

@@ -1,0 +1,123 @@
+"""Writes labelled pictures of made-up cards: the pictures, and labels.jsonl in the form that `shenfen eval` reads.
+
+    python -m shenfen_training.cards.dataset --out DIR --count N --level scan|photo|hard|mix --split train|val --seed S
+
+Picture i depends on the seed and i alone, so the same command gives the same files with any number of processes.
+Every card saved bears a SPECIMEN mark.
+"""
+
+import argparse
+import json
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import Pool
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from .camera import CardTruth, photograph
+from .faults import LEVELS, encode, expose, random_faults
+from .identity import pick, random_person
+from .negatives import negative
+from .render import render_card
+
+SHEET_SHARE = 0.1
+"""Share of pictures with several cards, most of them both sides of one."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is asked for: where to, which level and split, the seed, shares, and whether labels tell all geometry."""
+
+    out: Path
+    level: str
+    split: str
+    seed: int
+    sheets: float = SHEET_SHARE
+    negatives: float = 0.0
+    geometry: bool = False
+
+
+def label_of(path: str, truth: CardTruth, part: str, geometry: bool) -> dict:
+    """One line of labels.jsonl. `quad` is in pixels of the picture, from the card's own top left; `rotation` is the
+    clockwise quarter turn that the card appears at. With `geometry` every printed line is told, too."""
+    along = truth.quad[1] - truth.quad[0]
+    label = {"path": path, "side": truth.side, "fields": truth.card.person.fields(truth.side), "slice": part,
+             "quad": np.round(truth.quad.astype(float), 1).tolist(),
+             "rotation": round(np.degrees(np.arctan2(along[1], along[0])) / 90) % 4 * 90}
+    if geometry:
+        label["lines"] = [{"field": line.field, "text": line.text, "quad": np.round(line.quad.astype(float), 1).tolist(),
+                           "centres": np.round(line.centres.astype(float), 1).tolist()} for line in truth.lines]
+    return label
+
+
+def _cards(rng: np.random.Generator, order: Order):
+    """The cards of one picture: one, both sides of one person, or a few."""
+    if rng.random() >= order.sheets:
+        return [render_card(random_person(rng), pick(rng, ("front", "front", "back")), rng, order.split)]
+    if rng.random() < 0.75:
+        person = random_person(rng)
+        sides = pick(rng, (("front", "back"), ("back", "front")))
+        return [render_card(person, side, rng, order.split) for side in sides]
+    return [render_card(random_person(rng), pick(rng, ("front", "back")), rng, order.split)
+            for _ in range(int(rng.integers(2, 9)))]
+
+
+def make_picture(index: int, order: Order) -> list[dict]:
+    """Draws, photographs and saves picture `index`; its labels, none for a picture without a card."""
+    rng = np.random.default_rng([order.seed, index])
+    level = pick(rng, LEVELS) if order.level == "mix" else order.level
+    name = f"{index:06d}"
+    if rng.random() < order.negatives:
+        image = negative(rng, *pick(rng, ((1280, 960), (960, 1280), (1024, 768))))
+        encoded = encode(expose(image, random_faults(rng, level, order.split), rng, 8), 85)
+        (order.out / f"{name}.jpg").write_bytes(encoded.tobytes())
+        return []
+    photo = photograph(_cards(rng, order), rng, level, order.split)
+    path = f"{name}.jpg"
+    if level == "scan" and rng.random() < 0.1:
+        path = f"{name}.png"
+        cv2.imwrite(str(order.out / path), cv2.cvtColor(photo.image, cv2.COLOR_RGB2BGR))
+    else:
+        (order.out / path).write_bytes(photo.encoded.tobytes())
+    part = "sheet" if len(photo.cards) > 1 else level
+    return [label_of(path, truth, part, order.geometry) for truth in photo.cards]
+
+
+def write(order: Order, count: int, processes: int = 1):
+    """Writes `count` pictures and labels.jsonl into the order's folder."""
+    order.out.mkdir(parents=True, exist_ok=True)
+    work = partial(make_picture, order=order)
+    with open(order.out / "labels.jsonl", "w", encoding="utf-8") as labels:
+        if processes > 1:
+            with Pool(processes, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+                results = pool.imap(work, range(count), chunksize=4)
+                _write_labels(labels, results)
+        else:
+            _write_labels(labels, map(work, range(count)))
+
+
+def _write_labels(file, results):
+    for picture in results:
+        for label in picture:
+            file.write(json.dumps(label, ensure_ascii=False) + "\n")
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Write labelled pictures of made-up identity cards.")
+    parser.add_argument("--out", type=Path, required=True, help="folder for pictures and labels.jsonl")
+    parser.add_argument("--count", type=int, required=True, help="how many pictures")
+    parser.add_argument("--level", choices=(*LEVELS, "mix"), default="mix")
+    parser.add_argument("--split", choices=("train", "val"), default="train", help="val: held-back faces, grounds, faults")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--sheets", type=float, default=SHEET_SHARE, help="share of pictures with several cards")
+    parser.add_argument("--negatives", type=float, default=0.0, help="share of pictures without a card (no label line)")
+    parser.add_argument("--geometry", action="store_true", help="labels tell each line and character's place")
+    parser.add_argument("--processes", type=int, default=1)
+    a = parser.parse_args()
+    write(Order(a.out, a.level, a.split, a.seed, a.sheets, a.negatives, a.geometry), a.count, a.processes)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,226 @@
+"""What the three networks look at, drawn straight at their input size: see the frames in `docs` of each model's card.
+
+Nothing here is saved, so half of the cards bear no SPECIMEN mark; a network must not come to rely on it.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from .camera import CARD_MM, compose
+from .faults import compress, expose, random_faults
+from .geometry import between, side_lengths, translation, turning, warp
+from .identity import pick, random_person
+from .layout import HEIGHT, WIDTH
+from .negatives import negative
+from .render import FIELDS, Card, Line, map_points, render_card
+from .surfaces import surface
+
+MID_GREY = 128
+"""What stands outside the picture."""
+SECOND_LOOK = np.array([[18, 26.6], [238, 26.6], [238, 165.4], [18, 165.4]], np.float32)
+"""Where the rough quad goes in the 256 x 192 second look."""
+LINES_SIZE = (512, 320)
+LINES_SCALE = 512 / (1.04 * WIDTH)
+"""Pixels per mm in the frame of the line finder."""
+LINES_FRAME = np.array([[256 + sx * WIDTH * LINES_SCALE / 2, 160 + sy * HEIGHT * LINES_SCALE / 2]
+                        for sx, sy in ((-1, -1), (1, -1), (1, 1), (-1, 1))], np.float32)
+"""Where the card's corners go in that frame."""
+STRIP_HEIGHT = 32
+STRIP_EM = 25.6
+MAX_STRIP = 1024
+STRIP_SIDE = 0.4
+"""Room left and right of the line, in em."""
+
+
+def _level(rng) -> str:
+    return pick(rng, ("scan", "photo", "photo", "photo", "hard", "hard"))
+
+
+def _cards(rng, count: int, split: str, ppm: float) -> list[Card]:
+    cards = []
+    for i in range(count):
+        if i % 2 and rng.random() < 0.7:
+            side = "back" if cards[-1].side == "front" else "front"
+        else:
+            side = pick(rng, ("front", "back"))
+        cards.append(render_card(random_person(rng), side, rng, split, ppm, mark=rng.random() < 0.5))
+    return cards
+
+
+def _shrunk_faults(rng, level: str, split: str):
+    """Faults as they remain once the picture is scaled down to a few hundred pixels."""
+    faults = random_faults(rng, level, split)
+    faults.noise *= 0.4
+    faults.quality = max(faults.quality, 75)
+    return faults
+
+
+def _count(rng) -> int:
+    chance = rng.random()
+    return 1 if chance < 0.8 else 2 if chance < 0.93 else int(rng.integers(3, 9))
+
+
+def locator_sample(rng: np.random.Generator, size: int = 256, split: str = "train",
+                   negatives: float = 0.12) -> tuple[np.ndarray, list[tuple[str, np.ndarray]]]:
+    """A whole picture letterboxed into `size` x `size` (uint8 RGB) and the (side, quad) of each card in it."""
+    aspect = pick(rng, (4 / 3, 4 / 3, 3 / 2, 16 / 9, 1.0, 1.6))
+    width, height = size, max(16, round(size / aspect))
+    if rng.random() < 0.45:
+        width, height = height, width
+    level = _level(rng)
+    if rng.random() < negatives:
+        image, quads, cards = negative(rng, width, height), [], []
+    else:
+        count = _count(rng)
+        cards = _cards(rng, count, split, 4.2 if count == 1 else 3.2)
+        image, quads = compose(cards, rng, level, (width, height))
+    ppm = side_lengths(quads[0])[0] / WIDTH if quads else 2.0
+    faults = _shrunk_faults(rng, level, split)
+    image = compress(expose(image, faults, rng, ppm), faults.quality)
+    view = np.full((size, size, 3), MID_GREY, np.uint8)
+    x, y = (size - width) // 2, (size - height) // 2
+    view[y:y + height, x:x + width] = image
+    return view, [(card.side, quad + np.float32([x, y])) for card, quad in zip(cards, quads)]
+
+
+def _rough(rng, quad: np.ndarray, most: float) -> np.ndarray:
+    """`quad` as a first look would give it: each corner off by up to `most` of the card's width."""
+    width = side_lengths(quad)[0]
+    shift, corners = rng.normal(0, most / 3, 2), rng.normal(0, most / 3, (4, 2))
+    return (quad + (shift + corners).clip(-most, most) * width).astype(np.float32)
+
+
+def second_look_sample(rng: np.random.Generator, split: str = "train",
+                       negatives: float = 0.1) -> tuple[np.ndarray, list[tuple[str, np.ndarray]]]:
+    """The second look, uint8 RGB 192 x 256, around a rough quad; (side, quad) of each card whose middle it shows."""
+    size = (int(rng.integers(300, 480)), int(rng.integers(300, 480)))
+    level = _level(rng)
+    if rng.random() < negatives:
+        image, quads, cards = negative(rng, *size), [], []
+        middle = np.array(size) * rng.uniform(0.3, 0.7, 2)
+        half = CARD_MM - CARD_MM.mean(axis=0)
+        rough = map_points(translation(*middle) @ turning(rng.uniform(0, 360)), half * rng.uniform(1.5, 4))
+    else:
+        cards = _cards(rng, 1 if rng.random() < 0.85 else 2, split, 4.5)
+        image, quads = compose(cards, rng, level, size)
+        rough = _rough(rng, quads[0], 0.04)
+        if rng.random() < 0.06:  # the first look took it upside down
+            rough = np.roll(rough, 2, axis=0)
+    ppm = side_lengths(rough)[0] / WIDTH
+    faults = _shrunk_faults(rng, level, split)
+    image = compress(expose(image, faults, rng, ppm), faults.quality)
+    homography = between(rough, SECOND_LOOK)
+    view = warp(image, homography, (256, 192), (MID_GREY,) * 3)
+    seen = [(card.side, map_points(homography, quad)) for card, quad in zip(cards, quads)]
+    return view, [(side, quad) for side, quad in seen if (0 < quad.mean(axis=0)).all() and (quad.mean(axis=0) < (256, 192)).all()]
+
+
+@dataclass(frozen=True)
+class GreyShot:
+    """A grey photograph of little more than one card: uint8 [h, w], the card's quad and lines in its pixels."""
+
+    image: np.ndarray
+    quad: np.ndarray
+    lines: tuple[Line, ...]
+
+
+def grey_shot(rng: np.random.Generator, split: str, density: float) -> GreyShot:
+    """Photographs one card at about `density` pixels per mm, upright but for a small turn and perspective.
+
+    The quarter turns of real pictures are undone by the card's homography and leave nothing to learn here.
+    """
+    card = render_card(random_person(rng), pick(rng, ("front", "front", "front", "back", "back")), rng, split,
+                       float(np.clip(density * rng.uniform(1.1, 1.4), 5, 14)), mark=rng.random() < 0.5)
+    level = _level(rng)
+    spread = 0.003 if level == "scan" else 0.03
+    half = CARD_MM - CARD_MM.mean(axis=0)
+    quad = map_points(turning(rng.normal(0, 0.5 if level == "scan" else 3)), half)
+    quad = (quad + rng.normal(0, spread, (4, 2)) * WIDTH) * density
+    margin = rng.uniform(0.5, 5) * density
+    quad = (quad - quad.min(axis=0) + margin).astype(np.float32)
+    width, height = (np.ceil(quad.max(axis=0) + margin)).astype(int).tolist()
+    grey = _plain_grey(rng, card.image)
+    homography = between(card.corners, quad)
+    image = warp(grey, homography, (width, height))
+    outside = warp(np.full_like(grey, 255), homography, (width, height)) < 128
+    if rng.random() < 0.3:
+        ground = cv2.cvtColor(surface(rng, width // 4, height // 4), cv2.COLOR_RGB2GRAY)
+        ground = cv2.resize(ground, (width, height))
+        image[outside] = ground[outside]
+    else:
+        image[outside] = int(rng.integers(256))
+    faults = random_faults(rng, level, split)
+    image = compress(expose(image, faults, rng, density), faults.quality)
+    return GreyShot(image, quad, tuple(line.mapped(homography) for line in card.lines))
+
+
+def _plain_grey(rng, image: np.ndarray) -> np.ndarray:
+    """Grey by weights that a colour cast would give."""
+    weights = np.array([0.299, 0.587, 0.114]) * rng.uniform(0.75, 1.25, 3)
+    return cv2.transform(image, (weights / weights.sum())[None].astype(np.float32))
+
+
+def lines_sample(rng: np.random.Generator, split: str = "train") -> tuple[np.ndarray, list[tuple[int, np.ndarray]]]:
+    """The line finder's frame, uint8 grey 320 x 512, and (field's index in FIELDS, quad of the em box) of each line."""
+    shot = grey_shot(rng, split, rng.uniform(4.0, 8.0))
+    homography = between(_rough(rng, shot.quad, 0.016), LINES_FRAME)
+    frame = warp(shot.image, homography, LINES_SIZE, MID_GREY)
+    return frame, [(FIELDS.index(line.field), map_points(homography, line.quad)) for line in shot.lines]
+
+
+def strip_frame(quad: np.ndarray) -> tuple[np.ndarray, int]:
+    """Strip to picture, and the strip's width, for a line's em box `quad` in that picture.
+
+    The em box becomes STRIP_EM pixels high in the middle of the strip's height and starts STRIP_SIDE em from its left;
+    the width is rounded up to a multiple of 8, so there is a little more room on the right.
+    """
+    left, right = (quad[0] + quad[3]) / 2, (quad[1] + quad[2]) / 2
+    em = side_lengths(quad)[1]
+    length = float(np.linalg.norm(right - left))
+    along = (right - left) / max(length, 1e-6)
+    step = em / STRIP_EM
+    wanted = (length + 2 * STRIP_SIDE * em) / step
+    width = int(np.clip(-(-int(np.ceil(wanted)) // 8) * 8, 24, MAX_STRIP))
+    across = step * max(1.0, wanted / MAX_STRIP)  # too long a line is squeezed
+    origin = left - along * STRIP_SIDE * em - np.array([-along[1], along[0]]) * step * STRIP_HEIGHT / 2
+    u, v = along * across, np.array([-along[1], along[0]]) * step
+    return np.array([[u[0], v[0], origin[0]], [u[1], v[1], origin[1]], [0, 0, 1]]), width
+
+
+def cut_strip(image: np.ndarray, to_image: np.ndarray, width: int) -> np.ndarray:
+    """The strip uint8 [32, width] that `to_image` (strip to picture) finds, averaged where the picture is finer."""
+    corners = map_points(to_image, np.array([[width / 2, 0], [width / 2, STRIP_HEIGHT]]))
+    finer = int(np.clip(np.ceil(np.linalg.norm(corners[1] - corners[0]) / STRIP_HEIGHT - 0.3), 1, 4))
+    strip = warp(image, np.linalg.inv(to_image @ np.diag([1 / finer, 1 / finer, 1])), (width * finer, STRIP_HEIGHT * finer), MID_GREY)
+    return strip if finer == 1 else cv2.resize(strip, (width, STRIP_HEIGHT), interpolation=cv2.INTER_AREA)
+
+
+def _found(rng, quad: np.ndarray) -> np.ndarray:
+    """A line's box as the line finder would give it: ends, middle and height slightly off."""
+    em = side_lengths(quad)[1]
+    down = (quad[3] + quad[2] - quad[0] - quad[1]) / 2
+    along = (quad[1] + quad[2] - quad[0] - quad[3]) / 2
+    along, down = along / np.linalg.norm(along), down / np.linalg.norm(down)
+    ends = rng.normal(0, 0.12, 2).clip(-0.3, 0.3) * em
+    lift, slant, grow = rng.normal(0, 0.05) * em, rng.normal(0, 0.02) * em, rng.normal(0, 0.05) * em
+    moves = ((ends[0], lift - slant - grow), (ends[1], lift + slant - grow), (ends[1], lift + slant + grow), (ends[0], lift - slant + grow))
+    return (quad + np.array([a * along + d * down for a, d in moves])).astype(np.float32)
+
+
+def strip_samples(rng: np.random.Generator, split: str = "train") -> list[tuple[np.ndarray, str, np.ndarray]]:
+    """All lines of one photographed card as the recogniser gets them.
+
+    Each is (strip uint8 grey 32 x W before normalisation, text, x of each character's middle in strip pixels).
+    """
+    shot = grey_shot(rng, split, float(rng.choice([rng.uniform(4.5, 7), rng.uniform(6, 12)])))
+    to_shot = between(LINES_FRAME, _rough(rng, shot.quad, 0.01))
+    to_frame = np.linalg.inv(to_shot)
+    samples = []
+    for line in shot.lines:
+        in_frame, width = strip_frame(_found(rng, map_points(to_frame, line.quad)))
+        to_image = to_shot @ in_frame
+        centres = map_points(np.linalg.inv(to_image), line.centres)[:, 0]
+        samples.append((cut_strip(shot.image, to_image, width), line.text, centres))
+    return samples
