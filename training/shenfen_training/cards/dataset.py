@@ -10,7 +10,7 @@ import argparse
 import json
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import Pool
+from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -91,7 +91,8 @@ def write(order: Order, count: int, processes: int = 1):
     work = partial(make_picture, order=order)
     with open(order.out / "labels.jsonl", "w", encoding="utf-8") as labels:
         if processes > 1:
-            with Pool(processes, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+            # Fresh processes: a fork of one whose OpenCV threads run would hang.
+            with get_context("spawn").Pool(processes, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
                 results = pool.imap(work, range(count), chunksize=4)
                 _write_labels(labels, results)
         else:

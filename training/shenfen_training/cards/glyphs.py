@@ -47,7 +47,7 @@ def glyph(face: Face, half_px: int, stretch: int, char: str) -> Glyph:
     mask, (left, top) = _font(face, half_px).getmask2(char, "L", anchor="ls")
     ink = np.array(mask, np.uint8).reshape(mask.size[1], mask.size[0])
     if ink.size and stretch != 100:
-        ink = cv2.resize(ink, (max(1, round(ink.shape[1] * stretch / 100)), ink.shape[0]), interpolation=cv2.INTER_AREA)
+        ink = cv2.resize(ink, (max(1, round(ink.shape[1] * stretch / 100)), ink.shape[0]), interpolation=cv2.INTER_LINEAR)
         left = round(left * stretch / 100)
     columns = np.flatnonzero(ink.any(axis=0)) if ink.size else ()
     if len(columns) == 0:

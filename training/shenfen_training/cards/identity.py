@@ -168,7 +168,7 @@ def _dotted(rng, group: str, gender: str, extra: float) -> str:
 def _tibetan(rng, gender: str) -> str:
     parts = _name_parts("tibetan", "part", gender)
     first, second = parts.draw(rng), parts.draw(rng)
-    return first if rng.random() < 0.15 else first + second
+    return first if len(first) > 1 and rng.random() < 0.15 else first + second
 
 
 def _yi(rng, gender: str) -> str:

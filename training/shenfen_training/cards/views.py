@@ -1,4 +1,4 @@
-"""What the three networks look at, drawn straight at their input size: see the frames in `docs` of each model's card.
+"""What the three networks look at, drawn straight at their input size, in the frames that the engine cuts too.
 
 Nothing here is saved, so half of the cards bear no SPECIMEN mark; a network must not come to rely on it.
 """
