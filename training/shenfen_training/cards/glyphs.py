@@ -36,7 +36,8 @@ class Glyph:
     top: int
 
 
-@lru_cache(maxsize=512)
+# An opened face takes megabytes and a third of a millisecond, so only a few are kept.
+@lru_cache(maxsize=48)
 def _font(face: Face, half_px: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(str(face.path), half_px / 2, index=face.index, layout_engine=ImageFont.Layout.BASIC)
 
@@ -55,16 +56,21 @@ def glyph(face: Face, half_px: int, stretch: int, char: str) -> Glyph:
     return Glyph(np.ascontiguousarray(ink[:, columns[0]:columns[-1] + 1]), left + int(columns[0]), top)
 
 
+@lru_cache(maxsize=64)
+def _reference_font(face: Face) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(str(face.path), REFERENCE, index=face.index, layout_engine=ImageFont.Layout.BASIC)
+
+
 @lru_cache(maxsize=50_000)
 def advance(face: Face, char: str) -> float:
     """Advance width in em."""
-    return _font(face, 2 * REFERENCE).getlength(char) / REFERENCE
+    return _reference_font(face).getlength(char) / REFERENCE
 
 
 @lru_cache(maxsize=256)
 def _ink_rows(face: Face, char: str) -> tuple[float, float]:
     """Top and bottom of the ink of `char` above the baseline, in em."""
-    _, top, _, bottom = _font(face, 2 * REFERENCE).getbbox(char, anchor="ls")
+    _, top, _, bottom = _reference_font(face).getbbox(char, anchor="ls")
     return -top / REFERENCE, -bottom / REFERENCE
 
 

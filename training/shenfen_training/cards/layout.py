@@ -300,7 +300,8 @@ def back_design(person: Person, rng: np.random.Generator, split: str) -> Design:
     size = rng.uniform(14.0, 17.0)
     design.emblem = (ex, ey, size, size * rng.uniform(0.98, 1.1))
     design.wall = (rng.uniform(3, 12), rng.uniform(22, 27), rng.uniform(50, 68), rng.uniform(16, 22))
-    design.mark = _mark(setter, rng.uniform(6, 40), rng.uniform(27.5, 33.5), rng.uniform(20, 34))
+    lowest = 29.5 if person.is_permit else 33.5
+    design.mark = _mark(setter, rng.uniform(6, 40), rng.uniform(27.5, lowest), rng.uniform(20, 34))
     return design
 
 
