@@ -1,7 +1,18 @@
-//! Image bytes to cards: decode, locate, rectify, lines, recognise. The only crate that names candle and image.
+//! Image bytes to cards. The only crate that names candle and image; see its README for the stages.
 
 pub mod reader;
-pub mod weights;
+
+mod decode;
+mod locate;
+mod rectify;
+
+mod lines;
+mod quality;
+mod recognise;
+
+pub mod geometry;
+pub mod net;
+mod weights;
 
 pub use image::RgbImage;
 pub use reader::{CardReader, Limits, ReadError, Reading};

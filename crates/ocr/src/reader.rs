@@ -1,19 +1,31 @@
 //! From the bytes of a picture to the cards in it: the stages one after another.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use image::RgbImage;
 use shenfen_core::{Elapsed, ReadCard, Status};
 use thiserror::Error;
 
+use crate::decode::decode;
+use crate::geometry::{rotation, turned_around};
+use crate::lines::{TextLine, card_frame, find_lines};
+use crate::locate::{Located, locate};
+use crate::quality::judge;
+use crate::recognise::{Buffers, recognise};
+use crate::rectify::{Frame, Picture, grey};
 use crate::weights::Models;
+
+/// With fewer fields than this a card may have been taken upside down.
+const FEW_FIELDS: usize = 2;
 
 /// What a picture may cost. Checked on the header, before any pixel is decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// The most bytes of an encoded picture.
     pub max_bytes: usize,
-    /// The most pixels, width times height. A pixel takes 3 bytes once decoded, and up to 8 while it is.
+    /// The most pixels, width times height. A decoded pixel takes 3 bytes, 4 with its halvings; while it is decoded up to
+    /// 8 more, so this bounds the memory of a reader.
     pub max_pixels: u64,
     /// The shortest side, in pixels, on which anything could be read.
     pub min_side: u32,
@@ -108,12 +120,13 @@ impl ReadError {
 pub struct CardReader {
     models: Arc<Models>,
     limits: Limits,
+    buffers: Buffers,
 }
 
 impl CardReader {
     /// A reader over shared networks.
     pub fn new(models: Arc<Models>, limits: Limits) -> CardReader {
-        CardReader { models, limits }
+        CardReader { models, limits, buffers: Buffers::default() }
     }
 
     /// The networks it reads with.
@@ -121,23 +134,89 @@ impl CardReader {
         &self.models
     }
 
-    /// Reads every card in an encoded picture.
+    /// Reads every card in an encoded picture, on the calling thread alone.
     ///
     /// # Errors
     /// When the picture is refused or damaged, or a network fails; never for a picture without a card.
     pub fn read(&mut self, bytes: &[u8]) -> Result<Reading, ReadError> {
-        if bytes.len() > self.limits.max_bytes {
-            return Err(ReadError::TooManyBytes { bytes: bytes.len(), limit: self.limits.max_bytes });
-        }
-        Err(ReadError::Engine(candle_core::Error::Msg("models missing".into())))
+        let begin = Instant::now();
+        let image = decode(bytes, &self.limits)?;
+        let decoded = milliseconds(begin);
+        let mut reading = self.read_image(&image)?;
+        reading.elapsed.decode = decoded;
+        reading.elapsed.total = milliseconds(begin);
+        Ok(reading)
     }
 
-    /// Reads every card in a decoded picture. `Elapsed::decode` is 0, and no limit on its size applies.
+    /// Reads every card in a decoded picture. `Elapsed::decode` is 0.
     ///
     /// # Errors
-    /// When a network fails.
+    /// When the picture has a side shorter than `Limits::min_side`, or a network fails.
     pub fn read_image(&mut self, image: &RgbImage) -> Result<Reading, ReadError> {
-        let _ = image;
-        Err(ReadError::Engine(candle_core::Error::Msg("models missing".into())))
+        let (width, height) = image.dimensions();
+        if width.min(height) < self.limits.min_side.max(1) {
+            return Err(ReadError::TooSmall { width, height, limit: self.limits.min_side });
+        }
+        let begin = Instant::now();
+        let mut picture = Picture::new(image);
+        let found = locate(&self.models.locator, &mut picture, self.limits.max_cards, &self.buffers.scratch)?;
+        let located = milliseconds(begin);
+        let mut cards = Vec::with_capacity(found.len());
+        for card in &found {
+            cards.extend(self.read_card(&mut picture, card)?);
+        }
+        let total = milliseconds(begin);
+        let elapsed = Elapsed { decode: 0.0, locate: located, recognise: total - located, total };
+        Ok(Reading { cards, width, height, elapsed })
     }
+
+    fn read_card(&mut self, picture: &mut Picture, found: &Located) -> Result<Option<ReadCard>, ReadError> {
+        let Some(mut view) = self.view(picture, found)? else { return Ok(None) };
+        if view.fields() < FEW_FIELDS {
+            let turned = Located { quad: turned_around(&found.quad), ..*found };
+            view = match self.view(picture, &turned)? {
+                Some(other) if other.score() > view.score() => other,
+                _ => view,
+            };
+        }
+        let View { card, frame, pixels, grey, lines } = view;
+        let fields = recognise(&self.models.recogniser, picture, &frame.to_picture, &lines, &mut self.buffers)?;
+        let quality = judge(&pixels, &grey, &card.quad, card.side, picture.size());
+        Ok(Some(ReadCard { side: card.side, quad: card.quad, rotation: rotation(&card.quad), fields, quality }))
+    }
+
+    /// Rectifies a card and finds its lines; `None` when its corners are no quad.
+    fn view(&self, picture: &mut Picture, card: &Located) -> Result<Option<View>, ReadError> {
+        let Some(frame) = card_frame(&card.quad) else { return Ok(None) };
+        let pixels = picture.cut(&frame);
+        let grey = grey(&pixels);
+        let lines = find_lines(&self.models.lines, &grey, card.side, &self.buffers.scratch)?;
+        Ok(Some(View { card: *card, frame, pixels, grey, lines }))
+    }
+}
+
+/// A card rectified one way up, with what was found on it.
+struct View {
+    card: Located,
+    frame: Frame,
+    pixels: RgbImage,
+    grey: Vec<f32>,
+    lines: Vec<TextLine>,
+}
+
+impl View {
+    /// How many different fields have a line.
+    fn fields(&self) -> usize {
+        // The lines of a field stand together.
+        self.lines.chunk_by(|a, b| a.field == b.field).count()
+    }
+
+    /// The better of two views has more fields, then more of the map for them.
+    fn score(&self) -> (usize, f32) {
+        (self.fields(), self.lines.iter().map(|line| line.weight).sum())
+    }
+}
+
+fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1000.0
 }

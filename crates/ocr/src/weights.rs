@@ -1,21 +1,40 @@
-//! The networks' files: where they come from, that they are the right ones, what they are called.
+//! The networks' files: where they come from, that they are the right ones, and what they build.
 
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use candle_core::{DType, Device, Tensor};
+use serde::{Deserialize, Deserializer};
+use sha2::{Digest, Sha256};
 use shenfen_core::ModelInfo;
 use thiserror::Error;
+
+use crate::net::conv::{Conv, Scratch};
+use crate::net::pyramid::Pyramid;
+use crate::net::recogniser::{Classifier, Recogniser, STRIP_HEIGHT};
 
 /// The files compiled into the binary, by path below `models/`.
 static EMBEDDED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
+/// The list of sums, below the models' folder.
+const SUMS: &str = "SHA256SUMS";
+/// The only layout of networks that this version knows: the part of a config's version before the first dot.
+const LAYOUT: &str = "1";
+/// Channels that come out of the locator and of the line finder.
+const MAP_CHANNELS: usize = 10;
+
 /// Why the networks could not be loaded.
 #[derive(Debug, Error)]
 pub enum ModelError {
-    /// The binary was built without weights, or the folder lacks a file.
+    /// The binary was built before there were weights under `models/`.
+    #[error("this binary was built without networks: no files under models/ at build time")]
+    NotEmbedded,
+    /// A file is not there.
     #[error("model file {file} is missing")]
     Missing {
-        /// The file below the models' folder.
+        /// Its path below the models' folder.
         file: String,
     },
     /// A file of the folder cannot be read.
@@ -27,11 +46,121 @@ pub enum ModelError {
         #[source]
         source: std::io::Error,
     },
+    /// A file is not the one whose sum is listed.
+    #[error("model file {file} does not have the SHA-256 listed in {SUMS}")]
+    Sum {
+        /// Its path below the models' folder.
+        file: String,
+    },
+    /// A `config.json` that is not understood.
+    #[error("cannot understand model file {file}")]
+    Config {
+        /// Its path below the models' folder.
+        file: String,
+        /// Where and why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A network laid out in a way that this version does not know.
+    #[error("network {network} has version {version}, this program knows versions {LAYOUT}.x")]
+    Version {
+        /// The network.
+        network: &'static str,
+        /// Its version.
+        version: String,
+    },
+    /// A tensor that the network needs is not among its weights.
+    #[error("network {network} lacks tensor {tensor}")]
+    Tensor {
+        /// The network.
+        network: &'static str,
+        /// The tensor's name.
+        tensor: String,
+    },
+    /// The parts of a network do not fit each other.
+    #[error("network {network} does not fit together: {reason}")]
+    Shape {
+        /// The network.
+        network: &'static str,
+        /// What does not fit.
+        reason: String,
+    },
+}
+
+/// A network's facts, from its `config.json`. The trainer writes more keys; those only it needs are left out here.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Config {
+    #[serde(deserialize_with = "text_or_number")]
+    version: String,
+    /// The probability from which a peak counts.
+    #[serde(default = "half")]
+    pub(crate) centre_threshold: f32,
+    /// What logits are divided by before the softmax.
+    #[serde(default = "one")]
+    pub(crate) temperature: f32,
+    /// The stage at whose size a pyramid's map comes out.
+    #[serde(default)]
+    output_stage: usize,
+    /// How the product of a field's probabilities becomes its confidence.
+    #[serde(default)]
+    pub(crate) calibration: Calibration,
+}
+
+/// Confidence = sigmoid(scale * logit(product) + bias).
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+pub(crate) struct Calibration {
+    pub(crate) scale: f32,
+    pub(crate) bias: f32,
+}
+
+impl Default for Calibration {
+    fn default() -> Calibration {
+        Calibration { scale: 1.0, bias: 0.0 }
+    }
+}
+
+fn half() -> f32 {
+    0.5
+}
+
+fn one() -> f32 {
+    1.0
+}
+
+/// A version may be written as 1, "1" or "1.2".
+fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Version {
+        Number(serde_json::Number),
+        Text(String),
+    }
+    Ok(match Version::deserialize(deserializer)? {
+        Version::Number(number) => number.to_string(),
+        Version::Text(text) => text,
+    })
+}
+
+/// A pyramid with its facts.
+pub(crate) struct MapModel {
+    pub(crate) network: Pyramid,
+    pub(crate) config: Config,
+}
+
+/// The recogniser with its facts and its characters.
+pub(crate) struct LineModel {
+    pub(crate) network: Recogniser,
+    pub(crate) config: Config,
+    /// Class i is the i-th character.
+    pub(crate) charset: Vec<char>,
 }
 
 /// The three networks, read-only and shared by all readers.
 pub struct Models {
     info: ModelInfo,
+    pub(crate) locator: MapModel,
+    pub(crate) lines: MapModel,
+    pub(crate) recogniser: LineModel,
 }
 
 impl Models {
@@ -40,10 +169,13 @@ impl Models {
     /// # Errors
     /// When the binary was built without them, or they do not fit this version.
     pub fn embedded() -> Result<Arc<Models>, ModelError> {
-        match EMBEDDED.first() {
-            None => Err(ModelError::Missing { file: "SHA256SUMS".into() }),
-            Some(_) => Err(ModelError::Missing { file: "config.json".into() }),
+        if EMBEDDED.is_empty() {
+            return Err(ModelError::NotEmbedded);
         }
+        Models::from_files(&|file| {
+            let found = EMBEDDED.iter().find(|(path, _)| *path == file);
+            found.map(|(_, bytes)| Cow::Borrowed(*bytes)).ok_or_else(|| ModelError::Missing { file: file.into() })
+        })
     }
 
     /// The networks in a folder laid out like `models/`, each file checked against the folder's `SHA256SUMS`.
@@ -51,11 +183,168 @@ impl Models {
     /// # Errors
     /// When a file is missing, unreadable, not the one whose sum is listed, or does not fit this version.
     pub fn load(folder: &Path) -> Result<Arc<Models>, ModelError> {
-        Err(ModelError::Missing { file: folder.join("SHA256SUMS").display().to_string() })
+        Models::from_files(&|file| {
+            let path = folder.join(file);
+            std::fs::read(&path).map(Cow::Owned).map_err(|source| match source.kind() {
+                std::io::ErrorKind::NotFound => ModelError::Missing { file: path.display().to_string() },
+                _ => ModelError::Io { path, source },
+            })
+        })
     }
 
-    /// Which networks these are.
+    /// Which networks these are. The version names each network's own when they differ.
     pub fn info(&self) -> &ModelInfo {
         &self.info
     }
+
+    /// The locator alone.
+    pub fn locator(&self) -> &Pyramid {
+        &self.locator.network
+    }
+
+    /// The line finder alone.
+    pub fn line_finder(&self) -> &Pyramid {
+        &self.lines.network
+    }
+
+    /// The recogniser alone.
+    pub fn recogniser(&self) -> &Recogniser {
+        &self.recogniser.network
+    }
+
+    fn from_files(open: &Open) -> Result<Arc<Models>, ModelError> {
+        let sums = open(SUMS)?;
+        let files = Files { open, sums: String::from_utf8_lossy(&sums) };
+        let locator = files.map_model("locator", 3)?;
+        let lines = files.map_model("lines", 1)?;
+        let recogniser = files.line_model("recognizer")?;
+        let versions: BTreeSet<_> = [&locator.config, &lines.config, &recogniser.config].map(|c| &*c.version).into();
+        let info = ModelInfo {
+            name: "shenfen".into(),
+            version: versions.into_iter().collect::<Vec<_>>().join("+"),
+            sha256: hexadecimal(&Sha256::digest(&sums)),
+        };
+        Ok(Arc::new(Models { info, locator, lines, recogniser }))
+    }
+}
+
+/// Gives a file's bytes by its path below the models' folder.
+type Open<'a> = dyn Fn(&str) -> Result<Cow<'static, [u8]>, ModelError> + 'a;
+
+/// The files of a model set, each checked against its sum as it is opened.
+struct Files<'a> {
+    open: &'a Open<'a>,
+    sums: Cow<'a, str>,
+}
+
+impl Files<'_> {
+    fn read(&self, network: &str, name: &str) -> Result<Cow<'static, [u8]>, ModelError> {
+        let file = format!("{network}/{name}");
+        let bytes = (self.open)(&file)?;
+        let listed = self.sums.lines().find_map(|line| {
+            let (sum, path) = line.split_once(char::is_whitespace)?;
+            (path.trim_start_matches([' ', '*']) == file).then_some(sum)
+        });
+        match listed {
+            Some(sum) if sum.eq_ignore_ascii_case(&hexadecimal(&Sha256::digest(&bytes))) => Ok(bytes),
+            _ => Err(ModelError::Sum { file }),
+        }
+    }
+
+    fn config(&self, network: &'static str) -> Result<Config, ModelError> {
+        let bytes = self.read(network, "config.json")?;
+        let config: Config = serde_json::from_slice(&bytes)
+            .map_err(|source| ModelError::Config { file: format!("{network}/config.json"), source })?;
+        if config.version.split('.').next() != Some(LAYOUT) {
+            return Err(ModelError::Version { network, version: config.version });
+        }
+        Ok(config)
+    }
+
+    fn tensors(&self, network: &'static str) -> Result<Tensors, ModelError> {
+        let bytes = self.read(network, "model.safetensors")?;
+        let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu).map_err(|e| misfit(network, e))?;
+        Ok(Tensors { network, tensors })
+    }
+
+    fn map_model(&self, network: &'static str, channels: usize) -> Result<MapModel, ModelError> {
+        let config = self.config(network)?;
+        let pyramid = Pyramid::new(&self.tensors(network)?, config.output_stage)?;
+        // One pass over a small picture meets every layer, so a misfit shows here and not in the first job.
+        let probe = Tensor::zeros((64, 64, channels), DType::F32, &Device::Cpu)
+            .and_then(|probe| pyramid.forward(&probe, &Scratch::default()))
+            .map_err(|e| misfit(network, e))?;
+        let side = 64 >> (config.output_stage + 1);
+        if probe.dims() != [side, side, MAP_CHANNELS] {
+            return Err(misfit(network, format!("its map is {:?}", probe.dims())));
+        }
+        Ok(MapModel { network: pyramid, config })
+    }
+
+    fn line_model(&self, network: &'static str) -> Result<LineModel, ModelError> {
+        let config = self.config(network)?;
+        let recogniser = Recogniser::new(&self.tensors(network)?)?;
+        let charset = parse_charset(&String::from_utf8_lossy(&self.read(network, "charset.txt")?))
+            .ok_or_else(|| misfit(network, "a line of charset.txt is not one character"))?;
+        let seen = Tensor::zeros((STRIP_HEIGHT, 32, 1), DType::F32, &Device::Cpu)
+            .and_then(|probe| recogniser.forward(&probe, &Scratch::default()))
+            .map_err(|e| misfit(network, e))?;
+        if seen.centres.len() != 8 || recogniser.width() != recogniser.classifier().features() {
+            return Err(misfit(network, "features and classifier differ"));
+        }
+        if charset.len() != recogniser.classifier().classes() || charset.is_empty() {
+            let classes = recogniser.classifier().classes();
+            return Err(misfit(network, format!("{} characters for {classes} classes", charset.len())));
+        }
+        Ok(LineModel { network: recogniser, config, charset })
+    }
+}
+
+/// The tensors of one network by name.
+pub(crate) struct Tensors {
+    network: &'static str,
+    tensors: HashMap<String, Tensor>,
+}
+
+impl Tensors {
+    /// Whether there are weights for this layer.
+    pub(crate) fn has(&self, layer: &str) -> bool {
+        self.tensors.contains_key(&format!("{layer}.weight"))
+    }
+
+    /// The convolution `layer.weight`, `layer.bias`.
+    pub(crate) fn conv(&self, layer: &str) -> Result<Conv, ModelError> {
+        Conv::new(&self.get(layer, "weight")?, &self.get(layer, "bias")?).map_err(|e| misfit(self.network, e))
+    }
+
+    /// The linear layer `layer.weight`, `layer.bias`.
+    pub(crate) fn classifier(&self, layer: &str) -> Result<Classifier, ModelError> {
+        Classifier::new(&self.get(layer, "weight")?, &self.get(layer, "bias")?).map_err(|e| misfit(self.network, e))
+    }
+
+    fn get(&self, layer: &str, part: &str) -> Result<Tensor, ModelError> {
+        let tensor = format!("{layer}.{part}");
+        match self.tensors.get(&tensor) {
+            Some(found) => found.to_dtype(DType::F32).map_err(|e| misfit(self.network, e)),
+            None => Err(ModelError::Tensor { network: self.network, tensor }),
+        }
+    }
+}
+
+fn misfit(network: &'static str, reason: impl ToString) -> ModelError {
+    ModelError::Shape { network, reason: reason.to_string() }
+}
+
+/// One character a line; `None` when a line holds none or several.
+fn parse_charset(text: &str) -> Option<Vec<char>> {
+    text.lines()
+        .map(|line| {
+            let mut chars = line.chars();
+            chars.next().filter(|_| chars.next().is_none())
+        })
+        .collect()
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,0 +1,202 @@
+//! Pixels to card corners: a first look at the whole picture, then a second, closer one at each card found.
+
+use candle_core::{Device, Tensor};
+use image::RgbImage;
+use shenfen_core::{Point, Quad, Side};
+
+use crate::geometry::{Homography, contains, is_convex, middle, overlap, rectangle, side_lengths};
+use crate::net::conv::Scratch;
+use crate::rectify::{Frame, Picture, normalised};
+use crate::weights::MapModel;
+
+/// Side of the square that the whole picture is letterboxed into.
+const FIRST_LOOK: usize = 256;
+/// Width and height of the second look.
+const SECOND_LOOK: [usize; 2] = [256, 192];
+/// Where the rough corners go in the second look: the rest is what surrounds the card.
+const SECOND_LOOK_CARD: Quad = rectangle(18.0, 26.6, 238.0, 165.4);
+/// Input pixels per cell of the map.
+const CELL: f32 = 8.0;
+/// Input pixels per unit of a corner's offset.
+const OFFSET: f32 = 64.0;
+/// A card that overlaps a surer one by more than this part of both is the same card.
+const SAME_CARD: f32 = 0.3;
+/// The least height of a card in pixels of the picture; type on smaller ones is a smear.
+const LEAST_HEIGHT: f32 = 24.0;
+
+/// A card in a picture.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Located {
+    /// Its corners in the picture, from its own top left. Convex.
+    pub(crate) quad: Quad,
+    /// Which side it shows.
+    pub(crate) side: Side,
+    /// The probability that there is a card, 0..1.
+    pub(crate) confidence: f32,
+}
+
+/// Finds the cards in a picture: by rows, top to bottom, and left to right in a row; at most `max_cards`, the surest.
+///
+/// # Errors
+/// When the network fails.
+pub(crate) fn locate(
+    model: &MapModel,
+    picture: &mut Picture,
+    max_cards: usize,
+    scratch: &Scratch,
+) -> candle_core::Result<Vec<Located>> {
+    let mut found = Vec::new();
+    for rough in distinct(first_look(model, picture, scratch)?, max_cards) {
+        found.extend(second_look(model, picture, &rough, scratch)?);
+    }
+    let mut found = distinct(found, max_cards);
+    in_reading_order(&mut found);
+    Ok(found)
+}
+
+fn first_look(model: &MapModel, picture: &mut Picture, scratch: &Scratch) -> candle_core::Result<Vec<Located>> {
+    let [width, height] = picture.size().map(f64::from);
+    let side = FIRST_LOOK as f64;
+    let scale = side / width.max(height);
+    let margins = [(side - width * scale) / 2.0, (side - height * scale) / 2.0];
+    let to_picture = Homography::scale_and_move(scale, margins).inverse();
+    let frame = Frame { to_picture, width: FIRST_LOOK, height: FIRST_LOOK, samples: 2 };
+    let mut found = look(model, &picture.cut(&frame), scratch)?;
+    found.iter_mut().for_each(|card| card.quad = to_picture.map_quad(&card.quad));
+    Ok(found)
+}
+
+/// The card nearest to the middle of a closer look, if there is one.
+fn second_look(
+    model: &MapModel,
+    picture: &mut Picture,
+    rough: &Located,
+    scratch: &Scratch,
+) -> candle_core::Result<Option<Located>> {
+    let Some(to_picture) = Homography::between(&SECOND_LOOK_CARD, &rough.quad) else { return Ok(None) };
+    let [width, height] = SECOND_LOOK;
+    let seen = look(model, &picture.cut(&Frame { to_picture, width, height, samples: 2 }), scratch)?;
+    let from_middle = |card: &Located| {
+        let [x, y] = middle(&card.quad);
+        (x - width as f32 / 2.0).hypot(y - height as f32 / 2.0)
+    };
+    let nearest = seen.into_iter().min_by(|a, b| from_middle(a).total_cmp(&from_middle(b)));
+    Ok(nearest.map(|card| Located { quad: to_picture.map_quad(&card.quad), ..card }))
+}
+
+/// All cards that the network sees in a frame, in the frame's pixels.
+fn look(model: &MapModel, frame: &RgbImage, scratch: &Scratch) -> candle_core::Result<Vec<Located>> {
+    let pixels: Vec<f32> = frame.as_raw().iter().map(|&value| normalised(f32::from(value))).collect();
+    let shape = (frame.height() as usize, frame.width() as usize, 3);
+    let map = model.network.forward(&Tensor::from_vec(pixels, shape, &Device::Cpu)?, scratch)?;
+    let (height, width, channels) = map.dims3()?;
+    let values = map.flatten_all()?.to_vec1::<f32>()?;
+    Ok(decode(&Map { values, height, width, channels }, model.config.centre_threshold))
+}
+
+/// The locator's output: a centre logit, a side logit and eight corner offsets for each cell.
+struct Map {
+    values: Vec<f32>,
+    height: usize,
+    width: usize,
+    channels: usize,
+}
+
+impl Map {
+    fn cell(&self, x: usize, y: usize) -> &[f32] {
+        &self.values[(y * self.width + x) * self.channels..][..self.channels]
+    }
+
+    fn centre(&self, x: usize, y: usize) -> f32 {
+        sigmoid(self.cell(x, y)[0])
+    }
+
+    /// The cell and those around it.
+    fn around(&self, x: usize, y: usize) -> impl Iterator<Item = (usize, usize)> + use<> {
+        let (right, bottom) = ((x + 1).min(self.width - 1), (y + 1).min(self.height - 1));
+        (y.saturating_sub(1)..=bottom).flat_map(move |v| (x.saturating_sub(1)..=right).map(move |u| (u, v)))
+    }
+
+    /// Where a cell sees the card's corners.
+    fn corners(&self, x: usize, y: usize) -> Quad {
+        let offsets = &self.cell(x, y)[2..10];
+        let middle = [(x as f32 + 0.5) * CELL, (y as f32 + 0.5) * CELL];
+        std::array::from_fn(|i| [middle[0] + offsets[2 * i] * OFFSET, middle[1] + offsets[2 * i + 1] * OFFSET])
+    }
+}
+
+fn decode(map: &Map, threshold: f32) -> Vec<Located> {
+    let cells = (0..map.height).flat_map(|y| (0..map.width).map(move |x| (x, y)));
+    let peaks = cells.filter(|&(x, y)| {
+        let here = map.centre(x, y);
+        // Of equal neighbours the first in reading order is the peak.
+        here > threshold
+            && map
+                .around(x, y)
+                .all(|(u, v)| if (v, u) < (y, x) { here > map.centre(u, v) } else { here >= map.centre(u, v) })
+    });
+    peaks.map(|(x, y)| at_peak(map, x, y)).collect()
+}
+
+/// The card of a peak: what the cells around it that are at least half as sure see, each by its weight.
+fn at_peak(map: &Map, x: usize, y: usize) -> Located {
+    let confidence = map.centre(x, y);
+    let (mut total, mut side) = (0.0, 0.0);
+    let mut quad = [[0.0; 2]; 4];
+    for (u, v) in map.around(x, y) {
+        let weight = map.centre(u, v);
+        if weight < confidence / 2.0 {
+            continue;
+        }
+        total += weight;
+        side += weight * map.cell(u, v)[1];
+        for (sum, corner) in quad.iter_mut().flatten().zip(map.corners(u, v).iter().flatten()) {
+            *sum += weight * corner;
+        }
+    }
+    quad.iter_mut().flatten().for_each(|sum| *sum /= total);
+    Located { quad, side: if side > 0.0 { Side::Back } else { Side::Front }, confidence }
+}
+
+/// The surest cards without those that are no quad, too small, or the same card as a surer one.
+fn distinct(mut found: Vec<Located>, most: usize) -> Vec<Located> {
+    found.retain(|card| is_convex(&card.quad) && side_lengths(&card.quad).iter().all(|&side| side >= LEAST_HEIGHT));
+    found.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+    let mut kept: Vec<Located> = Vec::new();
+    for card in found {
+        let same =
+            |other: &Located| contains(&other.quad, middle(&card.quad)) || overlap(&other.quad, &card.quad) > SAME_CARD;
+        if kept.len() < most && !kept.iter().any(same) {
+            kept.push(card);
+        }
+    }
+    kept
+}
+
+/// A card belongs to the row of the card above it when their middles differ by less than half a card.
+fn in_reading_order(cards: &mut [Located]) {
+    let centre = |card: &Located| -> Point { middle(&card.quad) };
+    cards.sort_by(|a, b| centre(a)[1].total_cmp(&centre(b)[1]));
+    let mut rows = Vec::with_capacity(cards.len());
+    let (mut row, mut bottom) = (0, f32::NEG_INFINITY);
+    for card in cards.iter() {
+        if centre(card)[1] > bottom {
+            row += 1;
+            let ys = card.quad.map(|corner| corner[1]);
+            let height =
+                ys.into_iter().fold(f32::NEG_INFINITY, f32::max) - ys.into_iter().fold(f32::INFINITY, f32::min);
+            bottom = centre(card)[1] + height / 2.0;
+        }
+        rows.push((row, centre(card)[0], *card));
+    }
+    rows.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    cards.iter_mut().zip(rows).for_each(|(place, (_, _, card))| *place = card);
+}
+
+/// Logit to probability.
+pub(crate) fn sigmoid(logit: f32) -> f32 {
+    1.0 / (1.0 + (-logit).exp())
+}
+
+#[cfg(test)]
+mod tests;

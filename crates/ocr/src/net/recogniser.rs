@@ -1,0 +1,122 @@
+//! The line recogniser: where a character's centre is, and which one it is.
+//!
+//! Twin of `training/shenfen_training/nets/recogniser.py`. Widths and numbers of blocks come from the weights.
+
+use candle_core::{Result, Tensor};
+
+use super::conv::{Conv, Scratch, Step};
+use super::matmul::{Product, multiply_add};
+use super::pyramid::Residual;
+use crate::weights::{ModelError, Tensors};
+
+/// Height of a strip in pixels.
+pub const STRIP_HEIGHT: usize = 32;
+/// Pixels of a strip's width per step of the output.
+pub const STEP_WIDTH: usize = 4;
+
+/// The network.
+pub struct Recogniser {
+    stem: Conv,
+    blocks0: Vec<Residual>,
+    down1: Conv,
+    blocks1: Vec<Residual>,
+    down2: Conv,
+    blocks2: Vec<Residual>,
+    collapse: Conv,
+    context: Vec<Residual>,
+    centre: Conv,
+    classifier: Classifier,
+}
+
+/// What the network sees in a strip, step by step.
+pub struct Seen {
+    /// [steps, width of the model]: what the classifier works on.
+    pub features: Vec<f32>,
+    /// For each step, the logit that a character's centre lies in it.
+    pub centres: Vec<f32>,
+}
+
+impl Recogniser {
+    pub(crate) fn new(tensors: &Tensors) -> std::result::Result<Recogniser, ModelError> {
+        Ok(Recogniser {
+            stem: tensors.conv("stem")?,
+            blocks0: Residual::all(tensors, "blocks0")?,
+            down1: tensors.conv("down1")?,
+            blocks1: Residual::all(tensors, "blocks1")?,
+            down2: tensors.conv("down2")?,
+            blocks2: Residual::all(tensors, "blocks2")?,
+            collapse: tensors.conv("collapse")?,
+            context: Residual::all(tensors, "context")?,
+            centre: tensors.conv("centre")?,
+            classifier: tensors.classifier("classifier")?,
+        })
+    }
+
+    /// Strip [32, W, 1] -> features and centre logits of its W / 4 steps.
+    ///
+    /// # Errors
+    /// When the strip does not fit.
+    pub fn forward(&self, strip: &Tensor, scratch: &Scratch) -> Result<Seen> {
+        let through = |mut x: Tensor, blocks: &[Residual]| {
+            for block in blocks {
+                x = block.apply(&x, scratch)?;
+            }
+            Result::Ok(x)
+        };
+        let x = through(self.stem.apply(strip, Step::HALVE, scratch)?, &self.blocks0)?;
+        let x = through(self.down1.apply(&x, Step::HALVE, scratch)?, &self.blocks1)?;
+        let x = through(self.down2.apply(&x, Step { stride: [2, 1], relu: true }, scratch)?, &self.blocks2)?;
+        let x = through(self.collapse.apply(&x, Step::RELU, scratch)?, &self.context)?;
+        let centres = self.centre.apply(&x, Step::PLAIN, scratch)?.flatten_all()?.to_vec1()?;
+        Ok(Seen { features: x.flatten_all()?.to_vec1()?, centres })
+    }
+
+    /// The layer that names the characters.
+    pub fn classifier(&self) -> &Classifier {
+        &self.classifier
+    }
+
+    /// The width of the model: how many features a step has.
+    pub(crate) fn width(&self) -> usize {
+        self.collapse.outputs()
+    }
+}
+
+/// Features of a step -> a logit for each character of the charset.
+pub struct Classifier {
+    /// [features, classes].
+    weights: Vec<f32>,
+    bias: Vec<f32>,
+}
+
+impl Classifier {
+    /// Re-lays `weight` [classes, features] and `bias` [classes].
+    pub(crate) fn new(weight: &Tensor, bias: &Tensor) -> Result<Classifier> {
+        let (classes, _) = weight.dims2()?;
+        let bias = bias.to_vec1::<f32>()?;
+        if bias.len() != classes {
+            candle_core::bail!("{classes} classes but a bias of {}", bias.len());
+        }
+        Ok(Classifier { weights: weight.t()?.flatten_all()?.to_vec1()?, bias })
+    }
+
+    /// How many characters it knows.
+    pub fn classes(&self) -> usize {
+        self.bias.len()
+    }
+
+    pub(crate) fn features(&self) -> usize {
+        self.weights.len() / self.bias.len().max(1)
+    }
+
+    /// Features [steps, width] -> `logits` [steps, classes], whatever was in there before.
+    pub fn classify(&self, features: &[f32], logits: &mut Vec<f32>) {
+        let steps = features.len() / self.features().max(1);
+        logits.clear();
+        for _ in 0..steps {
+            logits.extend_from_slice(&self.bias);
+        }
+        let sizes = Product { rows: steps, inner: self.features(), columns: self.classes() };
+        multiply_add(logits, features, &self.weights, sizes);
+    }
+}
