@@ -10,11 +10,15 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
+from ..cards.views import strip_samples
+from ..charset import class_of
 from ..nets.recogniser import HEIGHT, STEP
 from .draw import Strip, StripArtist
 
 COLUMNS = 64 * 320
 """Pixel columns in a batch: so many strips of a width that the work is about the same."""
+CARD_SHARE = 0.025
+"""How often a whole card is drawn rather than a strip; it gives about seven strips."""
 WIDTHS = (96, 160, 224, 288, 352, 416, 512)
 """Widths that strips are padded to; wider ones are dropped, there are next to none."""
 
@@ -65,6 +69,19 @@ def collate(strips: list[Strip], width: int, rng: np.random.Generator) -> Batch:
     )
 
 
+def _strips(rng: np.random.Generator, artist: StripArtist) -> Iterator[Strip]:
+    """Drawn strips, and between them all lines of a whole card as the engine would cut them out."""
+    while True:
+        if rng.random() < CARD_SHARE:
+            for grey, text, centres in strip_samples(rng):
+                keep = np.array([char in class_of() for char in text])
+                classes = np.array([class_of()[char] for char in text if char in class_of()], np.int64)
+                if len(classes):
+                    yield Strip(grey, classes, centres[keep].astype(np.float32))
+        else:
+            yield artist.strip(rng)
+
+
 class StripBatches(IterableDataset):
     """Endless batches, different in every worker and every sitting."""
 
@@ -79,8 +96,7 @@ class StripBatches(IterableDataset):
         artist = StripArtist("train", self.cache)
         # One pool a width. Every new shape costs the convolution library set-up time, so there are few.
         pools: dict[int, list[Strip]] = {}
-        while True:
-            strip = artist.strip(rng)
+        for strip in _strips(rng, artist):
             width = next((w for w in WIDTHS if strip.grey.shape[1] <= w), None)
             if width is None:
                 continue

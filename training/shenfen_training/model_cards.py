@@ -1,0 +1,49 @@
+"""The page that goes with each network: what it does, what it learned from, its scores and its limits."""
+
+import json
+from typing import Any
+
+from torch import Tensor
+
+_TASK = {
+    "locator": "Finds cards in a picture: corners from the card's own top left (so the order gives the turn) and the side. "
+    "It looks twice: at the whole picture (256 x 256) and at each card found, set upright (256 x 192).",
+    "lines": "Finds the lines of text on an upright card (512 x 320, grey), each with the field it belongs to.",
+    "recogniser": "Reads one line (height 32, any width, grey): where the middle of each character is, and which of "
+    "10,064 characters stands there.",
+}
+_LIMITS = {
+    "locator": "Cards smaller than about 60 of the 256 pixels, or more than half outside the picture, are not promised. "
+    "Learned from drawn cards with stand-ins for emblem, portrait and background.",
+    "lines": "Learned from drawn layouts that follow the card within a few millimetres; bilingual cards are a small share.",
+    "recogniser": "Characters outside the charset (tiers 0 to 2, see training/data/README.md) come out as another one. Hei faces "
+    "are read best, as cards use them; hand-writing is not read at all.",
+}
+
+
+def model_card(name: str, tensors: dict[str, Tensor], scores: list[dict[str, Any]]) -> str:
+    """The card as Markdown; `scores` are the lines of the committed log, oldest first."""
+    last = scores[-1]
+    weights = sum(value.numel() for value in tensors.values())
+    figures = {key: value for key, value in last.items() if key not in ("date", "steps", "samples", "seconds", "device")}
+    return f"""# {name}
+
+{_TASK[name]}
+
+* Weights: {weights:,} in f16, from scratch; no weights of others.
+* Data: pictures drawn by training/shenfen_training (made-up persons, free Debian faces, own artwork). No real card.
+* Seen: {last["samples"]:,} samples in {last["steps"]:,} steps, {last["seconds"] / 60:.0f} minutes on {last["device"]}.
+* Held back for the scores: the face WenQuanYi Zen Hei, the digits FreeSans, one family of backgrounds, one set of faults.
+* Recipe: `python -m shenfen_training.{"train_recogniser" if name == "recogniser" else "train_pyramid " + name}`; the log of
+  every sitting is training/log/{name}.jsonl.
+
+## Scores on the fixed drawn set ({last["date"]})
+
+```json
+{json.dumps(figures, indent=2, ensure_ascii=False)}
+```
+
+## Limits
+
+{_LIMITS[name]}
+"""
