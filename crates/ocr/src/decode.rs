@@ -117,3 +117,6 @@ fn reason(error: &ImageError) -> String {
         other => other.to_string().replace(['\n', '\r'], " "),
     }
 }
+
+#[cfg(test)]
+mod tests;

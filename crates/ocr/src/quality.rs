@@ -22,7 +22,7 @@ const BLOCK: usize = 8;
 const MOST_GLARE: f32 = 0.1;
 /// The portrait in the frame, whose ground is white: left, top, right, bottom.
 const PORTRAIT: [usize; 4] = [310, 40, 480, 260];
-/// Mean difference of colours, after a common cast is taken off, below which a picture is grey.
+/// Colourfulness, 0..255, below which a picture is grey.
 const LEAST_COLOUR: f32 = 2.5;
 
 /// Judges a card by its rectified frame (512 x 320) and its corners in a picture of `size` pixels.
@@ -111,17 +111,13 @@ fn completeness(quad: &Quad, [width, height]: [u32; 2]) -> f32 {
     (area(&intersection(quad, &picture)) / area(quad)).clamp(0.0, 1.0)
 }
 
-/// Mean distance of red and of blue from green, once their means are taken off: the light's cast is no colour.
+/// Mean distance of red and of blue from green, once both are scaled to green's mean: the light's cast is no colour.
 fn colourfulness(frame: &RgbImage) -> f32 {
-    let differences = |pixel: &[u8]| {
-        let [r, g, b] = [pixel[0], pixel[1], pixel[2]].map(f32::from);
-        [r - g, b - g]
-    };
-    let pixels = || frame.as_raw().chunks_exact(3).map(differences);
-    let count = (frame.as_raw().len() / 3).max(1) as f32;
-    let sums = pixels().fold([0.0; 2], |sums, [r, b]| [sums[0] + r, sums[1] + b]);
-    let means = sums.map(|sum| sum / count);
-    pixels().map(|[r, b]| (r - means[0]).abs() + (b - means[1]).abs()).sum::<f32>() / (2.0 * count)
+    let pixels = || frame.as_raw().chunks_exact(3).map(|pixel| [pixel[0], pixel[1], pixel[2]].map(f32::from));
+    let sums = pixels().fold([1.0_f32; 3], |sums, [r, g, b]| [sums[0] + r, sums[1] + g, sums[2] + b]);
+    let (red, blue) = (sums[1] / sums[0], sums[1] / sums[2]);
+    let total: f32 = pixels().map(|[r, g, b]| (r * red - g).abs() + (b * blue - g).abs()).sum();
+    total / (2.0 * (frame.as_raw().len() / 3).max(1) as f32)
 }
 
 #[cfg(test)]

@@ -1,1 +1,108 @@
+use super::*;
+use crate::geometry::side_lengths;
 
+const ADDRESS: usize = 4;
+
+/// A map where no field is anywhere.
+fn empty() -> Map {
+    Map { values: [-10.0; 10].repeat(128 * 80), height: 80, width: 128, channels: 10 }
+}
+
+/// Draws a level line as the trainer labels it: the cells whose middle lies in the core of the em box.
+fn draw(map: &mut Map, channel: usize, [left, right]: [f32; 2], middle: impl Fn(f32) -> f32, em: f32) {
+    for y in 0..80 {
+        for x in 0..128 {
+            let at = [(x as f32 + 0.5) * CELL, (y as f32 + 0.5) * CELL];
+            let off = at[1] - middle(at[0]);
+            if (left..=right).contains(&at[0]) && off.abs() <= em / 4.0 {
+                let cell = &mut map.values[(y * 128 + x) * 10..][..10];
+                cell[channel] = 10.0;
+                cell[8] = (em / 2.0 + off) / HEIGHT_UNIT;
+                cell[9] = (em / 2.0 - off) / HEIGHT_UNIT;
+            }
+        }
+    }
+}
+
+fn address(map: &Map) -> Vec<TextLine> {
+    lines_of_field(map, ADDRESS, FieldName::BirthPlace, 0.5)
+}
+
+#[test]
+fn the_card_stands_in_the_middle_of_its_frame() {
+    let [width, height] = side_lengths(&FRAME_CARD);
+    assert!((width - 492.3).abs() < 0.1 && (height - 310.6).abs() < 0.1);
+    assert!((width / height - 85.6 / 54.0).abs() < 1e-4);
+}
+
+#[test]
+fn a_level_line_is_found_where_it_stands() {
+    let mut map = empty();
+    draw(&mut map, ADDRESS, [90.0, 300.0], |_| 171.0, 18.0);
+    let lines = address(&map);
+    assert_eq!(lines.len(), 1);
+    let line = lines[0];
+    assert!((line.start[0] - 90.0).abs() <= 2.0 && (line.end[0] - 300.0).abs() <= 2.0, "{line:?}");
+    assert!((line.start[1] - 171.0).abs() < 0.1 && (line.em - 18.0).abs() < 0.1, "{line:?}");
+    let box_ = line.quad();
+    assert!((box_[0][1] - 162.0).abs() < 0.2 && (box_[2][1] - 180.0).abs() < 0.2);
+}
+
+#[test]
+fn a_slanted_line_is_followed() {
+    let mut map = empty();
+    draw(&mut map, ADDRESS, [100.0, 400.0], |x| 150.0 + 0.03 * x, 20.0);
+    let line = address(&map)[0];
+    assert!((line.start[1] - 153.0).abs() < 0.5 && (line.end[1] - 162.0).abs() < 0.5, "{line:?}");
+}
+
+#[test]
+fn half_sure_columns_move_the_end_by_half_a_cell() {
+    let mut map = empty();
+    draw(&mut map, ADDRESS, [100.0, 200.0], |_| 162.0, 18.0);
+    let sharp = address(&map)[0];
+    let column = (sharp.start[0] / CELL) as usize - 1;
+    for y in 38..43 {
+        map.values[(y * 128 + column) * 10 + ADDRESS] = -1e-3;
+    }
+    let soft = address(&map)[0];
+    assert!((sharp.start[0] - soft.start[0] - CELL / 2.0).abs() < 0.1, "{sharp:?} {soft:?}");
+}
+
+#[test]
+fn pieces_of_a_row_are_joined_and_rows_are_not() {
+    let mut map = empty();
+    for [left, right] in [[90.0, 150.0], [175.0, 240.0]] {
+        draw(&mut map, ADDRESS, [left, right], |_| 171.0, 18.0);
+    }
+    draw(&mut map, ADDRESS, [90.0, 120.0], |_| 147.0, 18.0);
+    let lines = address(&map);
+    assert_eq!(lines.len(), 2);
+    assert!(lines[0].start[1] < lines[1].start[1], "top to bottom");
+    assert!(lines[0].length() < 40.0 && lines[1].length() > 140.0);
+}
+
+#[test]
+fn a_field_of_one_row_keeps_its_surest_and_specks_are_dropped() {
+    let mut map = empty();
+    draw(&mut map, 1, [90.0, 108.0], |_| 100.0, 18.0);
+    draw(&mut map, 1, [300.0, 312.0], |_| 200.0, 10.0);
+    map.values[(10 * 128 + 10) * 10 + 1] = 10.0;
+    let lines = lines_of_field(&map, 1, FieldName::Gender, 0.5);
+    assert_eq!(lines.len(), 1);
+    assert!((lines[0].start[1] - 100.0).abs() < 1.0);
+}
+
+#[test]
+fn heights_that_no_type_has_are_no_lines() {
+    let mut map = empty();
+    draw(&mut map, ADDRESS, [90.0, 300.0], |_| 171.0, 18.0);
+    for cell in map.values.chunks_exact_mut(10) {
+        (cell[8], cell[9]) = (f32::NAN, 1.0);
+    }
+    assert_eq!(address(&map), []);
+    for cell in map.values.chunks_exact_mut(10) {
+        (cell[8], cell[9]) = (50.0, 50.0);
+    }
+    assert_eq!(address(&map), []);
+}

@@ -1,1 +1,75 @@
+use super::*;
 
+/// A map where every cell is sure that there is nothing.
+fn empty(width: usize, height: usize) -> Map {
+    let values = [-10.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0].repeat(width * height);
+    Map { values, height, width, channels: 10 }
+}
+
+/// Makes a cell see a card.
+fn put(map: &mut Map, [x, y]: [usize; 2], centre: f32, side: f32, quad: &Quad) {
+    let middle = [(x as f32 + 0.5) * CELL, (y as f32 + 0.5) * CELL];
+    let cell = &mut map.values[(y * map.width + x) * 10..][..10];
+    cell[0] = centre;
+    cell[1] = side;
+    for i in 0..4 {
+        cell[2 + 2 * i] = (quad[i][0] - middle[0]) / OFFSET;
+        cell[3 + 2 * i] = (quad[i][1] - middle[1]) / OFFSET;
+    }
+}
+
+fn card(left: f32, top: f32) -> Located {
+    let quad = rectangle(left, top, left + 80.0, top + 50.0);
+    Located { quad, side: Side::Front, confidence: 0.9 }
+}
+
+#[test]
+fn a_peak_becomes_the_mean_of_what_its_sure_neighbours_see() {
+    let mut map = empty(32, 24);
+    put(&mut map, [10, 10], 2.0, 1.0, &rectangle(40.0, 50.0, 130.0, 110.0));
+    put(&mut map, [11, 10], 2.0 - 1e-3, 1.0, &rectangle(42.0, 50.0, 132.0, 110.0));
+    // Less than half as sure: does not count.
+    put(&mut map, [10, 11], -1.0, -50.0, &rectangle(0.0, 0.0, 1.0, 1.0));
+    let found = decode(&map, 0.5);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].side, Side::Back);
+    for (corner, expected) in found[0].quad.iter().zip(&rectangle(41.0, 50.0, 131.0, 110.0)) {
+        assert!((corner[0] - expected[0]).abs() < 0.01 && (corner[1] - expected[1]).abs() < 0.01);
+    }
+}
+
+#[test]
+fn equal_neighbours_are_one_peak_and_weak_ones_none() {
+    let mut map = empty(16, 16);
+    let quad = rectangle(10.0, 10.0, 100.0, 66.0);
+    for cell in [[4, 4], [5, 4], [4, 5], [5, 5]] {
+        put(&mut map, cell, 1.0, -1.0, &quad);
+    }
+    assert_eq!(decode(&map, 0.5).len(), 1);
+    assert_eq!(decode(&map, 0.8).len(), 0);
+}
+
+#[test]
+fn the_surer_of_two_overlapping_cards_stays() {
+    let weaker = Located { confidence: 0.6, ..card(10.0, 5.0) };
+    let apart = Located { confidence: 0.5, ..card(300.0, 5.0) };
+    let kept = distinct(vec![weaker, card(0.0, 0.0), apart], 8);
+    assert_eq!(kept, [card(0.0, 0.0), apart]);
+    assert_eq!(distinct(vec![weaker, card(0.0, 0.0), apart], 1), [card(0.0, 0.0)]);
+}
+
+#[test]
+fn cards_that_are_no_quad_or_too_small_are_dropped() {
+    let crossed = Located { quad: [[0.0, 0.0], [100.0, 100.0], [100.0, 0.0], [0.0, 100.0]], ..card(0.0, 0.0) };
+    let tiny = Located { quad: rectangle(0.0, 0.0, 30.0, 19.0), ..card(0.0, 0.0) };
+    let nowhere = Located { quad: [[f32::NAN; 2]; 4], ..card(0.0, 0.0) };
+    assert_eq!(distinct(vec![crossed, tiny, nowhere], 8), []);
+}
+
+#[test]
+fn order_is_by_rows_and_then_from_left_to_right() {
+    // The right one of the upper row stands a little higher than the left one.
+    let mut cards = [card(0.0, 120.0), card(100.0, 0.0), card(0.0, 15.0), card(100.0, 130.0)];
+    in_reading_order(&mut cards);
+    assert_eq!(cards, [card(0.0, 15.0), card(100.0, 0.0), card(0.0, 120.0), card(100.0, 130.0)]);
+}

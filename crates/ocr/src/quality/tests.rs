@@ -1,1 +1,82 @@
+use super::*;
+use crate::lines::FRAME;
+use crate::rectify::grey;
 
+/// Where the frame's card stands in a picture of the frame's own size.
+const WHOLE: [u32; 2] = [512, 320];
+
+fn print() -> RgbImage {
+    // Strokes of two to four pixels on tinted paper.
+    RgbImage::from_fn(FRAME[0] as u32, FRAME[1] as u32, |x, y| {
+        let ink = (y / 12) % 2 == 0 && (x * 7 / 3 + y / 12 * 5) % 9 < 4;
+        image::Rgb(if ink { [30, 30, 40] } else { [215, 225, 240 - (x / 16) as u8] })
+    })
+}
+
+fn blurred(image: &RgbImage, sigma: f32) -> RgbImage {
+    image::imageops::blur(image, sigma)
+}
+
+fn judged(image: &RgbImage, quad: &Quad, size: [u32; 2]) -> Quality {
+    judge(image, &grey(image), quad, Side::Back, size)
+}
+
+fn check(image: &RgbImage) -> Quality {
+    judged(image, &FRAME_CARD, WHOLE)
+}
+
+#[test]
+fn sharp_print_scores_high_and_blur_lowers_it_step_by_step() {
+    let scores: Vec<f32> = [0.5, 1.0, 1.5, 2.5].iter().map(|&s| check(&blurred(&print(), s)).sharpness).collect();
+    assert!(check(&print()).sharpness > 0.95);
+    assert!(scores.is_sorted_by(|a, b| a > b), "{scores:?}");
+    assert!(scores[3] < 0.4, "{scores:?}");
+    assert_eq!(check(&RgbImage::from_pixel(512, 320, image::Rgb([200; 3]))).sharpness, 0.0);
+}
+
+#[test]
+fn black_and_white_pictures_are_badly_exposed() {
+    assert_eq!(check(&RgbImage::from_pixel(512, 320, image::Rgb([5; 3]))).exposure, 0.0);
+    assert_eq!(check(&RgbImage::from_pixel(512, 320, image::Rgb([255; 3]))).exposure, 0.0);
+    assert!(check(&print()).exposure > 0.99);
+}
+
+#[test]
+fn a_blown_out_spot_is_glare_unless_it_is_the_portraits_ground() {
+    let mut spot = print();
+    for y in 64..192 {
+        for x in 320..384 {
+            spot.put_pixel(x, y, image::Rgb([255; 3]));
+        }
+    }
+    assert_eq!(check(&print()).glare, 1.0);
+    let share = (128.0 * 64.0) / (512.0 * 320.0);
+    assert!((check(&spot).glare - (1.0 - share / MOST_GLARE)).abs() < 1e-3);
+    assert_eq!(judge(&spot, &grey(&spot), &FRAME_CARD, Side::Front, WHOLE).glare, 1.0);
+}
+
+#[test]
+fn resolution_counts_pixels_a_millimetre() {
+    let at =
+        |per_mm: f32| judged(&print(), &rectangle(0.0, 0.0, 85.6 * per_mm, 54.0 * per_mm), [4000, 4000]).resolution;
+    assert!((at(6.0) - 0.5).abs() < 1e-3);
+    assert_eq!(at(20.0), 1.0);
+}
+
+#[test]
+fn half_a_card_outside_is_half_complete() {
+    let quad = rectangle(-100.0, 10.0, 100.0, 130.0);
+    assert!((judged(&print(), &quad, [400, 300]).completeness - 0.5).abs() < 1e-4);
+    assert_eq!(judged(&print(), &rectangle(10.0, 10.0, 100.0, 60.0), [400, 300]).completeness, 1.0);
+}
+
+#[test]
+fn a_grey_copy_is_monochrome_even_under_warm_light() {
+    let mut copy = print();
+    for pixel in copy.pixels_mut() {
+        let value = pixel.0[1];
+        pixel.0 = [value, (u16::from(value) * 9 / 10) as u8, (u16::from(value) * 9 / 10) as u8];
+    }
+    assert!(check(&copy).monochrome);
+    assert!(!check(&RgbImage::from_fn(512, 320, |x, _| image::Rgb([200, 180, (x / 4) as u8 + 100]))).monochrome);
+}

@@ -1,1 +1,78 @@
+use proptest::prelude::*;
 
+use super::*;
+use crate::geometry::rectangle;
+
+/// Brightness that grows by one a pixel to the right and two downwards.
+fn slope() -> RgbImage {
+    RgbImage::from_fn(80, 60, |x, y| image::Rgb([(x + 2 * y) as u8, 100, (200 - x) as u8]))
+}
+
+fn frame(to_picture: Homography, width: usize, height: usize, samples: u32) -> Frame {
+    Frame { to_picture, width, height, samples }
+}
+
+#[test]
+fn the_unmoved_frame_is_the_picture() {
+    let image = slope();
+    let same = Homography::scale_and_move(1.0, [0.0, 0.0]);
+    assert_eq!(Picture::new(&image).cut(&frame(same, 80, 60, 1)), image);
+}
+
+#[test]
+fn outside_is_mid_grey() {
+    let image = slope();
+    let far = Homography::scale_and_move(1.0, [1000.0, 1000.0]);
+    let cut = Picture::new(&image).cut(&frame(far, 8, 8, 2));
+    assert!(cut.as_raw().iter().all(|&value| value == 128));
+}
+
+#[test]
+fn a_smooth_picture_keeps_its_values_at_any_shrinking() {
+    let image = slope();
+    for factor in [1.2, 2.0, 3.7, 5.0] {
+        for samples in [1, 2, 4] {
+            let map = Homography::scale_and_move(factor, [4.0, 4.0]);
+            let cut = Picture::new(&image).cut(&frame(map, 8, 6, samples));
+            for (x, y, pixel) in cut.enumerate_pixels() {
+                let [u, v] = map.map([x as f32 + 0.5, y as f32 + 0.5]);
+                let expected = (u - 0.5) + 2.0 * (v - 0.5);
+                let off = (f32::from(pixel.0[0]) - expected).abs();
+                assert!(off <= 1.6, "factor {factor}, samples {samples}: {pixel:?} instead of {expected}");
+            }
+        }
+    }
+}
+
+#[test]
+fn fine_stripes_average_out_when_shrunk() {
+    let stripes = RgbImage::from_fn(256, 256, |x, _| image::Rgb([if x % 2 == 0 { 0 } else { 200 }; 3]));
+    for samples in [1, 2, 4] {
+        let map = Homography::scale_and_move(8.0, [0.0, 0.0]);
+        let cut = Picture::new(&stripes).cut(&frame(map, 32, 32, samples));
+        assert!(cut.as_raw().iter().all(|&value| (95..=105).contains(&value)), "{samples} samples");
+    }
+}
+
+#[test]
+fn halving_rounds_sizes_up_and_keeps_the_last_column() {
+    let image = RgbImage::from_fn(5, 3, |x, _| image::Rgb([if x == 4 { 90 } else { 10 }; 3]));
+    let half = halved(&image);
+    assert_eq!(half.dimensions(), (3, 2));
+    assert_eq!(half.get_pixel(2, 1).0, [90; 3]);
+    assert_eq!(halved(&RgbImage::from_pixel(1, 1, image::Rgb([7; 3]))).get_pixel(0, 0).0, [7; 3]);
+}
+
+proptest! {
+    #[test]
+    fn any_frame_of_any_picture_can_be_cut(
+        width in 1_u32..40, height in 1_u32..40,
+        corners in prop::array::uniform4(prop::array::uniform2(-200.0_f32..200.0)), samples in 1_u32..5,
+    ) {
+        let image = RgbImage::from_pixel(width, height, image::Rgb([1, 2, 3]));
+        if let Some(map) = Homography::between(&rectangle(0.0, 0.0, 16.0, 8.0), &corners) {
+            let cut = Picture::new(&image).cut(&frame(map, 16, 8, samples));
+            prop_assert_eq!(cut.dimensions(), (16, 8));
+        }
+    }
+}

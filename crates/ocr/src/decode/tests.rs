@@ -1,0 +1,172 @@
+use std::time::{Duration, Instant};
+
+use image::{ImageBuffer, Luma, LumaA, Rgb, Rgba};
+use proptest::prelude::*;
+
+use super::*;
+
+const SIZE: (u32, u32) = (96, 64);
+
+fn encoded(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    image.into().write_to(&mut Cursor::new(&mut bytes), format).unwrap();
+    bytes
+}
+
+/// Red left half, blue right half.
+fn two_halves() -> RgbImage {
+    RgbImage::from_fn(SIZE.0, SIZE.1, |x, _| if x < 48 { Rgb([250, 10, 10]) } else { Rgb([10, 10, 250]) })
+}
+
+fn read(bytes: &[u8]) -> Result<RgbImage, ReadError> {
+    decode(bytes, &Limits::default())
+}
+
+fn is_red(image: &RgbImage, x: u32, y: u32) -> bool {
+    image.get_pixel(x, y).0[0] > 200
+}
+
+/// A PNG that claims a size and holds nothing.
+fn png_header(width: u32, height: u32) -> Vec<u8> {
+    let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
+    let mut header = [width.to_be_bytes(), height.to_be_bytes()].concat();
+    header.extend([8, 2, 0, 0, 0]);
+    for (kind, content) in [(b"IHDR", &header[..]), (b"IDAT", &[0x78, 0x9C])] {
+        bytes.extend((content.len() as u32).to_be_bytes());
+        let chunk = [&kind[..], content].concat();
+        let crc = chunk.iter().fold(!0_u32, |crc, &byte| {
+            (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0xEDB8_8320 * (crc & 1)))
+        });
+        bytes.extend(chunk);
+        bytes.extend((!crc).to_be_bytes());
+    }
+    bytes
+}
+
+/// Puts an EXIF block with an orientation behind the first marker of a JPEG.
+fn with_orientation(jpeg: &[u8], orientation: u8) -> Vec<u8> {
+    let mut exif = b"Exif\0\0II\x2A\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();
+    exif.extend([orientation, 0, 0, 0, 0, 0, 0, 0]);
+    let length = (exif.len() as u16 + 2).to_be_bytes();
+    [&jpeg[..2], &[0xFF, 0xE1], &length, &exif, &jpeg[2..]].concat()
+}
+
+#[test]
+fn every_format_is_told_by_its_content() {
+    for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP, ImageFormat::Bmp, ImageFormat::Tiff] {
+        let image = read(&encoded(two_halves(), format)).unwrap();
+        assert_eq!(image.dimensions(), SIZE, "{format:?}");
+        assert!(is_red(&image, 20, 30) && !is_red(&image, 80, 30), "{format:?}");
+    }
+}
+
+#[test]
+fn every_pixel_type_becomes_rgb() {
+    let (width, height) = SIZE;
+    let deep: ImageBuffer<Rgb<u16>, _> = ImageBuffer::from_pixel(width, height, Rgb([65535_u16, 32896, 0]));
+    let grey: ImageBuffer<Luma<u8>, _> = ImageBuffer::from_pixel(width, height, Luma([77_u8]));
+    let half_clear: ImageBuffer<LumaA<u8>, _> = ImageBuffer::from_pixel(width, height, LumaA([100_u8, 51]));
+    let clear: ImageBuffer<Rgba<u16>, _> = ImageBuffer::from_pixel(width, height, Rgba([9_u16, 9, 9, 0]));
+    let pictures: [(DynamicImage, [u8; 3]); 4] =
+        [(deep.into(), [255, 128, 0]), (grey.into(), [77; 3]), (half_clear.into(), [224; 3]), (clear.into(), [255; 3])];
+    for (picture, expected) in pictures {
+        let kind = picture.color();
+        assert_eq!(read(&encoded(picture, ImageFormat::Png)).unwrap().get_pixel(5, 5).0, expected, "{kind:?}");
+    }
+}
+
+#[test]
+fn exif_orientation_is_applied() {
+    let jpeg = encoded(two_halves(), ImageFormat::Jpeg);
+    let turned_around = read(&with_orientation(&jpeg, 3)).unwrap();
+    assert!(!is_red(&turned_around, 20, 30) && is_red(&turned_around, 80, 30));
+    // 6: the picture has to be turned clockwise, so its left becomes its top.
+    let turned = read(&with_orientation(&jpeg, 6)).unwrap();
+    assert_eq!(turned.dimensions(), (SIZE.1, SIZE.0));
+    assert!(is_red(&turned, 30, 20) && !is_red(&turned, 30, 80));
+    assert_eq!(read(&with_orientation(&jpeg, 99)).unwrap().dimensions(), SIZE, "nonsense is no orientation");
+}
+
+#[test]
+fn what_is_no_picture_is_refused_by_kind() {
+    assert!(matches!(read(&[]), Err(ReadError::Empty)));
+    assert!(matches!(read(b"name,number\nmade up,1\n"), Err(ReadError::UnknownFormat)));
+    assert!(matches!(read(b"GIF89a\x01\0\x01\0\0\0\0"), Err(ReadError::UnknownFormat)));
+    assert!(matches!(read(b"\xFF\xD8\xFF"), Err(ReadError::Damaged { format: "JPEG", .. })));
+}
+
+#[test]
+fn cut_off_pictures_are_refused_wherever_they_are_cut() {
+    for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP, ImageFormat::Bmp, ImageFormat::Tiff] {
+        let noisy = RgbImage::from_fn(128, 128, |x, y| Rgb([(x * y) as u8, (x * 31 + y * 17) as u8, (x ^ y) as u8]));
+        let bytes = encoded(noisy, format);
+        for part in [0.3, 0.6, 0.9] {
+            let cut = &bytes[..(bytes.len() as f32 * part) as usize];
+            assert!(matches!(read(cut), Err(ReadError::Damaged { .. })), "{format:?} at {part}");
+        }
+    }
+}
+
+#[test]
+fn a_cut_off_jpeg_says_so_even_when_it_holds_a_whole_thumbnail() {
+    let jpeg = encoded(two_halves(), ImageFormat::Jpeg);
+    let length = (jpeg.len() as u16 + 2).to_be_bytes();
+    let thumbnailed = [&jpeg[..2], &[0xFF, 0xE2], &length, &jpeg, &jpeg[2..]].concat();
+    assert!(read(&thumbnailed).is_ok());
+    let error = read(&thumbnailed[..thumbnailed.len() - 10]).unwrap_err();
+    assert_eq!(error.to_string(), "damaged JPEG picture: the file ends before the picture does");
+}
+
+#[test]
+fn bytes_after_the_end_of_a_jpeg_do_no_harm() {
+    let jpeg = encoded(two_halves(), ImageFormat::Jpeg);
+    assert!(read(&[&jpeg[..], b"trailer of a phone"].concat()).is_ok());
+}
+
+#[test]
+fn a_huge_picture_is_refused_by_its_header() {
+    let begin = Instant::now();
+    let error = read(&png_header(20_000, 20_000)).unwrap_err();
+    assert!(matches!(error, ReadError::TooManyPixels { width: 20_000, height: 20_000, .. }));
+    assert_eq!(error.to_string(), "the picture has 20000 x 20000 pixels, more than the limit of 64000000");
+    assert!(begin.elapsed() < Duration::from_secs(1), "nothing was decoded");
+}
+
+#[test]
+fn limits_hold_at_their_borders() {
+    let png = encoded(two_halves(), ImageFormat::Png);
+    let limits = Limits { max_pixels: 96 * 64, max_bytes: png.len(), min_side: 64, ..Limits::default() };
+    assert!(decode(&png, &limits).is_ok());
+    let refused = |limits: Limits| decode(&png, &limits).unwrap_err();
+    assert!(matches!(refused(Limits { max_pixels: 96 * 64 - 1, ..limits }), ReadError::TooManyPixels { .. }));
+    assert!(matches!(refused(Limits { max_bytes: png.len() - 1, ..limits }), ReadError::TooManyBytes { .. }));
+    assert!(matches!(refused(Limits { min_side: 65, ..limits }), ReadError::TooSmall { .. }));
+}
+
+#[test]
+fn single_pixels_and_threads_are_too_small() {
+    for (width, height) in [(1, 1), (5000, 1), (1, 5000)] {
+        let png = encoded(RgbImage::new(width, height), ImageFormat::Png);
+        assert!(matches!(read(&png), Err(ReadError::TooSmall { .. })), "{width} x {height}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), start in 0_usize..7) {
+        let starts: [&[u8]; 7] = [
+            b"", b"\xFF\xD8\xFF", b"\x89PNG\r\n\x1a\n", b"RIFF\x40\0\0\0WEBPVP8 ", b"BM", b"II\x2A\0", b"MM\0\x2A",
+        ];
+        let _ = read(&[starts[start], &bytes].concat());
+    }
+
+    #[test]
+    fn no_damage_makes_it_panic(format in 0_usize..5, place in 0.0_f64..1.0, byte in any::<u8>()) {
+        let formats = [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP, ImageFormat::Bmp, ImageFormat::Tiff];
+        let mut bytes = encoded(two_halves(), formats[format]);
+        let at = (place * bytes.len() as f64) as usize;
+        bytes[at] = byte;
+        let limits = Limits { max_pixels: 1 << 20, ..Limits::default() };
+        let _ = decode(&bytes, &limits);
+    }
+}
