@@ -2,16 +2,23 @@
 //!
 //! No I/O, no async and no clock in here: today's date is an argument, so every rule can be tested for any day.
 
+pub mod assess;
+pub mod columns;
 pub mod finding;
 pub mod gender;
 pub mod id_number;
+mod mask;
+pub mod policy;
 pub mod reading;
 pub mod region;
 pub mod result;
 
+pub use assess::{Assessment, assess};
+pub use columns::CardColumns;
 pub use finding::{Finding, Severity};
 pub use gender::Gender;
 pub use id_number::{Holder, IdNumber, IdNumberError};
+pub use policy::Policy;
 pub use reading::{Candidate, FieldName, Point, Quad, Quality, ReadCard, ReadChar, ReadField, Rotation, Side};
 pub use region::{Place, Region};
 pub use result::{CardResult, Decision, Elapsed, FieldResult, ModelInfo, PictureResult, Status};

@@ -1,8 +1,11 @@
 //! A card as the reader saw it: characters with probabilities and places, not yet checked against any rule.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+use crate::mask::Count;
 
 /// A point in pixels of the picture as stored, EXIF orientation applied: x to the right, y down.
 pub type Point = [f32; 2];
@@ -172,8 +175,8 @@ pub struct Quality {
     pub monochrome: bool,
 }
 
-/// One card found in a picture, as read.
-#[derive(Clone, PartialEq)]
+/// One card found in a picture, as read. `Debug` shows nothing of its texts.
+#[derive(Clone, Debug, PartialEq)]
 pub struct ReadCard {
     /// Front (portrait) or back (emblem).
     pub side: Side,
@@ -185,4 +188,33 @@ pub struct ReadCard {
     pub fields: BTreeMap<FieldName, ReadField>,
     /// How good the picture of this card is.
     pub quality: Quality,
+}
+
+/// Shows the probability; the character is personal.
+impl fmt::Debug for Candidate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Candidate").field("probability", &self.probability).finish_non_exhaustive()
+    }
+}
+
+/// Shows where the character stands; what it is, is personal.
+impl fmt::Debug for ReadChar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadChar")
+            .field("candidates", &Count(self.candidates.len()))
+            .field("position", &self.position)
+            .field("line", &self.line)
+            .finish()
+    }
+}
+
+/// Shows how many characters there are, not which.
+impl fmt::Debug for ReadField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadField")
+            .field("chars", &Count(self.chars.len()))
+            .field("confidence", &self.confidence)
+            .field("quad", &self.quad)
+            .finish()
+    }
 }

@@ -1,10 +1,12 @@
 //! The result of reading one picture, in the shape that the command line, HTTP, the queue and the tables share.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::finding::Finding;
+use crate::mask::{Count, Masked};
 use crate::reading::{FieldName, Quad, Quality, Rotation, Side};
 
 /// The six statuses of the documented HTTP service.
@@ -59,8 +61,8 @@ pub struct FieldResult {
     pub alternatives: Vec<String>,
 }
 
-/// One card after the checks.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+/// One card after the checks. `Debug` shows nothing of its texts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CardResult {
     /// Front (portrait) or back (emblem).
     pub side: Side,
@@ -117,4 +119,32 @@ pub struct PictureResult {
     pub model: ModelInfo,
     /// How long it took.
     pub elapsed_ms: Elapsed,
+}
+
+/// Shows how long the texts are, not what they say.
+impl fmt::Debug for FieldResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FieldResult")
+            .field("text", &Masked(&self.text))
+            .field("confidence", &self.confidence)
+            .field("quad", &self.quad)
+            .field("raw", &self.raw.as_deref().map(Masked))
+            .field("alternatives", &Count(self.alternatives.len()))
+            .finish()
+    }
+}
+
+/// Shows everything but the texts.
+impl fmt::Debug for PictureResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PictureResult")
+            .field("status", &self.status)
+            .field("message", &Count(self.message.len()))
+            .field("cards", &self.cards)
+            .field("findings", &self.findings)
+            .field("decision", &self.decision)
+            .field("model", &self.model)
+            .field("elapsed_ms", &self.elapsed_ms)
+            .finish()
+    }
 }
