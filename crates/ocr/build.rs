@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::{env, fs, io};
 
-const FOLDERS: [&str; 3] = ["locator", "lines", "recognizer"];
+const FOLDERS: [&str; 3] = ["locator", "lines", "recogniser"];
 const FILES: [&str; 3] = ["config.json", "model.safetensors", "charset.txt"];
 
 fn main() -> io::Result<()> {

@@ -108,9 +108,7 @@ pub(crate) fn find_lines(
     let map = Map { values: map.flatten_all()?.to_vec1()?, height, width, channels };
     let of_side = FieldName::of_side(side);
     let channels = CHANNELS.iter().enumerate().filter(|(_, field)| of_side.contains(field));
-    Ok(channels
-        .flat_map(|(channel, &field)| lines_of_field(&map, channel, field, model.config.centre_threshold))
-        .collect())
+    Ok(channels.flat_map(|(channel, &field)| lines_of_field(&map, channel, field, model.config.threshold)).collect())
 }
 
 /// The line finder's output: eight field logits and two distances for each cell.

@@ -91,7 +91,7 @@ fn look(model: &MapModel, frame: &RgbImage, scratch: &Scratch) -> candle_core::R
     let map = model.network.forward(&Tensor::from_vec(pixels, shape, &Device::Cpu)?, scratch)?;
     let (height, width, channels) = map.dims3()?;
     let values = map.flatten_all()?.to_vec1::<f32>()?;
-    Ok(decode(&Map { values, height, width, channels }, model.config.centre_threshold))
+    Ok(decode(&Map { values, height, width, channels }, model.config.threshold))
 }
 
 /// The locator's output: a centre logit, a side logit and eight corner offsets for each cell.

@@ -68,7 +68,7 @@ pub(crate) fn recognise(
         let input = Tensor::from_vec(pixels, (STRIP_HEIGHT, strip.frame.width, 1), &Device::Cpu)?;
         let seen = model.network.forward(&input, &buffers.scratch)?;
         for (step, p) in peaks(&seen.centres) {
-            if p > model.config.centre_threshold {
+            if p > model.config.threshold {
                 buffers.features.extend_from_slice(&seen.features[step * width..(step + 1) * width]);
                 centres.push(Centre { line, step });
             } else if p > DOUBT {

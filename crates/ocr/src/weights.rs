@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use shenfen_core::ModelInfo;
 use thiserror::Error;
@@ -20,8 +20,8 @@ static EMBEDDED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/embedded
 
 /// The list of sums, below the models' folder.
 const SUMS: &str = "SHA256SUMS";
-/// The only layout of networks that this version knows: the part of a config's version before the first dot.
-const LAYOUT: &str = "1";
+/// The only format of configs and networks that this version knows.
+const FORMAT: u32 = 1;
 /// Channels that come out of the locator and of the line finder.
 const MAP_CHANNELS: usize = 10;
 
@@ -62,12 +62,12 @@ pub enum ModelError {
         source: serde_json::Error,
     },
     /// A network laid out in a way that this version does not know.
-    #[error("network {network} has version {version}, this program knows versions {LAYOUT}.x")]
-    Version {
+    #[error("network {network} has format {format}, this program knows format {FORMAT}")]
+    Format {
         /// The network.
         network: &'static str,
-        /// Its version.
-        version: String,
+        /// Its format.
+        format: u32,
     },
     /// A tensor that the network needs is not among its weights.
     #[error("network {network} lacks tensor {tensor}")]
@@ -90,11 +90,11 @@ pub enum ModelError {
 /// A network's facts, from its `config.json`. The trainer writes more keys; those only it needs are left out here.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Config {
-    #[serde(deserialize_with = "text_or_number")]
+    format: u32,
     version: String,
-    /// The probability from which a peak counts.
-    #[serde(default = "half")]
-    pub(crate) centre_threshold: f32,
+    /// The probability from which a peak or a cell counts.
+    #[serde(alias = "centre_threshold")]
+    pub(crate) threshold: f32,
     /// What logits are divided by before the softmax.
     #[serde(default = "one")]
     pub(crate) temperature: f32,
@@ -119,26 +119,8 @@ impl Default for Calibration {
     }
 }
 
-fn half() -> f32 {
-    0.5
-}
-
 fn one() -> f32 {
     1.0
-}
-
-/// A version may be written as 1, "1" or "1.2".
-fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Version {
-        Number(serde_json::Number),
-        Text(String),
-    }
-    Ok(match Version::deserialize(deserializer)? {
-        Version::Number(number) => number.to_string(),
-        Version::Text(text) => text,
-    })
 }
 
 /// A pyramid with its facts.
@@ -217,7 +199,7 @@ impl Models {
         let files = Files { open, sums: String::from_utf8_lossy(&sums) };
         let locator = files.map_model("locator", 3)?;
         let lines = files.map_model("lines", 1)?;
-        let recogniser = files.line_model("recognizer")?;
+        let recogniser = files.line_model("recogniser")?;
         let versions: BTreeSet<_> = [&locator.config, &lines.config, &recogniser.config].map(|c| &*c.version).into();
         let info = ModelInfo {
             name: "shenfen".into(),
@@ -255,8 +237,8 @@ impl Files<'_> {
         let bytes = self.read(network, "config.json")?;
         let config: Config = serde_json::from_slice(&bytes)
             .map_err(|source| ModelError::Config { file: format!("{network}/config.json"), source })?;
-        if config.version.split('.').next() != Some(LAYOUT) {
-            return Err(ModelError::Version { network, version: config.version });
+        if config.format != FORMAT {
+            return Err(ModelError::Format { network, format: config.format });
         }
         Ok(config)
     }

@@ -57,7 +57,7 @@ fn the_line_finder_agrees_with_the_trainer() {
 
 #[test]
 fn the_recogniser_agrees_with_the_trainer() {
-    let Some(expected) = exported("recognizer") else { return };
+    let Some(expected) = exported("recogniser") else { return };
     let models = Models::load(&models_folder()).unwrap();
     let recogniser = models.recogniser();
     let seen = recogniser.forward(&channels_last(&expected["input"]), &Scratch::default()).unwrap();

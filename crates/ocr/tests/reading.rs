@@ -139,20 +139,20 @@ fn changed_missing_and_unknown_model_files_are_refused_by_name() {
     let info = load().unwrap();
     assert_eq!((info.version.as_str(), info.sha256.len()), ("1.0", 64));
 
-    let charset = folder.path().join("recognizer/charset.txt");
+    let charset = folder.path().join("recogniser/charset.txt");
     let before = fs::read_to_string(&charset).unwrap();
     fs::write(&charset, before.replacen('\u{4E00}', "\u{5E00}", 1)).unwrap();
-    assert!(matches!(load(), Err(ModelError::Sum { file }) if file == "recognizer/charset.txt"));
+    assert!(matches!(load(), Err(ModelError::Sum { file }) if file == "recogniser/charset.txt"));
 
     fs::write(&charset, format!("{before}\u{5E00}\n")).unwrap();
     fixture::write_sums(folder.path());
-    assert!(matches!(load(), Err(ModelError::Shape { network: "recognizer", .. })), "301 characters for 300 classes");
+    assert!(matches!(load(), Err(ModelError::Shape { network: "recogniser", .. })), "301 characters for 300 classes");
     fs::write(&charset, before).unwrap();
 
     let config = folder.path().join("lines/config.json");
-    fs::write(&config, r#"{"version":"2.0"}"#).unwrap();
+    fs::write(&config, r#"{"format":2,"version":"1.0","threshold":0.5}"#).unwrap();
     fixture::write_sums(folder.path());
-    assert!(matches!(load(), Err(ModelError::Version { network: "lines", .. })));
+    assert!(matches!(load(), Err(ModelError::Format { network: "lines", .. })));
 
     fs::write(&config, "{").unwrap();
     fixture::write_sums(folder.path());

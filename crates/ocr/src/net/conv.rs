@@ -145,7 +145,7 @@ impl Applied<'_> {
         }
         let mut out = vec![0.0; height * width * conv.outputs];
         let depth = conv.kernel[0] * conv.kernel[1] * conv.inputs;
-        let tile = (TILE / depth).clamp(16, height * width);
+        let tile = (TILE / depth).max(16).min(height * width);
         let direct = conv.kernel == [1, 1] && self.step.stride == [1, 1];
         let mut patches = self.scratch.0.borrow_mut();
         if !direct && patches.len() < tile * depth {

@@ -6,9 +6,9 @@ use crate::rectify::grey;
 const WHOLE: [u32; 2] = [512, 320];
 
 fn print() -> RgbImage {
-    // Strokes of two to four pixels on tinted paper.
+    // Bars of ten pixels on tinted paper.
     RgbImage::from_fn(FRAME[0] as u32, FRAME[1] as u32, |x, y| {
-        let ink = (y / 12) % 2 == 0 && (x * 7 / 3 + y / 12 * 5) % 9 < 4;
+        let ink = (y / 12) % 2 == 0 && (x + y / 12 * 5) % 20 < 10;
         image::Rgb(if ink { [30, 30, 40] } else { [215, 225, 240 - (x / 16) as u8] })
     })
 }
@@ -27,7 +27,7 @@ fn check(image: &RgbImage) -> Quality {
 
 #[test]
 fn sharp_print_scores_high_and_blur_lowers_it_step_by_step() {
-    let scores: Vec<f32> = [0.5, 1.0, 1.5, 2.5].iter().map(|&s| check(&blurred(&print(), s)).sharpness).collect();
+    let scores: Vec<f32> = [1.0, 1.5, 2.5, 4.0].iter().map(|&s| check(&blurred(&print(), s)).sharpness).collect();
     assert!(check(&print()).sharpness > 0.95);
     assert!(scores.is_sorted_by(|a, b| a > b), "{scores:?}");
     assert!(scores[3] < 0.4, "{scores:?}");

@@ -16,7 +16,7 @@ fn reference(map: &Tensor, weight: &Tensor, bias: &Tensor, step: Step) -> Tensor
     let padded = padded.pad_with_zeros(3, pad(kernel_x), pad(kernel_x)).unwrap().contiguous().unwrap();
     let out = padded.conv2d(weight, 0, 1, 1, 1).unwrap();
     let out = out.broadcast_add(&bias.reshape((1, outputs, 1, 1)).unwrap()).unwrap();
-    let out = out.squeeze(0).unwrap().permute((1, 2, 0)).unwrap();
+    let out = out.squeeze(0).unwrap().permute((1, 2, 0)).unwrap().contiguous().unwrap();
     let every = |size: usize, stride: usize| {
         let indices: Vec<u32> = (0..size as u32).step_by(stride).collect();
         Tensor::new(indices, &Device::Cpu).unwrap()
