@@ -18,6 +18,7 @@ from .checkpoint import Run
 from .nets.pyramid import PyramidNet
 from .pyramid_tasks import TASKS, Task, pixels
 from .schedule import Sitting
+from .warm_start import warm_start
 
 VALIDATION_SEED = 20260102
 VALIDATION_COUNT = 150
@@ -95,9 +96,12 @@ def train(args: argparse.Namespace) -> None:
     )
     fixed = validation_set(task)
     sitting = Sitting(args.minutes, args.rate, args.rate * 0.02)
-    before, last_save, last_score, mean_loss = run.seconds, 0.0, 0.0, 0.0
+    last_save, last_score, mean_loss = 0.0, 0.0, 0.0
+    batches = iter(loader)
+    warm_start(run, next(batches)[0].to(args.device))
+    before = run.seconds
     net.train()
-    for image, target in loader:
+    for image, target in batches:
         for group in run.optimiser.param_groups:
             group["lr"] = sitting.rate()
         with torch.autocast(args.device, torch.bfloat16):

@@ -20,6 +20,7 @@ from .schedule import Sitting
 from .strips import text as texts
 from .strips.batches import StripBatches, normalise
 from .strips.draw import Strip, StripArtist
+from .warm_start import warm_start
 
 VALIDATION_SEED = 20260101
 VALIDATION_PER_KIND = 120
@@ -77,10 +78,13 @@ def train(args: argparse.Namespace) -> None:
     loader = DataLoader(StripBatches(int(time.time()), CACHE), batch_size=None, num_workers=args.workers, prefetch_factor=8, multiprocessing_context="spawn")
     fixed = validation_set()
     sitting = Sitting(args.minutes, args.rate, args.rate * 0.01)
-    before, last_save, last_score = run.seconds, 0.0, 0.0
+    last_save, last_score = 0.0, 0.0
     losses = defaultdict(float)
+    batches = iter(loader)
+    warm_start(run, next(batches).strips.to(device))
+    before = run.seconds
     net.train()
-    for batch in loader:
+    for batch in batches:
         for group in run.optimiser.param_groups:
             group["lr"] = sitting.rate()
         with torch.autocast(device, torch.bfloat16):

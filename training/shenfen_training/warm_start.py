@@ -1,0 +1,64 @@
+"""Starting a run from the exported weights: what is in git is enough to train further.
+
+Export folds batch norm into the convolutions, and training needs it back. A first batch passes through the network; at
+every convolution its batch statistics become the norm's gain and shift, so that the network computes what it did before.
+"""
+
+import json
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from .checkpoint import LOG, TRAINING, Run
+from .nets.blocks import ConvBn
+
+MODELS = TRAINING.parent / "models"
+
+
+@torch.no_grad()
+def unfold(net: nn.Module, tensors: dict[str, Tensor], batch: Tensor) -> None:
+    """Puts folded weights into `net`, such that its training-mode output on `batch` is that of the folded network."""
+
+    def restore(name: str):
+        weight, bias = tensors[f"{name}.weight"].float(), tensors[f"{name}.bias"].float()
+
+        def hook(module: ConvBn, inputs: tuple[Tensor]) -> None:
+            module.conv.weight.copy_(weight)
+            raw = module.conv(inputs[0])
+            mean, variance = raw.mean((0, 2, 3)), raw.var((0, 2, 3), unbiased=False)
+            module.bn.running_mean.copy_(mean)
+            module.bn.running_var.copy_(variance)
+            module.bn.weight.copy_(torch.sqrt(variance + module.bn.eps))
+            module.bn.bias.copy_(bias + mean)
+
+        return hook
+
+    norms = {name: module for name, module in net.named_modules() if isinstance(module, ConvBn)}
+    rest = {key: value.float() for key, value in tensors.items() if key.rsplit(".", 1)[0] not in norms}
+    missing = net.load_state_dict(rest, strict=False).unexpected_keys
+    if missing:
+        raise ValueError(f"the exported weights have parts that the network lacks: {missing}")
+    hooks = [module.register_forward_pre_hook(restore(name)) for name, module in norms.items()]
+    net.train()
+    net(batch)
+    for hook in hooks:
+        hook.remove()
+
+
+def warm_start(run: Run, batch: Tensor) -> None:
+    """Fills a run that has not begun from models/, if there are weights of its shape; says what it did."""
+    path = MODELS / run.name / "model.safetensors"
+    if run.steps or not path.exists():
+        return
+    try:
+        unfold(run.net, load_file(path), batch)
+    except (KeyError, RuntimeError, ValueError) as error:
+        print(f"{run.name}: starts from scratch, the exported weights do not fit ({error})", flush=True)
+        return
+    run.average = {key: value.detach().clone() for key, value in run.net.state_dict().items()}
+    log = LOG / f"{run.name}.jsonl"
+    if log.exists():
+        last = json.loads(log.read_text(encoding="utf-8").splitlines()[-1])
+        run.steps, run.samples, run.seconds = last["steps"], last["samples"], last["seconds"]
+    print(f"{run.name}: starts from the exported weights, after {run.samples} samples", flush=True)

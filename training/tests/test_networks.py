@@ -1,0 +1,89 @@
+"""Export and warm start keep what a network computes; targets say what was drawn."""
+
+import numpy as np
+import pytest
+import torch
+
+from shenfen_training.export import _as_exported, folded
+from shenfen_training.nets.pyramid import PyramidConfig, PyramidNet
+from shenfen_training.nets.recogniser import Recogniser, RecogniserConfig
+from shenfen_training.pyramid_tasks import (
+    LINES_UNIT,
+    LOCATOR_UNIT,
+    cell_centres,
+    encode_lines,
+    encode_locator,
+    locate,
+)
+from shenfen_training.schedule import Sitting
+from shenfen_training.warm_start import unfold
+
+PYRAMID = PyramidConfig(inputs=3, outputs=10, widths=(4, 6, 8), blocks=(0, 1, 1), top=8, output_stage=1)
+
+
+def lively(net: torch.nn.Module) -> torch.nn.Module:
+    """Weights and batch norms with nothing at its default."""
+    torch.manual_seed(3)
+    for value in net.state_dict().values():
+        if value.is_floating_point():
+            value.copy_(torch.rand_like(value) * 0.5 + (0.5 if value.ndim == 1 else -0.25))
+    return net
+
+
+@pytest.mark.parametrize("net", [PyramidNet(PYRAMID), Recogniser(RecogniserConfig(classes=20, stem=4, low=6, high=8, model=10))])
+def test_export_folds_batch_norm_without_changing_the_output(net):
+    net = lively(net).eval()
+    image = torch.randn(1, 3 if isinstance(net, PyramidNet) else 1, 32, 64)
+    before = net(image)
+    after = _as_exported(net, folded(net))(image)
+    before, after = (x if isinstance(x, torch.Tensor) else x[0] for x in (before, after))
+    assert torch.allclose(before, after, rtol=0.02, atol=0.02 * before.abs().max().item())
+
+
+def test_warm_start_computes_what_the_exported_network_does():
+    torch.manual_seed(4)
+    batch = torch.randn(4, 3, 32, 64)
+    net = PyramidNet(PYRAMID)
+    net.train()
+    for _ in range(20):
+        net(batch)
+    tensors = folded(net.eval())
+    fresh = PyramidNet(PYRAMID)
+    unfold(fresh, tensors, batch)
+    fresh.train()
+    assert torch.allclose(fresh(batch), net(batch), atol=0.02)
+
+
+def test_locator_target_is_decoded_back_to_the_card():
+    quad = np.array([[60, 80], [200, 90], [195, 180], [55, 170]], np.float32)
+    target = encode_locator(np.zeros((256, 256, 3), np.uint8), [("back", quad)])
+
+    class Oracle(torch.nn.Module):
+        def forward(self, _):
+            out = torch.from_numpy(target[:10].copy())
+            out[0] = torch.where(out[0] == 1, 6.0, -6.0)
+            return out[None]
+
+    ((confidence, side, found),) = locate(Oracle(), np.zeros((256, 256, 3), np.uint8))
+    assert side == "back" and confidence > 0.9
+    assert np.allclose(found, quad, atol=1e-3)
+    assert np.isclose(target[2:10].max() * LOCATOR_UNIT, target[2:10].max() * 64)
+
+
+def test_lines_target_covers_the_middle_half_of_the_em_box():
+    quad = np.array([[100, 40], [300, 40], [300, 60], [100, 60]], np.float32)
+    target = encode_lines(np.zeros((320, 512), np.uint8), [(3, quad)])
+    centres = cell_centres(320, 512, 4).reshape(80, 128, 2)
+    core = target[3] > 0
+    assert core.any() and not target[[0, 1, 2, 4, 5, 6, 7]].any()
+    assert (centres[core][:, 1] > 45).all() and (centres[core][:, 1] < 55).all()
+    assert np.allclose((target[8] + target[9])[core] * LINES_UNIT, 20, atol=1e-3)
+    assert np.allclose((centres[..., 1] - target[8] * LINES_UNIT)[core], 40, atol=1e-3)
+
+
+def test_the_learning_rate_warms_up_and_ends_at_the_floor():
+    sitting = Sitting(minutes=1, peak=1.0, floor=0.1, warmup_steps=4)
+    rates = [sitting.rate() for _ in range(8)]
+    assert rates[0] < rates[1] < rates[3] and rates[4] == pytest.approx(1.0, abs=1e-3)
+    sitting.begin -= 60
+    assert sitting.over and sitting.rate() == pytest.approx(0.1)

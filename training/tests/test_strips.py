@@ -1,0 +1,56 @@
+"""Drawn strips: labels agree with the ink, the same seed draws the same strip, validation keeps its faces."""
+
+import numpy as np
+import pytest
+
+from shenfen_training.charset import charset, class_of
+from shenfen_training.checkpoint import CACHE
+from shenfen_training.fonts import DIGIT_TRAIN, HAN_TRAIN, HAN_VAL
+from shenfen_training.nets.recogniser import HEIGHT, STEP
+from shenfen_training.strips.batches import collate, normalise
+from shenfen_training.strips.draw import StripArtist
+from shenfen_training.strips.text import StripText
+
+
+@pytest.fixture(scope="module")
+def artist():
+    return StripArtist("val", CACHE)
+
+
+def test_the_charset_has_no_doubles_and_holds_the_symbols_of_dates():
+    assert len(set(charset())) == len(charset()) == 10064
+    assert all(char in class_of() for char in "0123456789X.-·年月日长期男女")
+
+
+def test_faces_of_validation_are_not_in_training():
+    assert not {face.file for face in HAN_VAL} & {face.file for face in HAN_TRAIN}
+    assert "freefont" not in " ".join(face.file for face in DIGIT_TRAIN)
+
+
+def test_the_same_seed_draws_the_same_strip(artist):
+    one, two = (artist.strip(np.random.default_rng(5)) for _ in range(2))
+    assert np.array_equal(one.grey, two.grey) and np.array_equal(one.centres, two.centres)
+
+
+def test_centres_rise_from_left_to_right_inside_the_strip(artist):
+    rng = np.random.default_rng(6)
+    for _ in range(50):
+        strip = artist.strip(rng)
+        assert strip.grey.shape[0] == HEIGHT and strip.grey.shape[1] % 8 == 0
+        assert (np.diff(strip.centres) > 0).all()
+        assert strip.centres[0] > 0 and strip.centres[-1] < strip.grey.shape[1]
+
+
+def test_a_batch_says_where_every_character_is(artist):
+    rng = np.random.default_rng(7)
+    text = StripText(np.array([class_of()[char] for char in "浙江省"]))
+    batch = collate([artist.strip(rng, text) for _ in range(3)], 256, rng)
+    assert batch.strips.shape == (3, 1, HEIGHT, 256) and batch.centre.shape == (3, 256 // STEP)
+    assert (batch.centre == 1).sum() == 9 and batch.classes.tolist() == text.classes.tolist() * 3
+    target = batch.centre.flatten()[batch.step]
+    assert ((target == 1) | (target == -1)).all()
+
+
+def test_normalised_strips_have_no_mean_and_flat_ones_stay_flat():
+    assert np.allclose(normalise(np.full((32, 64), 200, np.uint8)), 0)
+    assert abs(normalise(np.arange(2048, dtype=np.float32).reshape(32, 64)).mean()) < 1e-4
