@@ -4,6 +4,7 @@
 
 pub mod assess;
 pub mod columns;
+pub mod field;
 pub mod finding;
 pub mod gender;
 pub mod id_number;
@@ -12,6 +13,7 @@ pub mod policy;
 pub mod reading;
 pub mod region;
 pub mod result;
+pub mod rule;
 
 pub use assess::{Assessment, assess};
 pub use columns::CardColumns;
@@ -22,6 +24,7 @@ pub use policy::Policy;
 pub use reading::{Candidate, FieldName, Point, Quad, Quality, ReadCard, ReadChar, ReadField, Rotation, Side};
 pub use region::{Place, Region};
 pub use result::{CardResult, Decision, Elapsed, FieldResult, ModelInfo, PictureResult, Status};
+pub use rule::Rule;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
