@@ -17,3 +17,7 @@ mod weights;
 pub use image::RgbImage;
 pub use reader::{CardReader, Limits, ReadError, Reading};
 pub use weights::{ModelError, Models};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadMe;
