@@ -7,7 +7,9 @@ use image::RgbImage;
 use crate::geometry::Homography;
 
 /// What stands outside a picture: 0 once normalised to -1..1.
-const MID_GREY: f32 = 128.0;
+const MID_GREY: u8 = 128;
+/// The weights of a sample's four pixels are in units of a 256th across and down, so they sum to this.
+const WHOLE: u32 = 1 << 16;
 
 /// A picture with its halvings, each made when first needed.
 pub(crate) struct Picture<'a> {
@@ -90,14 +92,14 @@ fn halved(source: &RgbImage) -> RgbImage {
 }
 
 /// Bilinear samples through `map`, which takes sample coordinates to the picture's, `per_side` squared of them averaged
-/// for each pixel.
+/// for each pixel. In whole numbers: 255 x [`WHOLE`] leaves room for 256 samples.
 fn sample(picture: &RgbImage, map: &Homography, [width, height]: [usize; 2], per_side: usize) -> RgbImage {
     let mut out = RgbImage::new(width as u32, height as u32);
-    let mut sums = vec![0.0_f32; width * 3];
-    let share = 1.0 / (per_side * per_side) as f32;
+    let mut sums = vec![0_u32; width * 3];
+    let share = WHOLE * (per_side * per_side) as u32;
     let [x_row, y_row, w_row] = map.rows();
     for (row, line) in out.chunks_exact_mut(width * 3).enumerate() {
-        sums.fill(0.0);
+        sums.fill(0);
         for v in (row * per_side..(row + 1) * per_side).map(|v| v as f64 + 0.5) {
             // Along a line of samples numerator and denominator grow by constants.
             let start = |r: [f64; 3]| [r[0] as f32, (r[0] * 0.5 + r[1] * v + r[2]) as f32];
@@ -110,40 +112,52 @@ fn sample(picture: &RgbImage, map: &Homography, [width, height]: [usize; 2], per
                 }
             }
         }
-        line.iter_mut().zip(&sums).for_each(|(value, sum)| *value = (sum * share + 0.5) as u8);
+        line.iter_mut().zip(&sums).for_each(|(value, sum)| *value = ((sum + share / 2) / share) as u8);
     }
     out
 }
 
-/// The picture at a point between the middles of its pixels. Beyond the border, and where the map has no value, mid grey.
+/// The picture at a point between the middles of its pixels, times [`WHOLE`]. Beyond the border, and where the map has
+/// no value, mid grey.
 #[inline]
-fn bilinear(picture: &RgbImage, x: f32, y: f32) -> [f32; 3] {
+fn bilinear(picture: &RgbImage, x: f32, y: f32) -> [u32; 3] {
     let (width, height) = (picture.width() as usize, picture.height() as usize);
-    let (left, top) = (x.floor(), y.floor());
-    let (fx, fy) = (x - left, y - top);
-    let blend = |a: f32, b: f32, c: f32, d: f32| {
-        let (upper, lower) = (a + (b - a) * fx, c + (d - c) * fx);
-        upper + (lower - upper) * fy
-    };
     let raw = picture.as_raw();
-    if left >= 0.0 && top >= 0.0 && left + 1.0 < width as f32 && top + 1.0 < height as f32 {
-        let at = (top as usize * width + left as usize) * 3;
+    if x >= 0.0 && y >= 0.0 && x < (width - 1) as f32 && y < (height - 1) as f32 {
+        let (left, top) = (x as usize, y as usize);
+        let at = (top * width + left) * 3;
         let (upper, lower) = (&raw[at..at + 6], &raw[at + width * 3..at + width * 3 + 6]);
-        std::array::from_fn(|c| {
-            let [a, b, c, d] = [upper[c], upper[c + 3], lower[c], lower[c + 3]].map(f32::from);
-            blend(a, b, c, d)
-        })
-    } else if left >= -1.0 && top >= -1.0 && left < width as f32 && top < height as f32 {
+        let weights = weights(x - left as f32, y - top as f32);
+        std::array::from_fn(|c| blend(weights, [upper[c], upper[c + 3], lower[c], lower[c + 3]]))
+    } else if x > -1.0 && y > -1.0 && x < width as f32 && y < height as f32 {
+        let (left, top) = (x.floor(), y.floor());
         let at = |x: f32, y: f32, c: usize| {
             let inside = x >= 0.0 && y >= 0.0 && x < width as f32 && y < height as f32;
-            if inside { f32::from(raw[(y as usize * width + x as usize) * 3 + c]) } else { MID_GREY }
+            if inside { raw[(y as usize * width + x as usize) * 3 + c] } else { MID_GREY }
         };
+        let weights = weights(x - left, y - top);
         std::array::from_fn(|c| {
-            blend(at(left, top, c), at(left + 1.0, top, c), at(left, top + 1.0, c), at(left + 1.0, top + 1.0, c))
+            blend(
+                weights,
+                [at(left, top, c), at(left + 1.0, top, c), at(left, top + 1.0, c), at(left + 1.0, top + 1.0, c)],
+            )
         })
     } else {
-        [MID_GREY; 3]
+        [u32::from(MID_GREY) * WHOLE; 3]
     }
+}
+
+/// The weights of the four pixels around a point, from where it lies between them, 0..1 across and down.
+#[inline]
+fn weights(across: f32, down: f32) -> [u32; 4] {
+    let [right, lower] = [across, down].map(|part| (part * 256.0) as u32);
+    let [left, upper] = [256 - right, 256 - lower];
+    [upper * left, upper * right, lower * left, lower * right]
+}
+
+#[inline]
+fn blend(weights: [u32; 4], pixels: [u8; 4]) -> u32 {
+    weights.iter().zip(pixels).map(|(weight, pixel)| weight * u32::from(pixel)).sum()
 }
 
 /// Brightness of each pixel, 0..255: 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601).

@@ -4,6 +4,7 @@
 //! `benches/convolution.rs`). Bias, addition and ReLU happen while a tile of the output is still in the cache.
 
 use std::cell::RefCell;
+use std::ops::Range;
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
 
@@ -143,7 +144,7 @@ impl Applied<'_> {
                 conv.outputs
             );
         }
-        let mut out = vec![0.0; height * width * conv.outputs];
+        let mut out = Vec::with_capacity(height * width * conv.outputs);
         let depth = conv.kernel[0] * conv.kernel[1] * conv.inputs;
         let tile = (TILE / depth).max(16).min(height * width);
         let direct = conv.kernel == [1, 1] && self.step.stride == [1, 1];
@@ -153,8 +154,8 @@ impl Applied<'_> {
         }
         for first in (0..height * width).step_by(tile) {
             let rows = tile.min(height * width - first);
-            let out = &mut out[first * conv.outputs..(first + rows) * conv.outputs];
-            self.start(out, other, first, width);
+            self.start(&mut out, other, first..first + rows, width);
+            let out = &mut out[first * conv.outputs..];
             let left = if direct {
                 &map.data[first * depth..(first + rows) * depth]
             } else {
@@ -170,19 +171,18 @@ impl Applied<'_> {
         Ok((CpuStorage::F32(out), Shape::from((height, width, conv.outputs))))
     }
 
-    /// What the product is added to: the bias, and `other` where there is one.
-    fn start(&self, out: &mut [f32], other: Option<Map>, first: usize, width: usize) {
+    /// Appends what the product is added to: the bias, and `other` where there is one.
+    fn start(&self, out: &mut Vec<f32>, other: Option<Map>, pixels: Range<usize>, width: usize) {
         let bias = &self.conv.bias;
-        let pixels = out.chunks_exact_mut(bias.len());
         let Some(other) = other else {
-            pixels.for_each(|pixel| pixel.copy_from_slice(bias));
+            pixels.for_each(|_| out.extend_from_slice(bias));
             return;
         };
         let shrink = if other.width == width { 1 } else { 2 };
-        for (index, pixel) in (first..).zip(pixels) {
+        for index in pixels {
             let (y, x) = (index / width / shrink, index % width / shrink);
             let added = &other.data[(y * other.width + x) * bias.len()..][..bias.len()];
-            pixel.iter_mut().zip(bias).zip(added).for_each(|((value, bias), added)| *value = bias + added);
+            out.extend(bias.iter().zip(added).map(|(bias, added)| bias + added));
         }
     }
 
