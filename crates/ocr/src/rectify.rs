@@ -96,7 +96,7 @@ fn halved(source: &RgbImage) -> RgbImage {
 fn sample(picture: &RgbImage, map: &Homography, [width, height]: [usize; 2], per_side: usize) -> RgbImage {
     let mut out = RgbImage::new(width as u32, height as u32);
     let mut sums = vec![0_u32; width * 3];
-    let share = WHOLE * (per_side * per_side) as u32;
+    let share = 1.0 / (WHOLE as f32 * (per_side * per_side) as f32);
     let [x_row, y_row, w_row] = map.rows();
     for (row, line) in out.chunks_exact_mut(width * 3).enumerate() {
         sums.fill(0);
@@ -112,7 +112,7 @@ fn sample(picture: &RgbImage, map: &Homography, [width, height]: [usize; 2], per
                 }
             }
         }
-        line.iter_mut().zip(&sums).for_each(|(value, sum)| *value = ((sum + share / 2) / share) as u8);
+        line.iter_mut().zip(&sums).for_each(|(value, sum)| *value = (*sum as f32 * share + 0.5) as u8);
     }
     out
 }

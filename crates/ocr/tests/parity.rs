@@ -1,5 +1,7 @@
 //! The networks give what the trainer's networks gave for the same input, to 2e-3 of the output's spread.
 
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "test code; what is not checked has to be said")]
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,7 @@
 //! Whole pictures through made-up networks: shapes, places and laws, not accuracy.
 
+#![expect(clippy::unwrap_used, reason = "test code, its helpers too")]
+
 use std::fs;
 use std::io::Cursor;
 use std::sync::Arc;
