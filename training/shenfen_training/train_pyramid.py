@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
+from .cards.views import MID_GREY
 from .checkpoint import Run
 from .nets.pyramid import PyramidNet
 from .pyramid_tasks import TASKS, Task, pixels
@@ -23,27 +24,33 @@ from .warm_start import warm_start
 VALIDATION_SEED = 20260102
 VALIDATION_COUNT = 150
 BATCH = 8
-POOL = 600
+POOL = 800
 """Drawn samples kept at hand: drawing costs more than learning, so each is shown several times, never twice alike."""
-SHOWN = 4
+SHOWN = 8
 
 
 def vary(rng: np.random.Generator, image: np.ndarray, truth: list) -> tuple[np.ndarray, list]:
-    """A sample shown again: other light and noise, and where any turn is natural, turned by a quarter or two."""
+    """A sample shown again: other light and noise, moved a little; whole pictures, where any turn is natural, turned."""
     gain, bias = rng.uniform(0.75, 1.2), rng.uniform(-25, 25)
-    image = cv2.convertScaleAbs(image, alpha=gain, beta=max(bias, 0)) if bias >= 0 else cv2.subtract(
-        cv2.convertScaleAbs(image, alpha=gain), np.full_like(image, int(-bias))
-    )
+    image = cv2.add(cv2.convertScaleAbs(image, alpha=gain), np.full(image.shape, bias, np.float32), dtype=cv2.CV_8U)
     if rng.random() < 0.3:
         image = cv2.add(image, rng.integers(0, 1 + int(rng.uniform(2, 16)), image.shape, np.uint8))
-    side = image.shape[0]
-    if image.shape[0] == image.shape[1]:
-        for _ in range(int(rng.integers(4))):
-            image = np.rot90(image, -1)
-            truth = [(kind, np.stack([side - quad[:, 1], quad[:, 0]], axis=1)) for kind, quad in truth]
     if image.ndim == 3 and rng.random() < 0.2:
         image = np.repeat(image.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8)
-    return np.ascontiguousarray(image), truth
+    height, width = image.shape[:2]
+    whole_picture = height == width
+    if whole_picture:
+        angle, scale, shift = 90 * int(rng.integers(4)), 1.0, np.zeros(2)
+        if rng.random() < 0.6:
+            angle, scale, shift = angle + rng.normal(0, 12), rng.uniform(0.75, 1.25), rng.normal(0, 14, 2)
+    else:
+        angle, scale, shift = rng.normal(0, 0.7), rng.normal(1, 0.015), rng.normal(0, 0.01 * width, 2)
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), angle, scale)
+    matrix[:, 2] += shift
+    moved = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderValue=(MID_GREY,) * 3)
+    truth = [(kind, quad @ matrix[:, :2].T + matrix[:, 2]) for kind, quad in truth]
+    inside = [(kind, quad) for kind, quad in truth if (quad.mean(axis=0) > 0).all() and (quad.mean(axis=0) < (width, height)).all()]
+    return moved, [(kind, quad.astype(np.float32)) for kind, quad in inside]
 
 
 class Samples(IterableDataset):
@@ -61,7 +68,7 @@ class Samples(IterableDataset):
         pools: list[list] = [[] for _ in task.draw]
         while True:
             for draw, pool in zip(task.draw, pools, strict=True):
-                for _ in range(BATCH // SHOWN if pool else 4 * BATCH):
+                for _ in range(BATCH // SHOWN if pool else 12 * BATCH):
                     sample = draw(rng)
                     if len(pool) < POOL:
                         pool.append(sample)

@@ -105,7 +105,8 @@ def second_look_sample(rng: np.random.Generator, split: str = "train",
     else:
         cards = _cards(rng, 1 if rng.random() < 0.85 else 2, split, 4.5)
         image, quads = compose(cards, rng, level, size)
-        rough = _rough(rng, quads[0], 0.04)
+        # Mostly as good as a first look should be; now and then as bad as one can be.
+        rough = _rough(rng, quads[0], 0.04 if rng.random() < 0.6 else 0.14)
         if rng.random() < 0.06:  # the first look took it upside down
             rough = np.roll(rough, 2, axis=0)
     ppm = side_lengths(rough)[0] / WIDTH
