@@ -5,6 +5,7 @@ use shenfen_core::{Quad, Quality, Side};
 
 use crate::geometry::{area, intersection, rectangle, side_lengths};
 use crate::lines::FRAME_CARD;
+use crate::rectify::grey;
 
 /// Width and height of a card in millimetres (ISO/IEC 7810, ID-1, rounded as the card's standard has it).
 const CARD: [f32; 2] = [85.6, 54.0];
@@ -20,25 +21,29 @@ const BLOWN: u8 = 250;
 const BLOCK: usize = 8;
 /// The part of the card under glare from which the figure is 0.
 const MOST_GLARE: f32 = 0.1;
-/// The portrait in the frame, whose ground is white: left, top, right, bottom.
-const PORTRAIT: [usize; 4] = [310, 40, 480, 260];
+/// The part of the frame that is card, a millimetre in from its edges: left, top, right, bottom.
+const INSIDE: [u32; 4] = [16, 8, 496, 312];
+/// The portrait within that part; its ground is white: left, top, right, bottom.
+const PORTRAIT: [usize; 4] = [296, 32, 464, 256];
 /// Colourfulness, 0..255, below which a picture is grey.
 const LEAST_COLOUR: f32 = 2.5;
 
 /// Judges a card by its rectified frame (512 x 320) and its corners in a picture of `size` pixels.
-pub(crate) fn judge(frame: &RgbImage, grey: &[f32], quad: &Quad, side: Side, size: [u32; 2]) -> Quality {
+pub(crate) fn judge(frame: &RgbImage, quad: &Quad, side: Side, size: [u32; 2]) -> Quality {
+    let [left, top, right, bottom] = INSIDE;
+    let card = image::imageops::crop_imm(frame, left, top, right - left, bottom - top).to_image();
+    let brightness = grey(&card);
     let per_mm = density(quad);
     let frame_per_mm = side_lengths(&FRAME_CARD)[0] / CARD[0];
     // In a frame finer than the picture neighbours are alike however sharp the picture is: look further.
     let reach = (frame_per_mm / per_mm).round().clamp(1.0, 8.0) as usize;
-    let width = frame.width() as usize;
     Quality {
-        sharpness: sharpness(grey, width, reach),
-        exposure: exposure(grey),
-        glare: glare(frame, side),
+        sharpness: sharpness(&brightness, card.width() as usize, reach),
+        exposure: exposure(&brightness),
+        glare: glare(&card, side),
         resolution: (per_mm / FULL_RESOLUTION).clamp(0.0, 1.0),
         completeness: completeness(quad, size),
-        monochrome: colourfulness(frame) < LEAST_COLOUR,
+        monochrome: colourfulness(&card) < LEAST_COLOUR,
     }
 }
 
@@ -88,9 +93,9 @@ fn exposure(grey: &[f32]) -> f32 {
 }
 
 /// 1 less the part of the card's blocks that are blown out throughout, relative to a tenth of the card.
-fn glare(frame: &RgbImage, side: Side) -> f32 {
+fn glare(card: &RgbImage, side: Side) -> f32 {
     let [left, top, right, bottom] = PORTRAIT;
-    let (width, height) = (frame.width() as usize, frame.height() as usize);
+    let (width, height) = (card.width() as usize, card.height() as usize);
     let (mut blocks, mut blown) = (0, 0);
     for y in (0..height / BLOCK).map(|y| y * BLOCK) {
         for x in (0..width / BLOCK).map(|x| x * BLOCK) {
@@ -98,7 +103,7 @@ fn glare(frame: &RgbImage, side: Side) -> f32 {
                 continue;
             }
             blocks += 1;
-            let rows = (y..y + BLOCK).map(|row| &frame.as_raw()[(row * width + x) * 3..][..BLOCK * 3]);
+            let rows = (y..y + BLOCK).map(|row| &card.as_raw()[(row * width + x) * 3..][..BLOCK * 3]);
             blown += usize::from(rows.flatten().all(|&value| value >= BLOWN));
         }
     }
@@ -112,12 +117,12 @@ fn completeness(quad: &Quad, [width, height]: [u32; 2]) -> f32 {
 }
 
 /// Mean distance of red and of blue from green, once both are scaled to green's mean: the light's cast is no colour.
-fn colourfulness(frame: &RgbImage) -> f32 {
-    let pixels = || frame.as_raw().chunks_exact(3).map(|pixel| [pixel[0], pixel[1], pixel[2]].map(f32::from));
+fn colourfulness(card: &RgbImage) -> f32 {
+    let pixels = || card.as_raw().chunks_exact(3).map(|pixel| [pixel[0], pixel[1], pixel[2]].map(f32::from));
     let sums = pixels().fold([1.0_f32; 3], |sums, [r, g, b]| [sums[0] + r, sums[1] + g, sums[2] + b]);
     let (red, blue) = (sums[1] / sums[0], sums[1] / sums[2]);
     let total: f32 = pixels().map(|[r, g, b]| (r * red - g).abs() + (b * blue - g).abs()).sum();
-    total / (2.0 * (frame.as_raw().len() / 3).max(1) as f32)
+    total / (2.0 * (card.as_raw().len() / 3).max(1) as f32)
 }
 
 #[cfg(test)]

@@ -179,9 +179,9 @@ impl CardReader {
                 _ => view,
             };
         }
-        let View { card, frame, pixels, grey, lines } = view;
+        let View { card, frame, pixels, lines } = view;
         let fields = recognise(&self.models.recogniser, picture, &frame.to_picture, &lines, &mut self.buffers)?;
-        let quality = judge(&pixels, &grey, &card.quad, card.side, picture.size());
+        let quality = judge(&pixels, &card.quad, card.side, picture.size());
         Ok(Some(ReadCard { side: card.side, quad: card.quad, rotation: rotation(&card.quad), fields, quality }))
     }
 
@@ -189,9 +189,8 @@ impl CardReader {
     fn view(&self, picture: &mut Picture, card: &Located) -> Result<Option<View>, ReadError> {
         let Some(frame) = card_frame(&card.quad) else { return Ok(None) };
         let pixels = picture.cut(&frame);
-        let grey = grey(&pixels);
-        let lines = find_lines(&self.models.lines, &grey, card.side, &self.buffers.scratch)?;
-        Ok(Some(View { card: *card, frame, pixels, grey, lines }))
+        let lines = find_lines(&self.models.lines, &grey(&pixels), card.side, &self.buffers.scratch)?;
+        Ok(Some(View { card: *card, frame, pixels, lines }))
     }
 }
 
@@ -200,7 +199,6 @@ struct View {
     card: Located,
     frame: Frame,
     pixels: RgbImage,
-    grey: Vec<f32>,
     lines: Vec<TextLine>,
 }
 

@@ -1,6 +1,6 @@
 //! Convolution over channels-last maps: patches laid out as rows in a small buffer, then one matrix product a tile.
 //!
-//! candle's own convolution re-lays input and weights at every call and is about ten times slower on these sizes (see
+//! candle's own convolution re-lays input and weights at every call and is 3 to 25 times slower on these sizes (see
 //! `benches/convolution.rs`). Bias, addition and ReLU happen while a tile of the output is still in the cache.
 
 use std::cell::RefCell;

@@ -1,6 +1,5 @@
 use super::*;
 use crate::lines::FRAME;
-use crate::rectify::grey;
 
 /// Where the frame's card stands in a picture of the frame's own size.
 const WHOLE: [u32; 2] = [512, 320];
@@ -18,7 +17,7 @@ fn blurred(image: &RgbImage, sigma: f32) -> RgbImage {
 }
 
 fn judged(image: &RgbImage, quad: &Quad, size: [u32; 2]) -> Quality {
-    judge(image, &grey(image), quad, Side::Back, size)
+    judge(image, quad, Side::Back, size)
 }
 
 fn check(image: &RgbImage) -> Quality {
@@ -50,9 +49,9 @@ fn a_blown_out_spot_is_glare_unless_it_is_the_portraits_ground() {
         }
     }
     assert_eq!(check(&print()).glare, 1.0);
-    let share = (128.0 * 64.0) / (512.0 * 320.0);
+    let share = (128.0 * 64.0) / (480.0 * 304.0);
     assert!((check(&spot).glare - (1.0 - share / MOST_GLARE)).abs() < 1e-3);
-    assert_eq!(judge(&spot, &grey(&spot), &FRAME_CARD, Side::Front, WHOLE).glare, 1.0);
+    assert_eq!(judge(&spot, &FRAME_CARD, Side::Front, WHOLE).glare, 1.0);
 }
 
 #[test]
@@ -79,4 +78,15 @@ fn a_grey_copy_is_monochrome_even_under_warm_light() {
     }
     assert!(check(&copy).monochrome);
     assert!(!check(&RgbImage::from_fn(512, 320, |x, _| image::Rgb([200, 180, (x / 4) as u8 + 100]))).monochrome);
+}
+
+#[test]
+fn a_white_ground_around_the_card_is_no_glare() {
+    let mut framed = print();
+    for (x, y, pixel) in framed.enumerate_pixels_mut() {
+        if !(10..502).contains(&x) || !(5..315).contains(&y) {
+            *pixel = image::Rgb([255; 3]);
+        }
+    }
+    assert_eq!(check(&framed).glare, 1.0);
 }
