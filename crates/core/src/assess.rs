@@ -5,11 +5,15 @@ use std::fmt;
 
 use time::Date;
 
-use crate::finding::{Finding, Severity};
+use crate::cross::{Back, Front, check_sides};
+use crate::finding::Finding;
+use crate::law::settle::Settled;
+use crate::law::{identity, validity, words};
 use crate::mask::Count;
 use crate::policy::Policy;
 use crate::reading::{FieldName, ReadCard, Side};
 use crate::result::{CardResult, Decision, Elapsed, FieldResult, ModelInfo, PictureResult, Status};
+use crate::rule::Rule;
 
 /// Everything that the rules say about the cards of one picture.
 #[derive(Clone, PartialEq)]
@@ -49,61 +53,159 @@ impl Assessment {
 
 /// Checks the cards of one picture and decides.
 ///
-/// `today` is the day in Asia/Shanghai. Nothing in `cards` makes it panic.
+/// `today` is the day in Asia/Shanghai. Nothing in `cards` makes it panic. What is corrected, and why, is said in
+/// [`FieldResult::raw`] and in the findings; every rule is listed in [`Rule`].
+///
+/// [`FieldResult::raw`]: crate::FieldResult::raw
 pub fn assess(cards: Vec<ReadCard>, today: Date, policy: &Policy) -> Assessment {
-    let _ = today;
-    let mut findings = Vec::new();
-    let cards: Vec<CardResult> = cards.into_iter().map(card).collect();
-    let status = status(&cards, &mut findings);
-    let message = message(&cards);
+    let checked: Vec<Checked> = cards.iter().map(|card| Checked::new(card, today, policy)).collect();
+    let front = chosen(&checked, Side::Front);
+    let back = chosen(&checked, Side::Back);
+
+    let mut findings: Vec<Finding> = checked.iter().flat_map(|card| card.findings.clone()).collect();
+    for (side, rule) in [(Side::Front, Rule::SeveralFronts), (Side::Back, Rule::SeveralBacks)] {
+        if checked.iter().filter(|card| card.result.side == side).count() > 1 {
+            findings.push(rule.of_card());
+        }
+    }
+    if let (Some(front), Some(back)) = (front, back) {
+        findings.extend(check_sides(&front.front, &back.back));
+    }
+    let failure = failure(&checked);
+    findings.extend(failure.map(Rule::of_card));
+
+    let message = message(front, back);
+    let cards: Vec<CardResult> = checked.into_iter().map(|card| card.result).collect();
     let decision = policy.decide(&cards, &findings);
+    let status = if failure.is_some() { Status::Fail } else { Status::Ok };
     Assessment { status, message, cards, findings, decision }
 }
 
-fn card(read: ReadCard) -> CardResult {
-    let fields: BTreeMap<FieldName, FieldResult> = read
-        .fields
-        .into_iter()
-        .map(|(name, field)| {
-            let result = FieldResult {
-                text: field.text(),
-                confidence: field.confidence,
-                quad: field.quad,
-                raw: None,
-                alternatives: Vec::new(),
-            };
-            (name, result)
-        })
-        .collect();
-    let confidence = fields.values().map(|field| field.confidence).product();
-    CardResult { side: read.side, quad: read.quad, rotation: read.rotation, confidence, fields, quality: read.quality }
+/// A card after its own rules. The values of the side that it is not stay empty.
+struct Checked {
+    result: CardResult,
+    front: Front,
+    back: Back,
+    findings: Vec<Finding>,
 }
 
-fn status(cards: &[CardResult], findings: &mut Vec<Finding>) -> Status {
-    let rule = if cards.is_empty() {
-        "no_card"
-    } else if cards.iter().flat_map(|card| card.fields.values()).all(|field| field.text.is_empty()) {
-        "nothing_readable"
-    } else {
-        return Status::Ok;
-    };
-    findings.push(Finding { field: None, rule: rule.to_owned(), severity: Severity::Error, detail: String::new() });
-    Status::Fail
-}
-
-fn message(cards: &[CardResult]) -> BTreeMap<String, String> {
-    let mut message = BTreeMap::new();
-    for side in [Side::Front, Side::Back] {
-        let of_side = cards.iter().filter(|card| card.side == side);
-        let Some(card) = of_side.max_by(|one, other| one.confidence.total_cmp(&other.confidence)) else { continue };
-        for &name in FieldName::of_side(side) {
-            let text = card.fields.get(&name).map(|field| field.text.clone()).unwrap_or_default();
-            message.insert(name.as_str().to_owned(), text);
+impl Checked {
+    fn new(card: &ReadCard, today: Date, policy: &Policy) -> Checked {
+        let mut findings = Vec::new();
+        let mut fields = BTreeMap::new();
+        let (front, back) = match card.side {
+            Side::Front => (read_front(card, today, policy, &mut fields, &mut findings), Back::default()),
+            Side::Back => (Front::default(), read_back(card, today, policy, &mut fields, &mut findings)),
+        };
+        findings.extend(front.check(today));
+        findings.extend(back.check(today));
+        let expected = FieldName::of_side(card.side).iter().copied();
+        let expected: Vec<FieldName> =
+            expected.filter(|name| *name != FieldName::Ethnic || !front.is_other_card()).collect();
+        for &name in &expected {
+            findings.extend(doubt(name, fields.get(&name), policy));
         }
-        if side == Side::Back {
-            message.insert("nationality".to_owned(), "中华人民共和国".to_owned());
-            message.insert("cType".to_owned(), "居民身份证".to_owned());
-        }
+        let result = CardResult {
+            side: card.side,
+            quad: card.quad,
+            rotation: card.rotation,
+            confidence: confidence(&expected, &fields),
+            fields,
+            quality: card.quality,
+        };
+        findings.extend(of_quality(&result, policy));
+        Checked { result, front, back, findings }
     }
-    message
+}
+
+type Fields = BTreeMap<FieldName, FieldResult>;
+
+fn read_front(
+    card: &ReadCard,
+    today: Date,
+    policy: &Policy,
+    fields: &mut Fields,
+    findings: &mut Vec<Finding>,
+) -> Front {
+    let identity = identity::settle(card, today, policy, findings);
+    let number = keep(FieldName::IdentityNo, identity.number, fields);
+    let birth_date = keep(FieldName::BirthDate, identity.birth_date, fields);
+    let gender = keep(FieldName::Gender, identity.gender, fields);
+    if let Some(read) = card.fields.get(&FieldName::Name) {
+        keep(FieldName::Name, words::name(read, policy, findings), fields);
+    }
+    if let Some(read) = card.fields.get(&FieldName::Ethnic) {
+        keep(FieldName::Ethnic, words::ethnic(read, policy, findings), fields);
+    }
+    let address = card.fields.get(&FieldName::BirthPlace);
+    let address = address.and_then(|read| keep(FieldName::BirthPlace, words::address(read, policy, findings), fields));
+    Front { number, birth_date, gender, address }
+}
+
+fn read_back(card: &ReadCard, today: Date, policy: &Policy, fields: &mut Fields, findings: &mut Vec<Finding>) -> Back {
+    let authority = card.fields.get(&FieldName::Authority);
+    let authority =
+        authority.and_then(|read| keep(FieldName::Authority, words::authority(read, policy, findings), fields));
+    let validity = card.fields.get(&FieldName::EffectiveDate).filter(|read| !read.text().is_empty());
+    let validity = validity
+        .and_then(|read| keep(FieldName::EffectiveDate, validity::settle(read, today, policy, findings), fields));
+    Back { authority, validity }
+}
+
+/// Puts a settled field into the result, and hands on its value.
+fn keep<T>(name: FieldName, settled: Settled<T>, fields: &mut Fields) -> Option<T> {
+    if let Some(result) = settled.result {
+        fields.insert(name, result);
+    }
+    settled.value
+}
+
+/// A field that is missing or not sure.
+fn doubt(name: FieldName, field: Option<&FieldResult>, policy: &Policy) -> Option<Finding> {
+    match field {
+        None => Some(Rule::Missing.of(name)),
+        Some(field) if field.text.is_empty() => Some(Rule::Missing.of(name)),
+        Some(field) if field.confidence < policy.field_from => Some(Rule::LowConfidence.of(name)),
+        Some(_) => None,
+    }
+}
+
+/// The probability that all fields are right, as if they were read independently; 0 if one is missing.
+fn confidence(expected: &[FieldName], fields: &Fields) -> f32 {
+    expected.iter().map(|name| fields.get(name).map_or(0.0, |field| field.confidence)).product()
+}
+
+fn of_quality(card: &CardResult, policy: &Policy) -> Vec<Finding> {
+    let incomplete = card.quality.completeness < policy.completeness_from;
+    let raised = [(incomplete, Rule::Incomplete), (card.quality.monochrome, Rule::Monochrome)];
+    raised.iter().filter(|(is_raised, _)| *is_raised).map(|(_, rule)| rule.of_card()).collect()
+}
+
+/// Of the cards of one side the most confident one; of equal ones the first.
+fn chosen(cards: &[Checked], side: Side) -> Option<&Checked> {
+    let of_side = cards.iter().filter(|card| card.result.side == side);
+    of_side.reduce(|best, next| if next.result.confidence > best.result.confidence { next } else { best })
+}
+
+/// Why there is no result, if there is none.
+fn failure(cards: &[Checked]) -> Option<Rule> {
+    if cards.is_empty() {
+        return Some(Rule::NoCard);
+    }
+    let mut texts = cards.iter().flat_map(|card| card.result.fields.values());
+    texts.all(|field| field.text.is_empty()).then_some(Rule::NothingReadable)
+}
+
+/// The fields by the names of the documented service.
+fn message(front: Option<&Checked>, back: Option<&Checked>) -> BTreeMap<String, String> {
+    let texts = [front, back].into_iter().flatten().flat_map(|card| {
+        FieldName::of_side(card.result.side).iter().map(|name| {
+            let text = card.result.fields.get(name).map(|field| field.text.clone());
+            (name.as_str().to_owned(), text.unwrap_or_default())
+        })
+    });
+    let printed = [("nationality", "中华人民共和国"), ("cType", "居民身份证")];
+    let printed =
+        printed.iter().filter(|_| back.is_some()).map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+    texts.chain(printed).collect()
 }

@@ -2,6 +2,7 @@
 
 use time::Date;
 
+use crate::field::{BirthDate, Validity};
 use crate::result::PictureResult;
 
 /// The fields of a picture as the result table stores them. Empty text means that the field could not be read.
@@ -33,17 +34,18 @@ impl CardColumns {
     /// The columns of a result.
     pub fn of(result: &PictureResult) -> CardColumns {
         let text = |name: &str| result.message.get(name).cloned().unwrap_or_default();
+        let validity = Validity::parse(&text("effectiveDate")).ok();
         CardColumns {
             name: text("name"),
             gender: text("gender"),
             ethnic: text("ethnic"),
-            birth_date: None,
+            birth_date: BirthDate::parse(&text("birthDate")).ok().map(BirthDate::reveal),
             address: text("birthPlace"),
             identity_no: text("identityNo"),
             authority: text("authority"),
-            valid_from: None,
-            valid_to: None,
-            long_term: false,
+            valid_from: validity.map(Validity::from),
+            valid_to: validity.and_then(Validity::until),
+            long_term: validity.is_some_and(|validity| validity.until().is_none()),
         }
     }
 }

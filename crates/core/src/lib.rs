@@ -4,10 +4,12 @@
 
 pub mod assess;
 pub mod columns;
+mod cross;
 pub mod field;
 pub mod finding;
 pub mod gender;
 pub mod id_number;
+mod law;
 mod mask;
 pub mod policy;
 pub mod reading;

@@ -1,0 +1,31 @@
+//! What can lawfully stand on a card, weighed against what was read.
+//!
+//! The reader gives every character a few candidates. A [`lattice::Lattice`] enumerates whole readings, the most probable
+//! first; a [`belief::Belief`] keeps the probability of each after a law has spoken; `identity` weighs number, birth date
+//! and gender together. A reading consists of candidates only: no law invents a character.
+
+pub(crate) mod belief;
+pub(crate) mod birth_date;
+pub(crate) mod gender;
+pub(crate) mod identity;
+pub(crate) mod lattice;
+pub(crate) mod number;
+pub(crate) mod seen;
+pub(crate) mod settle;
+pub(crate) mod validity;
+pub(crate) mod words;
+
+#[cfg(test)]
+pub(crate) mod fixture {
+    use super::lattice::{Lattice, Place};
+    use crate::reading::{Candidate, ReadChar};
+
+    pub(crate) fn read(options: &[(char, f32)]) -> ReadChar {
+        let candidate = |&(character, probability)| Candidate { character, probability };
+        ReadChar { candidates: options.iter().map(candidate).collect(), position: 0.0, line: 0 }
+    }
+
+    pub(crate) fn lattice(places: &[&[(char, f32)]]) -> Lattice {
+        Lattice::new(places.iter().map(|options| Place::of(&read(options), Some)).collect())
+    }
+}

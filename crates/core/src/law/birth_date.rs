@@ -1,0 +1,87 @@
+//! The birth date as read: digits, parted by 年 and 月 or by the room where these stand.
+
+use time::{Date, Month};
+
+use super::belief::{Belief, Law, Verdict};
+use super::lattice::{Lattice, Place};
+use super::number::digit;
+use super::seen::Seen;
+use crate::field::BirthDate;
+use crate::reading::{ReadChar, ReadField};
+
+/// A character is a digit if at least this much of it is.
+const LEAST_DIGIT: f64 = 0.2;
+/// Digits so many times farther apart than the nearest ones stand on both sides of 年, 月 or 日.
+const WIDE: f32 = 2.2;
+/// Of wrong readings so many are some date in the past: a weak law.
+const CHANCE: f64 = 0.4;
+/// Dates that do not exist are printed on no card.
+const BROKEN: f64 = 1e-4;
+/// Nobody born before this year holds one of these cards; births before it are so much rarer.
+const FIRST_USUAL_YEAR: i32 = 1900;
+const UNUSUAL: f64 = 0.01;
+
+/// Weighs the readings of a birth date.
+pub(crate) fn weigh(read: &ReadField, today: Date) -> Belief<Date> {
+    let (digits, breaks) = digits(&read.chars);
+    let months = month_lengths(digits.len(), &breaks);
+    let seen = Seen::new(&ReadField { chars: digits, ..read.clone() }, &[], digit);
+    let law = Law { chance: CHANCE, broken: BROKEN, judge: |text: &str| judge(text, today) };
+    let with_separator = |month: usize| seen.lattice.with(4 + month, Place::certain('月'));
+    match months.as_slice() {
+        [] => Belief::nothing(),
+        [month] => Belief::under(&with_separator(*month), seen.confidence, &law),
+        several => {
+            // 1993123 may be 23 January or 3 December: the number has to decide.
+            let each = seen.confidence / several.len() as f64;
+            let lattices: Vec<(Lattice, f64)> = several.iter().map(|&month| (with_separator(month), each)).collect();
+            Belief::of_alternatives(&lattices, &law)
+        }
+    }
+}
+
+/// A date from the year's four digits, the month's, 月, and the day's.
+fn judge(text: &str, today: Date) -> Option<Verdict<Date>> {
+    let (year, rest) = text.split_at_checked(4)?;
+    let (month, day) = rest.split_once('月')?;
+    let month = Month::try_from(month.parse::<u8>().ok()?).ok()?;
+    let date = Date::from_calendar_date(year.parse().ok()?, month, day.parse().ok()?).ok()?;
+    let prior = if date.year() < FIRST_USUAL_YEAR { UNUSUAL } else { 1.0 };
+    (date <= today).then(|| Verdict { text: BirthDate::new(date).reveal_printed(), value: date, prior })
+}
+
+/// The digits, and before which of them something else stands: a character that is none, or much room.
+fn digits(chars: &[ReadChar]) -> (Vec<ReadChar>, Vec<usize>) {
+    let is_digit = |read: &ReadChar| {
+        let best = read.candidates.first().map(|best| best.character);
+        !matches!(best, Some('年' | '月' | '日')) && Place::of(read, digit).mass() >= LEAST_DIGIT
+    };
+    let gaps =
+        chars.windows(2).filter(|pair| pair.iter().all(is_digit)).map(|pair| pair[1].position - pair[0].position);
+    let nearest = gaps.filter(|gap| *gap > 0.0).fold(f32::INFINITY, f32::min);
+    let mut found: Vec<ReadChar> = Vec::new();
+    let mut breaks = Vec::new();
+    let mut after_digit = false;
+    for read in chars {
+        if !is_digit(read) {
+            after_digit = false;
+            continue;
+        }
+        let wide = found.last().is_some_and(|last| read.position - last.position > WIDE * nearest);
+        if !found.is_empty() && (!after_digit || wide) {
+            breaks.push(found.len());
+        }
+        found.push(read.clone());
+        after_digit = true;
+    }
+    (found, breaks)
+}
+
+/// How many digits the month can have: the year has 4, month and day one or two, and every break lies between them.
+fn month_lengths(digits: usize, breaks: &[usize]) -> Vec<usize> {
+    let fits = |month: &usize| {
+        let day_has_one_or_two = (4 + month + 1..=4 + month + 2).contains(&digits);
+        day_has_one_or_two && breaks.iter().all(|at| *at == 4 || *at == 4 + month)
+    };
+    [1, 2].into_iter().filter(fits).collect()
+}

@@ -1,0 +1,258 @@
+//! Number, birth date and gender, weighed together: the number repeats the other two.
+
+use time::Date;
+
+use super::belief::Belief;
+use super::number::NumberSeen;
+use super::settle::{Field, Settled, corrected};
+use super::{birth_date, gender, number};
+use crate::field::BirthDate;
+use crate::finding::{Finding, Severity};
+use crate::gender::Gender;
+use crate::id_number::{IdNumber, IdNumberError, Warning};
+use crate::policy::Policy;
+use crate::reading::{FieldName, ReadCard, ReadField};
+use crate::result::FieldResult;
+use crate::rule::Rule;
+
+/// So rarely do number and other fields of a real card contradict each other.
+const CONTRADICTION: f64 = 1e-4;
+/// The probability that a date which none of the readings gives is a certain one.
+const SOME_DATE: f64 = 1e-3;
+/// The same for the gender.
+const SOME_GENDER: f64 = 0.5;
+/// The probability that a number misread in an unknown way still has the date that its known readings have.
+const SAME_DATE: f64 = 0.5;
+/// A field read so clearly is not overruled by another one: a contradiction is reported instead.
+const CLEAR: f64 = 0.9;
+
+/// The three fields of a front that say the same.
+pub(crate) struct Identity {
+    pub(crate) number: Settled<IdNumber>,
+    pub(crate) birth_date: Settled<Date>,
+    pub(crate) gender: Settled<Gender>,
+}
+
+/// Settles the three fields of a card.
+pub(crate) fn settle(card: &ReadCard, today: Date, policy: &Policy, findings: &mut Vec<Finding>) -> Identity {
+    let of = |name: FieldName| card.fields.get(&name).filter(|read| !read.text().is_empty());
+    let (number, birth_date, gender) = (of(FieldName::IdentityNo), of(FieldName::BirthDate), of(FieldName::Gender));
+
+    let birth_dates = birth_date.map_or_else(Belief::nothing, |read| birth_date::weigh(read, today));
+    let genders = gender.map_or_else(Belief::nothing, gender::weigh);
+    let seen = number.map(|read| number::weigh(read, &birth_dates, today));
+    let numbers = seen.as_ref().map_or_else(Belief::nothing, |seen| seen.belief.clone());
+
+    // A date that completed the number cannot support it as well.
+    let completed = seen.as_ref().is_some_and(|seen| seen.wrong_length);
+    let joint_numbers = numbers_given(numbers.clone(), if completed { None } else { Some(&birth_dates) }, &genders);
+    let number = match (number, &seen) {
+        (Some(read), Some(seen)) => settle_number(read, seen, &joint_numbers, today, policy, findings),
+        _ => Settled::missing(),
+    };
+
+    let clear_date = is_clear(&birth_dates);
+    let joint_dates = given_number(birth_dates, &numbers, IdNumber::birth_date, SOME_DATE);
+    let repeated = Repeated {
+        number: &number,
+        printed: |born: &Date| BirthDate::new(*born).reveal_printed(),
+        of: IdNumber::birth_date,
+    };
+    let date_field = Asked {
+        name: FieldName::BirthDate,
+        read: birth_date,
+        corrected: Rule::BirthDateCorrected,
+        unlawful: no_birth_date,
+        is_clear: clear_date,
+    };
+    let birth_date = repeated.settle(&date_field, &joint_dates, policy, findings);
+
+    let clear_gender = is_clear(&genders);
+    let joint_genders = given_number(genders, &numbers, IdNumber::gender, SOME_GENDER);
+    let repeated =
+        Repeated { number: &number, printed: |gender: &Gender| gender.as_chinese().to_owned(), of: IdNumber::gender };
+    let gender_field = Asked {
+        name: FieldName::Gender,
+        read: gender,
+        corrected: Rule::GenderCorrected,
+        unlawful: |_| Rule::GenderUnknown,
+        is_clear: clear_gender,
+    };
+    let gender = repeated.settle(&gender_field, &joint_genders, policy, findings);
+    Identity { number, birth_date, gender }
+}
+
+/// What was read is lawful and hardly to be doubted.
+fn is_clear<T>(belief: &Belief<T>) -> bool {
+    belief.as_read().is_some_and(|reading| reading.weight >= CLEAR)
+}
+
+/// The numbers, given what birth date and gender say.
+fn numbers_given(
+    numbers: Belief<IdNumber>,
+    dates: Option<&Belief<Date>>,
+    genders: &Belief<Gender>,
+) -> Belief<IdNumber> {
+    let of_gender =
+        |gender: Gender| genders.sum(|one| *one == gender) + genders.unknown() * SOME_GENDER + CONTRADICTION;
+    let numbers_dates: Vec<Date> = numbers.readings.iter().map(|reading| reading.value.birth_date()).collect();
+    let of_date = |date: Date| match dates {
+        Some(dates) => dates.sum(|one| *one == date) + dates.unknown() * SOME_DATE + CONTRADICTION,
+        None => 1.0,
+    };
+    let of_others = match dates {
+        Some(dates) => {
+            let shared = dates.sum(|date| numbers_dates.contains(date));
+            let foreign = dates.sum(|date| !numbers_dates.contains(date));
+            shared * SAME_DATE + (foreign + dates.unknown()) * SOME_DATE + CONTRADICTION
+        }
+        None => 1.0,
+    };
+    numbers.times(|number| of_date(number.birth_date()) * of_gender(number.gender()), of_others * SOME_GENDER)
+}
+
+/// A field's readings, given what the number says. `some` is the probability that an unknown reading is a certain one.
+fn given_number<T: PartialEq>(
+    field: Belief<T>,
+    numbers: &Belief<IdNumber>,
+    of: fn(&IdNumber) -> T,
+    some: f64,
+) -> Belief<T> {
+    let agreement = |value: &T| numbers.sum(|number| of(number) == *value) + numbers.unknown() * some + CONTRADICTION;
+    field.times(agreement, some + CONTRADICTION)
+}
+
+fn settle_number(
+    read: &ReadField,
+    seen: &NumberSeen,
+    belief: &Belief<IdNumber>,
+    today: Date,
+    policy: &Policy,
+    findings: &mut Vec<Finding>,
+) -> Settled<IdNumber> {
+    let corrected = if seen.wrong_length { Rule::LengthCorrected } else { Rule::ChecksumCorrected };
+    let field = Field {
+        name: FieldName::IdentityNo,
+        read,
+        text: &seen.text,
+        corrected,
+        is_clear: is_clear(&seen.belief),
+        label_removed: false,
+    };
+    let settled = field.settle(belief, policy, findings);
+    match (&settled.value, &settled.result) {
+        (Some(number), _) => findings.extend(number.warnings(today).into_iter().map(|warning| {
+            let rule = match warning {
+                Warning::RegionUnknown => Rule::RegionUnknown,
+                Warning::RegionNotAtTime => Rule::RegionNotAtTime,
+                Warning::Age | Warning::CenturyInferred => Rule::Age,
+            };
+            rule.of(FieldName::IdentityNo)
+        })),
+        (None, Some(result)) => {
+            let rule = unlawful(&result.text, today);
+            findings.push(Finding { severity: Severity::Error, ..rule.of(FieldName::IdentityNo) });
+        }
+        (None, None) => {}
+    }
+    settled
+}
+
+/// Why a text is no number of a card.
+fn unlawful(text: &str, today: Date) -> Rule {
+    match IdNumber::parse(text, today) {
+        // 15 digits, upgraded: no number of these cards.
+        Ok(_) | Err(IdNumberError::Length) => Rule::Length,
+        Err(IdNumberError::OtherDocument(_)) => Rule::OtherDocument,
+        Err(IdNumberError::Character) => Rule::Character,
+        Err(IdNumberError::Province) => Rule::Province,
+        Err(IdNumberError::Date) => Rule::Date,
+        Err(IdNumberError::Future) => Rule::Future,
+        Err(IdNumberError::Checksum(_)) => Rule::Checksum,
+        Err(IdNumberError::RegionUnknown) => Rule::RegionUnknown,
+        Err(IdNumberError::RegionNotAtTime) => Rule::RegionNotAtTime,
+    }
+}
+
+/// Why a text is no birth date.
+fn no_birth_date(text: &str) -> Rule {
+    match BirthDate::parse(text) {
+        // It exists, but was refused all the same.
+        Ok(_) => Rule::Future,
+        Err(rule) => rule,
+    }
+}
+
+/// A field that the number repeats.
+struct Repeated<'a, T> {
+    number: &'a Settled<IdNumber>,
+    printed: fn(&T) -> String,
+    of: fn(&IdNumber) -> T,
+}
+
+/// The field as it was asked for.
+struct Asked<'a> {
+    name: FieldName,
+    read: Option<&'a ReadField>,
+    corrected: Rule,
+    /// Names what is wrong with a text that means nothing.
+    unlawful: fn(&str) -> Rule,
+    is_clear: bool,
+}
+
+impl<T: Clone + PartialEq> Repeated<'_, T> {
+    /// The field by its own readings; from the number if these are not readable and the number is sure.
+    fn settle(
+        &self,
+        asked: &Asked<'_>,
+        belief: &Belief<T>,
+        policy: &Policy,
+        findings: &mut Vec<Finding>,
+    ) -> Settled<T> {
+        if let Some(filled) = self.fill(asked, belief, policy, findings) {
+            return filled;
+        }
+        let Some(read) = asked.read else { return Settled::missing() };
+        let text = read.text();
+        let field = Field {
+            name: asked.name,
+            read,
+            text: &text,
+            corrected: asked.corrected,
+            is_clear: asked.is_clear,
+            label_removed: false,
+        };
+        let settled = field.settle(belief, policy, findings);
+        if settled.value.is_none() {
+            findings.push((asked.unlawful)(&text).of(asked.name));
+        }
+        settled
+    }
+
+    fn fill(
+        &self,
+        asked: &Asked<'_>,
+        belief: &Belief<T>,
+        policy: &Policy,
+        findings: &mut Vec<Finding>,
+    ) -> Option<Settled<T>> {
+        let (Some(number), Some(source)) = (&self.number.value, &self.number.result) else { return None };
+        let unreadable = belief.unknown() >= f64::from(policy.correct_from) && !asked.is_clear;
+        if !unreadable || f64::from(source.confidence) < CLEAR {
+            return None;
+        }
+        let value = (self.of)(number);
+        let confidence = belief.unknown() * f64::from(source.confidence);
+        findings.push(corrected(Rule::FilledFromNumber, asked.name, confidence, policy));
+        let text = (self.printed)(&value);
+        let result = FieldResult {
+            text: text.clone(),
+            confidence: confidence as f32,
+            // Without a place of its own it stands where the number stands.
+            quad: asked.read.map_or(source.quad, |read| read.quad),
+            raw: asked.read.map(ReadField::text).filter(|raw| *raw != text),
+            alternatives: Vec::new(),
+        };
+        Some(Settled { value: Some(value), result: Some(result) })
+    }
+}

@@ -1,0 +1,205 @@
+//! Places with candidates, and the enumeration of whole readings in the order of their probability.
+
+use std::collections::BinaryHeap;
+
+use crate::reading::ReadChar;
+
+/// More readings are never looked at. A field that needs more is not readable.
+const MOST_READINGS: usize = 4000;
+/// Longer fields are no fields; the rest of one is not looked at.
+const MOST_PLACES: usize = 128;
+/// Less probable candidates are left out.
+const LEAST_PROBABILITY: f64 = 1e-6;
+/// Readings so much less probable than the best are left out.
+const LEAST_RATIO: f64 = 1e-9;
+
+/// One character place: what could stand there, most probable first.
+#[derive(Clone)]
+pub(crate) struct Place {
+    options: Vec<(char, f64)>,
+}
+
+impl Place {
+    /// The candidates that `map` accepts, as what it makes of them; equal ones are added up.
+    pub(crate) fn of(read: &ReadChar, map: impl Fn(char) -> Option<char>) -> Place {
+        let mut options: Vec<(char, f64)> = Vec::with_capacity(read.candidates.len());
+        for candidate in &read.candidates {
+            let probability = f64::from(candidate.probability);
+            // A NaN is not greater either.
+            let Some(character) = map(candidate.character).filter(|_| probability > LEAST_PROBABILITY) else {
+                continue;
+            };
+            match options.iter_mut().find(|(other, _)| *other == character) {
+                Some((_, sum)) => *sum += probability,
+                None => options.push((character, probability)),
+            }
+        }
+        options.iter_mut().for_each(|(_, probability)| *probability = probability.min(1.0));
+        options.sort_by(|one, other| other.1.total_cmp(&one.1));
+        Place { options }
+    }
+
+    /// A place where only one character can stand.
+    pub(crate) fn certain(character: char) -> Place {
+        Place { options: vec![(character, 1.0)] }
+    }
+
+    /// Leaves out every option but one.
+    pub(crate) fn keep(&mut self, character: char) {
+        self.options.retain(|(option, _)| *option == character);
+    }
+
+    /// The most probable character.
+    pub(crate) fn best(&self) -> Option<char> {
+        self.options.first().map(|&(character, _)| character)
+    }
+
+    /// The probability that any of the options is right.
+    pub(crate) fn mass(&self) -> f64 {
+        self.options.iter().map(|(_, probability)| probability).sum::<f64>().min(1.0)
+    }
+}
+
+/// Places in reading order.
+#[derive(Clone, Default)]
+pub(crate) struct Lattice {
+    places: Vec<Place>,
+}
+
+impl Lattice {
+    pub(crate) fn new(mut places: Vec<Place>) -> Lattice {
+        places.truncate(MOST_PLACES);
+        Lattice { places }
+    }
+
+    /// The same places with one more before the place `at`, or at the end.
+    pub(crate) fn with(&self, at: usize, place: Place) -> Lattice {
+        let mut places = self.places.clone();
+        places.insert(at.min(places.len()), place);
+        Lattice { places }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// The most probable character at every place.
+    pub(crate) fn best(&self) -> String {
+        self.places.iter().filter_map(Place::best).collect()
+    }
+
+    /// Whole readings with their probabilities, the most probable first. None without places, or if a place has no option.
+    pub(crate) fn readings(&self) -> Readings<'_> {
+        let readable = !self.places.is_empty() && self.places.iter().all(|place| !place.options.is_empty());
+        let mut heap = BinaryHeap::new();
+        let mut floor = 0.0;
+        if readable {
+            let best: f64 = self.places.iter().map(|place| place.options[0].1).product();
+            floor = best * LEAST_RATIO;
+            heap.push(Node { probability: best, ranks: vec![0; self.places.len()], changed: 0 });
+        }
+        Readings { places: &self.places, heap, floor, left: MOST_READINGS }
+    }
+}
+
+/// A reading to be given out: the rank of the option taken at every place.
+struct Node {
+    probability: f64,
+    ranks: Vec<u8>,
+    /// The last place with a rank over 0. Only this one and later ones are raised from here, so that every reading is
+    /// reached on one way only.
+    changed: usize,
+}
+
+impl PartialEq for Node {
+    fn eq(&self, other: &Node) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Node {}
+
+impl PartialOrd for Node {
+    fn partial_cmp(&self, other: &Node) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Node {
+    /// By probability; equal ones by ranks, so that the order is always the same.
+    fn cmp(&self, other: &Node) -> std::cmp::Ordering {
+        self.probability.total_cmp(&other.probability).then_with(|| other.ranks.cmp(&self.ranks))
+    }
+}
+
+/// Iterator of [`Lattice::readings`].
+pub(crate) struct Readings<'a> {
+    places: &'a [Place],
+    heap: BinaryHeap<Node>,
+    floor: f64,
+    left: usize,
+}
+
+impl Iterator for Readings<'_> {
+    type Item = (String, f64);
+
+    fn next(&mut self) -> Option<(String, f64)> {
+        self.left = self.left.checked_sub(1)?;
+        let node = self.heap.pop()?;
+        for at in node.changed..self.places.len() {
+            let options = &self.places[at].options;
+            let rank = usize::from(node.ranks[at]);
+            let Some(next) = options.get(rank + 1) else { continue };
+            let probability = node.probability / options[rank].1 * next.1;
+            if probability > self.floor && rank < usize::from(u8::MAX) {
+                let mut ranks = node.ranks.clone();
+                ranks[at] += 1;
+                self.heap.push(Node { probability, ranks, changed: at });
+            }
+        }
+        let text = self.places.iter().zip(&node.ranks).map(|(place, &rank)| place.options[usize::from(rank)].0);
+        Some((text.collect(), node.probability))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Lattice, Place};
+    use crate::law::fixture::{lattice, read};
+
+    #[test]
+    fn readings_come_once_each_and_in_order() {
+        let lattice =
+            lattice(&[&[('a', 0.5), ('b', 0.3), ('c', 0.2)], &[('d', 0.6), ('e', 0.4)], &[('f', 0.9), ('g', 0.1)]]);
+        let readings: Vec<(String, f64)> = lattice.readings().collect();
+        let mut texts: Vec<&str> = readings.iter().map(|(text, _)| text.as_str()).collect();
+        assert_eq!(texts[..3], ["adf", "aef", "bdf"]);
+        assert!(readings.is_sorted_by(|one, other| one.1 >= other.1));
+        assert!((readings.iter().map(|reading| reading.1).sum::<f64>() - 1.0).abs() < 1e-6);
+        texts.sort_unstable();
+        texts.dedup();
+        assert_eq!(texts.len(), 12);
+    }
+
+    #[test]
+    fn candidates_that_mean_the_same_are_added_up() {
+        let read = read(&[('O', 0.4), ('8', 0.35), ('0', 0.25)]);
+        let place = Place::of(&read, |character| Some(if character == 'O' { '0' } else { character }));
+        assert_eq!(place.best(), Some('0'));
+        assert_eq!(Lattice::new(vec![place]).readings().count(), 2);
+    }
+
+    #[test]
+    fn a_field_of_coin_tosses_ends() {
+        let coin: &[(char, f32)] = &[('0', 0.5), ('1', 0.5)];
+        assert_eq!(lattice(&[coin; 100]).readings().count(), super::MOST_READINGS);
+    }
+
+    #[test]
+    fn broken_probabilities_are_left_out() {
+        let lattice = lattice(&[&[('0', f32::NAN), ('1', -1.0), ('2', f32::INFINITY), ('3', 0.0)]]);
+        assert_eq!(lattice.best(), "2");
+        assert_eq!(lattice.readings().next(), Some(("2".to_owned(), 1.0)));
+        assert_eq!(Lattice::default().readings().count(), 0);
+    }
+}

@@ -1,0 +1,141 @@
+//! The number as read: digits, a real birth date that is not in the future, the check digit (GB 11643-1999).
+
+use time::Date;
+
+use super::belief::{Belief, Law, Verdict};
+use super::lattice::{Lattice, Place};
+use super::seen::{Seen, plausible};
+use crate::id_number::{Holder, IdNumber};
+use crate::reading::{ReadChar, ReadField};
+use crate::region::Fit;
+
+/// Characters of a number.
+const LENGTH: usize = 18;
+/// Where the birth date stands in it.
+const DATE: std::ops::Range<usize> = 6..14;
+/// A character of which less than this is a digit is no part of the number.
+const LEAST_DIGIT: f64 = 0.05;
+/// Of wrong numbers, one in eleven has a fitting check digit, and about two in three a possible birth date.
+const CHANCE: f64 = 0.06;
+/// Numbers fail their own check digit so rarely.
+const BROKEN: f64 = 1e-3;
+/// How much rarer numbers are whose address code is in no table, and those of other holders than citizens.
+const UNUSUAL: f64 = 0.05;
+/// Numbers of people born before this year are rarer by the same factor: nobody older holds one of these cards.
+const FIRST_USUAL_YEAR: i32 = 1900;
+
+/// A number's field, weighed.
+pub(crate) struct NumberSeen {
+    pub(crate) belief: Belief<IdNumber>,
+    /// What stays if no reading is lawful.
+    pub(crate) text: String,
+    /// A character too many or too few had to be put right.
+    pub(crate) wrong_length: bool,
+}
+
+/// A digit, X, or what looks like one.
+pub(crate) fn digit(character: char) -> Option<char> {
+    match character {
+        'O' | 'o' | '○' | '〇' | 'D' => Some('0'),
+        'I' | 'l' | 'i' | '|' | '丨' => Some('1'),
+        'Z' | 'z' => Some('2'),
+        'S' | 's' => Some('5'),
+        'B' => Some('8'),
+        full_width @ '０'..='９' => char::from_u32(u32::from(full_width) - 0xfee0),
+        ascii if ascii.is_ascii_digit() => Some(ascii),
+        _ => None,
+    }
+}
+
+fn digit_or_x(character: char) -> Option<char> {
+    match character {
+        'X' | 'x' | '×' | 'Х' | 'х' | 'Ⅹ' | 'ⅹ' | 'Ｘ' | 'ｘ' => Some('X'),
+        other => digit(other),
+    }
+}
+
+/// Weighs the readings of a number. `birth_dates` are the readings of the birth date's field: one of them may give a digit
+/// that is missing in the number.
+pub(crate) fn weigh(read: &ReadField, birth_dates: &Belief<Date>, today: Date) -> NumberSeen {
+    let law = Law { chance: CHANCE, broken: BROKEN, judge: |text: &str| judge(text, today) };
+    let is_digit = |read: &&ReadChar| Place::of(read, digit_or_x).mass() >= LEAST_DIGIT;
+    let kept: Vec<ReadChar> = read.chars.iter().filter(is_digit).cloned().collect();
+    let digits = ReadField { chars: kept, confidence: read.confidence, quad: read.quad };
+    let seen = Seen::new(&digits, &[], digit_or_x);
+    let text = if seen.lattice.len() == LENGTH { seen.lattice.best() } else { read.text() };
+    let belief = match seen.lattice.len() {
+        LENGTH => Belief::under(&seen.lattice, seen.confidence, &law),
+        length if length == LENGTH + 1 => Belief::of_alternatives(&one_less(&digits.chars, digit_or_x), &law),
+        length if length + 1 == LENGTH => {
+            Belief::of_alternatives(&one_more(&digits.chars, read.confidence, birth_dates), &law)
+        }
+        _ => Belief::nothing(),
+    };
+    NumberSeen { belief, wrong_length: seen.lattice.len() != LENGTH, text }
+}
+
+fn judge(text: &str, today: Date) -> Option<Verdict<IdNumber>> {
+    // Cards of this generation never bear 15 digits.
+    let number = Some(text).filter(|text| text.len() == LENGTH).and_then(|text| IdNumber::parse(text, today).ok())?;
+    let unusual = [
+        number.region().fit() == Fit::Unlisted,
+        number.holder() != Holder::Mainland,
+        number.birth_date().year() < FIRST_USUAL_YEAR,
+    ];
+    let prior = unusual.iter().filter(|unusual| **unusual).map(|_| UNUSUAL).product();
+    Some(Verdict { text: number.reveal().to_owned(), value: number, prior })
+}
+
+/// The places without any one of them. The nearer a character stands to its neighbour and the less sure it is, the more
+/// probably it is the one too many.
+pub(crate) fn one_less(chars: &[ReadChar], map: impl Fn(char) -> Option<char> + Copy) -> Vec<(Lattice, f64)> {
+    let pitch = median_pitch(chars);
+    let surplus = |at: usize| {
+        let gap = |one: usize, other: usize| match (chars.get(one), chars.get(other)) {
+            (Some(one), Some(other)) => f64::from((other.position - one.position).abs()),
+            _ => f64::INFINITY,
+        };
+        let nearest = gap(at.wrapping_sub(1), at).min(gap(at, at + 1));
+        let crowded = if pitch > 0.0 { 1.0 - (nearest / pitch).clamp(0.0, 1.0) } else { 0.0 };
+        let unsure = 1.0 - Place::of(&chars[at], map).mass();
+        0.05 + crowded + unsure
+    };
+    let surpluses: Vec<f64> = (0..chars.len()).map(surplus).collect();
+    let total: f64 = surpluses.iter().sum();
+    let without = |at: usize| {
+        let places = chars.iter().enumerate().filter(|(index, _)| *index != at).map(|(_, read)| Place::of(read, map));
+        (Lattice::new(places.collect()), surpluses[at] / total)
+    };
+    (0..chars.len()).map(without).filter(|(_, prior)| prior.is_finite()).collect()
+}
+
+/// The middle distance between neighbours; 0 if there is none.
+fn median_pitch(chars: &[ReadChar]) -> f64 {
+    let mut gaps: Vec<f64> =
+        chars.windows(2).map(|pair| f64::from((pair[1].position - pair[0].position).abs())).collect();
+    gaps.sort_by(f64::total_cmp);
+    gaps.get(gaps.len() / 2).copied().filter(|gap| gap.is_finite()).unwrap_or(0.0)
+}
+
+/// 17 places and the digit of a birth date as read that could be missing among those of the number's date.
+///
+/// A digit missing elsewhere is not made up: the check digit alone would fit one digit at nearly every place.
+fn one_more(chars: &[ReadChar], confidence: f32, birth_dates: &Belief<Date>) -> Vec<(Lattice, f64)> {
+    let places: Vec<Place> = chars.iter().map(|read| Place::of(read, digit_or_x)).collect();
+    let mut found = Vec::new();
+    for reading in &birth_dates.readings {
+        let date = reading.value;
+        let printed = format!("{:04}{:02}{:02}", date.year(), u8::from(date.month()), date.day());
+        for (at, digit) in DATE.zip(printed.chars()) {
+            let mut completed = places.clone();
+            completed.insert(at, Place::certain(digit));
+            // Only numbers that now bear this very date.
+            for (place, want) in completed[DATE].iter_mut().zip(printed.chars()) {
+                place.keep(want);
+            }
+            let prior = plausible(confidence) * reading.weight / DATE.len() as f64;
+            found.push((Lattice::new(completed), prior));
+        }
+    }
+    found
+}

@@ -1,0 +1,71 @@
+//! A field's characters prepared for its law: labels taken off, look-alikes mapped, noise left out.
+
+use super::lattice::{Lattice, Place};
+use crate::reading::{ReadChar, ReadField};
+
+/// How probable it is that a character of which the field can hold nothing is noise, and the others are right.
+const NOISE: f64 = 0.5;
+
+/// A field ready to be weighed.
+pub(crate) struct Seen {
+    pub(crate) lattice: Lattice,
+    /// The probability that the best reading is right, as far as the characters tell.
+    pub(crate) confidence: f64,
+    /// A printed label was taken off.
+    pub(crate) label_removed: bool,
+    /// The best character at every place, after the label: what stays if no reading is lawful.
+    pub(crate) text: String,
+}
+
+impl Seen {
+    /// A field of which one of `labels` may stick to the start, through `map`.
+    pub(crate) fn new(read: &ReadField, labels: &[&str], map: impl Fn(char) -> Option<char>) -> Seen {
+        let chars = without_label(&read.chars, labels);
+        let places: Vec<Place> = chars.iter().map(|read| Place::of(read, &map)).collect();
+        let mut confidence = plausible(read.confidence);
+        for (read, place) in chars.iter().zip(&places) {
+            confidence *= kept(read, place, &map);
+        }
+        Seen {
+            lattice: Lattice::new(places.into_iter().filter(|place| place.best().is_some()).collect()),
+            confidence,
+            label_removed: chars.len() < read.chars.len(),
+            text: text(chars),
+        }
+    }
+}
+
+/// A confidence as a probability that leaves room for doubt. What is no probability says nothing.
+pub(crate) fn plausible(confidence: f32) -> f64 {
+    let confidence = if confidence.is_finite() { f64::from(confidence) } else { 0.0 };
+    confidence.clamp(1e-4, 1.0 - 1e-6)
+}
+
+/// The most probable character at every place.
+pub(crate) fn text(chars: &[ReadChar]) -> String {
+    chars.iter().filter_map(best).collect()
+}
+
+/// The part of the confidence that remains when a place's best character had to go.
+fn kept(read: &ReadChar, place: &Place, map: impl Fn(char) -> Option<char>) -> f64 {
+    match place.best() {
+        None => NOISE,
+        Some(kept) if best(read).and_then(map) == Some(kept) => 1.0,
+        Some(_) => {
+            let lost = read.candidates.first().map_or(1.0, |best| f64::from(best.probability));
+            (place.mass() / lost.max(1e-3)).min(1.0)
+        }
+    }
+}
+
+fn best(read: &ReadChar) -> Option<char> {
+    read.candidates.first().map(|best| best.character)
+}
+
+/// The characters after the first of the labels with which they begin.
+fn without_label<'a>(chars: &'a [ReadChar], labels: &[&str]) -> &'a [ReadChar] {
+    let begins_with =
+        |label: &&&str| label.chars().enumerate().all(|(at, want)| chars.get(at).and_then(best) == Some(want));
+    let stuck = labels.iter().find(begins_with).map_or(0, |label| label.chars().count());
+    &chars[stuck..]
+}

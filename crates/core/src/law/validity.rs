@@ -1,0 +1,102 @@
+//! The validity as read: 16 digits of two dates, or 8 and 长期; a lawful term.
+
+use time::Date;
+
+use super::belief::{Belief, Law, Verdict};
+use super::lattice::Place;
+use super::number::{digit, one_less};
+use super::seen::Seen;
+use super::settle::{Field, Settled};
+use crate::field::{FIRST_ISSUE, Validity};
+use crate::finding::Finding;
+use crate::policy::Policy;
+use crate::reading::{FieldName, ReadChar, ReadField};
+use crate::rule::Rule;
+
+/// Digits of one date.
+const DATE: usize = 8;
+/// A character is a digit if at least this much of it is.
+const LEAST_DIGIT: f64 = 0.3;
+/// 长期 stands there if at least this much of 长 or of 期 was seen.
+const LEAST_LONG_TERM: f64 = 0.3;
+/// Of wrong readings of two dates so many are a lawful term, and of one date so many a real day since 2004.
+const CHANCE: [f64; 2] = [0.05, 0.4];
+/// Dates that do not exist are printed on no card.
+const BROKEN: f64 = 1e-4;
+/// How much rarer cards with another term are, and cards issued before there were any or in the future.
+const UNLAWFUL: f64 = 1e-3;
+
+/// A validity's field, weighed.
+struct ValiditySeen {
+    belief: Belief<Validity>,
+    /// A digit too many was left out.
+    wrong_length: bool,
+}
+
+/// Settles a validity.
+pub(crate) fn settle(read: &ReadField, today: Date, policy: &Policy, findings: &mut Vec<Finding>) -> Settled<Validity> {
+    let ValiditySeen { belief, wrong_length } = weigh(read, today);
+    let text = read.text();
+    let field = Field {
+        name: FieldName::EffectiveDate,
+        read,
+        text: &text,
+        corrected: if wrong_length { Rule::LengthCorrected } else { Rule::ValidityCorrected },
+        is_clear: false,
+        label_removed: false,
+    };
+    let settled = field.settle(&belief, policy, findings);
+    if settled.value.is_none() {
+        let rule = Validity::parse(&text).err().unwrap_or(Rule::ValidityForm);
+        findings.push(rule.of(FieldName::EffectiveDate));
+    }
+    settled
+}
+
+/// Weighs the readings of a validity. Only digits and 长期 count; full stops and hyphen stand at fixed places.
+fn weigh(read: &ReadField, today: Date) -> ValiditySeen {
+    let is_digit = |read: &&ReadChar| Place::of(read, digit).mass() >= LEAST_DIGIT;
+    let digits: Vec<ReadChar> = read.chars.iter().filter(is_digit).cloned().collect();
+    let after_digits = read.chars.iter().rposition(|read| is_digit(&read)).map_or(0, |last| last + 1);
+    let long_term = long_term(&read.chars[after_digits..]);
+    let seen = Seen::new(&ReadField { chars: digits.clone(), ..read.clone() }, &[], digit);
+    let law = |chance: f64| Law { chance, broken: BROKEN, judge: |text: &str| judge(text, today) };
+    let whole = |belief| ValiditySeen { belief, wrong_length: false };
+    match seen.lattice.len() {
+        DATE if long_term >= LEAST_LONG_TERM => {
+            whole(Belief::under(&seen.lattice, seen.confidence * long_term.min(1.0), &law(CHANCE[1])))
+        }
+        length if length == 2 * DATE && long_term < LEAST_LONG_TERM => {
+            whole(Belief::under(&seen.lattice, seen.confidence, &law(CHANCE[0])))
+        }
+        length if length == 2 * DATE + 1 && long_term < LEAST_LONG_TERM => {
+            let belief = Belief::of_alternatives(&one_less(&digits, digit), &law(CHANCE[0]));
+            ValiditySeen { belief, wrong_length: true }
+        }
+        _ => whole(Belief::nothing()),
+    }
+}
+
+/// A validity from 16 digits, or without end from 8.
+fn judge(digits: &str, today: Date) -> Option<Verdict<Validity>> {
+    let text = match digits.split_at_checked(DATE)? {
+        (from, "") => format!("{}-长期", dotted(from)?),
+        (from, until) => format!("{}-{}", dotted(from)?, dotted(until)?),
+    };
+    let value = Validity::parse(&text).ok()?;
+    let lawful = value.term().is_some() && (FIRST_ISSUE..=today).contains(&value.from());
+    Some(Verdict { text, value, prior: if lawful { 1.0 } else { UNLAWFUL } })
+}
+
+fn dotted(digits: &str) -> Option<String> {
+    Some(format!("{}.{}.{}", digits.get(..4)?, digits.get(4..6)?, digits.get(6..8)?))
+}
+
+/// How sure it is that 长期 stands there: one of its characters is enough.
+fn long_term(chars: &[ReadChar]) -> f64 {
+    let mass = |wanted: char| {
+        let of = |read: &ReadChar| Place::of(read, |character| Some(character).filter(|one| *one == wanted)).mass();
+        chars.iter().map(of).fold(0.0, f64::max)
+    };
+    mass('长').max(mass('期'))
+}

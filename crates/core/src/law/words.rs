@@ -1,0 +1,117 @@
+//! Fields of words: name, ethnic group, address, authority.
+
+use super::belief::{Belief, Law, Verdict};
+use super::seen::Seen;
+use super::settle::{Field, Settled};
+use crate::field::{Address, Authority, Ethnicity, PersonName, is_han};
+use crate::finding::Finding;
+use crate::policy::Policy;
+use crate::reading::{FieldName, ReadField};
+use crate::rule::Rule;
+
+/// How a field of words is settled.
+struct Words<T> {
+    name: FieldName,
+    /// Printed labels that may stick to the start.
+    labels: &'static [&'static str],
+    /// The standard form of a character; `None` if it cannot stand in the field.
+    standard: fn(char) -> Option<char>,
+    parse: fn(&str) -> Result<T, Rule>,
+    /// The standard form of the whole text.
+    text: fn(&T) -> &str,
+    /// Names a reading of other characters than the best.
+    corrected: Rule,
+    chance: f64,
+    broken: f64,
+}
+
+/// 姓名. Any Han characters can be a name, so the law proves nothing.
+pub(crate) fn name(read: &ReadField, policy: &Policy, findings: &mut Vec<Finding>) -> Settled<PersonName> {
+    let words = Words {
+        name: FieldName::Name,
+        labels: &["姓名", "名"],
+        standard: PersonName::standard_character,
+        parse: PersonName::parse,
+        text: PersonName::reveal,
+        corrected: Rule::CharacterCorrected,
+        chance: 1.0,
+        broken: 0.05,
+    };
+    words.settle(read, policy, findings)
+}
+
+/// 民族: a closed list, so a wrong reading is hardly ever in it.
+pub(crate) fn ethnic(read: &ReadField, policy: &Policy, findings: &mut Vec<Finding>) -> Settled<Ethnicity> {
+    let words = Words {
+        name: FieldName::Ethnic,
+        labels: &["民族", "族"],
+        standard: |character| Some(character).filter(|one| is_han(*one) || matches!(one, '(' | ')' | '（' | '）')),
+        parse: Ethnicity::parse,
+        text: |group| group.reveal(),
+        corrected: Rule::EthnicCorrected,
+        chance: 0.02,
+        broken: 1e-3,
+    };
+    words.settle(read, policy, findings)
+}
+
+/// 住址.
+pub(crate) fn address(read: &ReadField, policy: &Policy, findings: &mut Vec<Finding>) -> Settled<Address> {
+    let words = Words {
+        name: FieldName::BirthPlace,
+        labels: &["住址", "址"],
+        standard: Address::standard_character,
+        parse: Address::parse,
+        text: Address::reveal,
+        corrected: Rule::CharacterCorrected,
+        chance: 1.0,
+        broken: 0.05,
+    };
+    words.settle(read, policy, findings)
+}
+
+/// 签发机关: its end is a law, what stands before it is not.
+pub(crate) fn authority(read: &ReadField, policy: &Policy, findings: &mut Vec<Finding>) -> Settled<Authority> {
+    let words = Words {
+        name: FieldName::Authority,
+        labels: &["签发机关", "发机关", "机关"],
+        standard: |character| Some(character).filter(|one| is_han(*one)),
+        parse: Authority::parse,
+        text: Authority::reveal,
+        corrected: Rule::CharacterCorrected,
+        chance: 0.6,
+        broken: 0.02,
+    };
+    words.settle(read, policy, findings)
+}
+
+impl<T: Clone> Words<T> {
+    fn settle(&self, read: &ReadField, policy: &Policy, findings: &mut Vec<Finding>) -> Settled<T> {
+        let seen = Seen::new(read, self.labels, self.standard);
+        if seen.label_removed {
+            findings.push(Rule::LabelRemoved.of(self.name));
+        }
+        let judge = |text: &str| {
+            let value = (self.parse)(text).ok()?;
+            Some(Verdict { text: (self.text)(&value).to_owned(), value, prior: 1.0 })
+        };
+        let law = Law { chance: self.chance, broken: self.broken, judge };
+        let belief = Belief::under(&seen.lattice, seen.confidence, &law);
+        let field = Field {
+            name: self.name,
+            read,
+            text: &seen.text,
+            corrected: self.corrected,
+            is_clear: false,
+            label_removed: seen.label_removed,
+        };
+        let settled = field.settle(&belief, policy, findings);
+        if let (None, Some(result)) = (&settled.value, &settled.result)
+            && let Err(rule) = (self.parse)(&result.text)
+            && !result.text.is_empty()
+        {
+            findings.push(rule.of(self.name));
+        }
+        settled
+    }
+}
