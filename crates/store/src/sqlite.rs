@@ -1,0 +1,51 @@
+//! The embedded store: queue, results and batches in one SQLite file.
+//!
+//! Many processes may read it at any time; one at a time works on it, held apart by a lock on a file beside it that the
+//! system lets go when the process ends, however it ends. So a claim needs no expiry: whatever is claimed when a worker
+//! opens the store belongs to a process that is no more.
+
+mod batches;
+mod open;
+mod queue;
+mod results;
+mod schema;
+mod words;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sqlx::SqlitePool;
+
+use crate::error::StoreError;
+
+pub use open::{Access, OpenOptions};
+pub use queue::SqliteQueue;
+
+/// An open store. Clones share it.
+#[derive(Clone)]
+pub struct SqliteStore {
+    path: Arc<PathBuf>,
+    /// One connection, since SQLite has one writer: waiting here is fair and cheap, waiting there is neither.
+    writer: SqlitePool,
+    readers: SqlitePool,
+    /// Held while this process works on the store; `None` when it only reads.
+    lock: Option<Arc<File>>,
+}
+
+impl SqliteStore {
+    /// The database file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Closes the store and folds its log into the file. Dropping it loses nothing either.
+    pub async fn close(self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
+    fn error(&self, operation: &'static str) -> impl Fn(sqlx::Error) -> StoreError + '_ {
+        move |source| StoreError::of(&self.path, operation, source)
+    }
+}
