@@ -1,0 +1,314 @@
+//! What is made of cards as read: corrections under the law, contradictions, decisions.
+
+#[path = "card/fixture.rs"]
+mod fixture;
+
+use fixture::{NUMBER, back, card, check, doubt, field, front, raw, rules, text, with};
+use shenfen_core::{CardColumns, Decision, Elapsed, FieldName, ModelInfo, PictureResult, Severity, Side, Status};
+use time::macros::date;
+
+fn result(assessment: shenfen_core::Assessment) -> PictureResult {
+    let model = ModelInfo { name: "test".into(), version: "1".into(), sha256: "00".into() };
+    assessment.into_result(model, Elapsed::default())
+}
+
+#[test]
+fn two_clean_sides_are_accepted_without_a_word() {
+    let assessment = check([front(), back()]);
+    assert_eq!(rules(&assessment), [""; 0]);
+    assert_eq!((assessment.status, assessment.decision), (Status::Ok, Decision::Accept));
+    let message: Vec<(&str, &str)> = assessment.message.iter().map(|(key, value)| (&**key, &**value)).collect();
+    assert_eq!(
+        message,
+        [
+            ("authority", "龙游县公安局"),
+            ("birthDate", "1993年3月3日"),
+            ("birthPlace", "浙江省龙游县某某镇某某村12号"),
+            ("cType", "居民身份证"),
+            ("effectiveDate", "2020.09.25-2040.09.25"),
+            ("ethnic", "土家"),
+            ("gender", "女"),
+            ("identityNo", NUMBER),
+            ("name", "欧阳秋"),
+            ("nationality", "中华人民共和国"),
+        ]
+    );
+    assert!(assessment.cards.iter().all(|card| card.confidence > 0.95));
+}
+
+#[test]
+fn the_columns_are_typed() {
+    let columns = CardColumns::of(&result(check([front(), back()])));
+    assert_eq!(columns.birth_date, Some(date!(1993 - 03 - 03)));
+    assert_eq!((columns.valid_from, columns.valid_to), (Some(date!(2020 - 09 - 25)), Some(date!(2040 - 09 - 25))));
+    assert!(!columns.long_term);
+    let endless = with(back(), FieldName::EffectiveDate, field("2020.09.25-长期", 0.9999));
+    let columns = CardColumns::of(&result(check([endless])));
+    assert_eq!((columns.valid_to, columns.long_term), (None, true));
+    assert_eq!(columns.name, "");
+}
+
+#[test]
+fn without_a_card_or_anything_readable_it_fails() {
+    let nothing = check([]);
+    assert_eq!((nothing.status, nothing.decision), (Status::Fail, Decision::Reject));
+    assert_eq!(rules(&nothing), ["no_card"]);
+    let blank = check([card(Side::Back, [])]);
+    assert_eq!(blank.status, Status::Fail);
+    assert_eq!(rules(&blank), ["missing", "missing", "nothing_readable"]);
+    assert_eq!(blank.message["authority"], "");
+}
+
+mod number {
+    use super::*;
+
+    #[test]
+    fn a_doubtful_digit_is_put_right_by_the_check_digit() {
+        let number = doubt(field("330825199303034665", 0.9999), 15, &[('6', 0.6), ('5', 0.39), ('8', 0.01)]);
+        let assessment = check([with(front(), FieldName::IdentityNo, number)]);
+        assert_eq!(text(&assessment, FieldName::IdentityNo), NUMBER);
+        assert_eq!(raw(&assessment, FieldName::IdentityNo), Some("330825199303034665"));
+        assert_eq!(rules(&assessment), ["checksum_corrected"]);
+        assert_eq!(assessment.findings[0].severity, Severity::Info);
+    }
+
+    #[test]
+    fn a_number_read_for_certain_is_kept_with_its_wrong_check_digit() {
+        let number = "330825199303034564";
+        let assessment = check([with(front(), FieldName::IdentityNo, field(number, 0.99999))]);
+        assert_eq!(text(&assessment, FieldName::IdentityNo), number);
+        assert!(rules(&assessment).contains(&"checksum"));
+        assert_eq!(assessment.decision, Decision::Reject);
+    }
+
+    #[test]
+    fn every_way_to_be_wrong_has_its_rule() {
+        for (number, rule) in [
+            ("330825199302304565", "date"),
+            ("330825209303034565", "future"),
+            ("990825199303034565", "province"),
+            ("33082519930303", "length"),
+            ("3308251993030X4565", "character"),
+        ] {
+            let assessment = check([with(front(), FieldName::IdentityNo, field(number, 0.9999))]);
+            let found = assessment.findings.iter().find(|finding| finding.rule == rule);
+            assert_eq!(found.map(|finding| finding.severity), Some(Severity::Error), "{rule}");
+        }
+    }
+
+    #[test]
+    fn look_alikes_of_digits_are_mapped_and_said() {
+        let assessment = check([with(front(), FieldName::IdentityNo, field("33O825I993O3O34565", 0.9999))]);
+        assert_eq!(text(&assessment, FieldName::IdentityNo), NUMBER);
+        assert_eq!(raw(&assessment, FieldName::IdentityNo), Some("33O825I993O3O34565"));
+        assert_eq!(rules(&assessment), ["normalized"]);
+    }
+
+    #[test]
+    fn a_label_before_it_is_taken_off() {
+        let assessment = check([with(front(), FieldName::IdentityNo, field(&format!("身份号码{NUMBER}"), 0.9999))]);
+        assert_eq!(text(&assessment, FieldName::IdentityNo), NUMBER);
+        assert!(rules(&assessment).contains(&"normalized"));
+    }
+
+    #[test]
+    fn a_doubled_digit_is_taken_out() {
+        let mut number = field("3308251993030345665", 0.9999);
+        number.chars[16].position = number.chars[15].position + 0.005;
+        let assessment = check([with(front(), FieldName::IdentityNo, number)]);
+        assert_eq!(text(&assessment, FieldName::IdentityNo), NUMBER);
+        assert!(rules(&assessment).contains(&"length_corrected"));
+    }
+
+    #[test]
+    fn a_digit_missing_in_the_date_comes_from_the_birth_date() {
+        let assessment = check([with(front(), FieldName::IdentityNo, field("33082519930303456", 0.9999))]);
+        assert_ne!(text(&assessment, FieldName::IdentityNo), NUMBER, "a missing check digit is not made up");
+        let assessment = check([with(front(), FieldName::IdentityNo, field("33082519930334565", 0.9999))]);
+        assert_eq!(text(&assessment, FieldName::IdentityNo), NUMBER);
+        assert!(rules(&assessment).contains(&"length_corrected"));
+        assert_ne!(assessment.decision, Decision::Accept);
+    }
+
+    #[test]
+    fn numbers_of_permits_are_said_and_need_no_ethnic_group() {
+        let mut permit = with(front(), FieldName::IdentityNo, field("810000199303034569", 0.9999));
+        permit.fields.remove(&FieldName::Ethnic);
+        assert_eq!(rules(&check([permit])), ["other_card"]);
+    }
+}
+
+mod together {
+    use super::*;
+
+    #[test]
+    fn the_number_decides_between_readings_of_the_birth_date() {
+        let birth = doubt(field("1998年3月3日", 0.9999), 3, &[('8', 0.5), ('3', 0.4)]);
+        let assessment = check([with(front(), FieldName::BirthDate, birth)]);
+        assert_eq!(text(&assessment, FieldName::BirthDate), "1993年3月3日");
+        assert_eq!(raw(&assessment, FieldName::BirthDate), Some("1998年3月3日"));
+        assert_eq!(rules(&assessment), ["birth_date_corrected"]);
+    }
+
+    #[test]
+    fn the_birth_date_decides_between_lawful_readings_of_the_number() {
+        // 1993 and 1998 with the last digits that fit either.
+        let number = doubt(field(NUMBER, 0.9999), 9, &[('8', 0.5), ('3', 0.5)]);
+        let number = doubt(number, 17, &[('0', 0.5), ('5', 0.5)]);
+        let assessment = check([with(front(), FieldName::IdentityNo, number)]);
+        assert_eq!(text(&assessment, FieldName::IdentityNo), NUMBER);
+    }
+
+    #[test]
+    fn an_unreadable_birth_date_or_gender_is_derived_from_the_number() {
+        let blurred = with(front(), FieldName::BirthDate, field("1年月", 0.3));
+        let assessment = check([with(blurred, FieldName::Gender, field("力", 0.4))]);
+        assert_eq!(text(&assessment, FieldName::BirthDate), "1993年3月3日");
+        assert_eq!(raw(&assessment, FieldName::BirthDate), Some("1年月"));
+        assert_eq!(text(&assessment, FieldName::Gender), "女");
+        assert_eq!(rules(&assessment), ["filled_from_number", "filled_from_number"]);
+    }
+
+    #[test]
+    fn nothing_is_derived_from_a_number_that_is_not_lawful() {
+        let unlawful = with(front(), FieldName::IdentityNo, field("330825199303034564", 0.99999));
+        let assessment = check([with(unlawful, FieldName::BirthDate, field("1年月", 0.3))]);
+        assert_eq!(text(&assessment, FieldName::BirthDate), "1年月");
+        assert!(rules(&assessment).contains(&"birth_date_form"));
+    }
+
+    #[test]
+    fn clear_contradictions_are_kept_and_reported() {
+        let other = with(front(), FieldName::BirthDate, field("1990年12月24日", 0.9999));
+        let assessment = check([with(other, FieldName::Gender, field("男", 0.9999))]);
+        assert_eq!(text(&assessment, FieldName::BirthDate), "1990年12月24日");
+        assert_eq!(text(&assessment, FieldName::Gender), "男");
+        assert!(rules(&assessment).contains(&"birth_date_mismatch"));
+        assert!(rules(&assessment).contains(&"gender_mismatch"));
+        assert_eq!(assessment.decision, Decision::Reject);
+    }
+
+    #[test]
+    fn room_between_digits_stands_for_a_missing_month_sign() {
+        for (read, expected) in
+            [("199333", "1993年3月3日"), ("1993 3 3 ", "1993年3月3日"), ("1993年033日", "1993年3月3日")]
+        {
+            let assessment = check([with(front(), FieldName::BirthDate, field(read, 0.9999))]);
+            assert_eq!(text(&assessment, FieldName::BirthDate), expected, "{read}");
+            assert_eq!(raw(&assessment, FieldName::BirthDate), Some(read));
+        }
+    }
+}
+
+mod words {
+    use super::*;
+
+    #[test]
+    fn the_ethnic_group_is_one_of_the_list() {
+        let ethnic = doubt(field("士家", 0.9999), 0, &[('士', 0.7), ('土', 0.3)]);
+        let assessment = check([with(front(), FieldName::Ethnic, ethnic)]);
+        assert_eq!(text(&assessment, FieldName::Ethnic), "土家");
+        assert_eq!(rules(&assessment), ["ethnic_corrected"]);
+        let assessment = check([with(front(), FieldName::Ethnic, field("士家", 0.9999))]);
+        assert_eq!(text(&assessment, FieldName::Ethnic), "士家");
+        assert!(rules(&assessment).contains(&"ethnic_unknown"));
+        assert_ne!(assessment.decision, Decision::Accept);
+    }
+
+    #[test]
+    fn labels_that_stick_to_values_are_taken_off() {
+        let labelled = with(front(), FieldName::Name, field("姓名欧阳秋", 0.9999));
+        let labelled = with(labelled, FieldName::Gender, field("性别女", 0.9999));
+        let labelled = with(labelled, FieldName::Ethnic, field("族土家", 0.9999));
+        let labelled = with(labelled, FieldName::BirthDate, field("出生1993年3月3日", 0.9999));
+        let assessment = check([labelled, back()]);
+        let clean = check([front(), back()]);
+        assert_eq!(assessment.message, clean.message);
+        assert_eq!(rules(&assessment), ["label_removed", "label_removed", "normalized", "normalized"]);
+    }
+
+    #[test]
+    fn the_separator_of_names_is_one_character() {
+        let assessment = check([with(front(), FieldName::Name, field("阿依古丽•麦麦提", 0.9999))]);
+        assert_eq!(text(&assessment, FieldName::Name), "阿依古丽·麦麦提");
+        assert_eq!(raw(&assessment, FieldName::Name), Some("阿依古丽•麦麦提"));
+        assert_eq!(rules(&assessment), ["normalized"]);
+    }
+
+    #[test]
+    fn an_authority_ends_as_bureaus_do() {
+        let authority = doubt(field("龙游县公安昌", 0.9999), 5, &[('昌', 0.6), ('局', 0.4)]);
+        let assessment = check([with(back(), FieldName::Authority, authority)]);
+        assert_eq!(text(&assessment, FieldName::Authority), "龙游县公安局");
+        assert!(rules(&assessment).contains(&"character_corrected"));
+        let assessment = check([with(back(), FieldName::Authority, field("龙游县公安厅", 0.9999))]);
+        assert!(rules(&assessment).contains(&"authority_form"));
+    }
+}
+
+mod validity {
+    use super::*;
+
+    fn check_validity(read: &str, expected: &str, found: &[&str]) {
+        let assessment = check([with(back(), FieldName::EffectiveDate, field(read, 0.9999))]);
+        assert_eq!(text(&assessment, FieldName::EffectiveDate), expected, "{read}");
+        assert_eq!(rules(&assessment), found, "{read}");
+    }
+
+    #[test]
+    fn separators_take_their_standard_form() {
+        check_validity("2020·09。25—2040·09.25", "2020.09.25-2040.09.25", &["normalized"]);
+        check_validity("有效期限2020.09.25-2040.09.25", "2020.09.25-2040.09.25", &["normalized"]);
+        check_validity("2020.09.25-长明", "2020.09.25-长期", &["normalized"]);
+    }
+
+    #[test]
+    fn terms_and_times_are_checked() {
+        check_validity("2020.09.25-2040.09.24", "2020.09.25-2040.09.24", &["term"]);
+        check_validity("2010.09.25-2020.09.25", "2010.09.25-2020.09.25", &["expired"]);
+        check_validity("2020.09.31-2040.09.31", "2020.09.31-2040.09.31", &["date", "low_confidence"]);
+        check_validity("2020.09", "2020.09", &["low_confidence", "validity_form"]);
+    }
+
+    #[test]
+    fn a_doubtful_digit_follows_the_term() {
+        let read = doubt(field("2020.09.25-2040.08.25", 0.9999), 17, &[('8', 0.5), ('9', 0.4)]);
+        let assessment = check([with(back(), FieldName::EffectiveDate, read)]);
+        assert_eq!(text(&assessment, FieldName::EffectiveDate), "2020.09.25-2040.09.25");
+        assert_eq!(raw(&assessment, FieldName::EffectiveDate), Some("2020.09.25-2040.08.25"));
+        assert!(rules(&assessment).contains(&"validity_corrected"));
+    }
+
+    #[test]
+    fn the_term_goes_by_the_age_on_the_other_side() {
+        let ten_years = || with(back(), FieldName::EffectiveDate, field("2023.09.25-2033.09.25", 0.9999));
+        assert_eq!(rules(&check([front(), ten_years()])), ["term_for_age"]);
+        assert_eq!(rules(&check([ten_years()])), [""; 0], "without the front nothing is known of the age");
+    }
+}
+
+#[test]
+fn of_several_fronts_the_most_confident_fills_the_message() {
+    let unsure = with(front(), FieldName::Name, field("欧阳冬", 0.9));
+    let assessment = check([unsure, front()]);
+    assert_eq!(text(&assessment, FieldName::Name), "欧阳秋");
+    assert_eq!(assessment.cards.len(), 2);
+    assert!(rules(&assessment).contains(&"several_fronts"));
+}
+
+#[test]
+fn an_authority_elsewhere_is_mere_information() {
+    let moved = with(back(), FieldName::Authority, field("北京市公安局海淀分局", 0.9999));
+    let assessment = check([front(), moved]);
+    assert_eq!(rules(&assessment), ["authority_address"]);
+    assert_eq!(assessment.decision, Decision::Accept);
+}
+
+#[test]
+fn unsure_fields_and_cut_cards_are_reviewed() {
+    let unsure = with(front(), FieldName::Name, field("欧阳秋", 0.9));
+    assert_eq!((rules(&check([unsure.clone()])), check([unsure]).decision), (vec!["low_confidence"], Decision::Review));
+    let mut cut = front();
+    cut.quality.completeness = 0.9;
+    assert_eq!((rules(&check([cut.clone()])), check([cut]).decision), (vec!["incomplete"], Decision::Review));
+}
