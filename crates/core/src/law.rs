@@ -1,8 +1,11 @@
 //! What can lawfully stand on a card, weighed against what was read.
 //!
-//! The reader gives every character a few candidates. A [`lattice::Lattice`] enumerates whole readings, the most probable
-//! first; a [`belief::Belief`] keeps the probability of each after a law has spoken; `identity` weighs number, birth date
-//! and gender together. A reading consists of candidates only: no law invents a character.
+//! The reader gives every character a few candidates. [`seen`] prepares a field's characters, [`lattice`] enumerates whole
+//! readings of them, the most probable first, and [`belief`] keeps the probability of each after a law has spoken; the laws
+//! are [`number`], [`birth_date`], [`gender`], [`validity`] and [`words`]. [`identity`] weighs number, birth date and gender
+//! together. [`settle`] takes a reading and says what was changed. A reading consists of candidates only. There are two
+//! exceptions, each with its finding: a digit missing in the date of the number comes from the birth date, and a birth date
+//! or gender that cannot be read comes from the number.
 
 pub(crate) mod belief;
 pub(crate) mod birth_date;

@@ -57,7 +57,7 @@ rules! {
     Normalized "normalized" Info "characters were written in their standard form"
     Character "character" Warning "a character cannot stand in this field"
     Length "length" Warning "the field has too few or too many characters"
-    CharacterCorrected "character_corrected" Info "a less probable character was taken, because the best cannot stand there"
+    CharacterCorrected "character_corrected" Info "a less probable character was taken, because the best makes no lawful value"
     // The number, GB 11643-1999. The first seven are the reasons of IdNumberError.
     OtherDocument "other_document" Error "the number has the shape of another document's number"
     Province "province" Error "the first digits of the number name no province"
@@ -82,7 +82,7 @@ rules! {
     FilledFromNumber "filled_from_number" Info "the field could not be read and was derived from the number"
     Minor "minor" Info "the holder is younger than 18 years"
     // Address, authority, validity.
-    AddressRegion "address_region" Info "the address does not begin with a known region"
+    AddressRegion "address_region" Warning "the address begins with a province that does not exist"
     AuthorityForm "authority_form" Warning "the authority has not the form of a public security bureau"
     AuthorityAddress "authority_address" Info "the authority's place does not occur in the address; normal after a move"
     ValidityForm "validity_form" Warning "the validity has not the form of two dates, or of a date and 长期"
@@ -117,6 +117,14 @@ mod tests {
     use std::collections::HashSet;
 
     use super::Rule;
+
+    #[test]
+    fn the_document_lists_every_rule() {
+        let severity = |rule: &Rule| format!("{:?}", rule.severity()).to_lowercase();
+        let row = |rule: &Rule| format!("| `{}` | {} | {} |", rule.name(), severity(rule), rule.sentence());
+        let listed: Vec<&str> = include_str!("../RULES.md").lines().filter(|line| line.starts_with("| `")).collect();
+        assert_eq!(listed, Rule::ALL.iter().map(row).collect::<Vec<_>>());
+    }
 
     #[test]
     fn names_are_unique_and_in_snake_case() {

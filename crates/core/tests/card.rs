@@ -236,6 +236,17 @@ mod words {
     }
 
     #[test]
+    fn an_address_begins_with_a_province_that_exists() {
+        let address = doubt(field("淅江省龙游县某某镇12号", 0.9999), 0, &[('淅', 0.8), ('浙', 0.2)]);
+        let assessment = check([with(front(), FieldName::BirthPlace, address)]);
+        assert_eq!(text(&assessment, FieldName::BirthPlace), "浙江省龙游县某某镇12号");
+        assert_eq!(rules(&assessment), ["character_corrected"]);
+        let assessment = check([with(front(), FieldName::BirthPlace, field("淅江省龙游县某某镇12号", 0.9999))]);
+        assert!(rules(&assessment).contains(&"address_region"));
+        assert_ne!(assessment.decision, Decision::Accept);
+    }
+
+    #[test]
     fn an_authority_ends_as_bureaus_do() {
         let authority = doubt(field("龙游县公安昌", 0.9999), 5, &[('昌', 0.6), ('局', 0.4)]);
         let assessment = check([with(back(), FieldName::Authority, authority)]);

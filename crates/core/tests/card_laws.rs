@@ -63,7 +63,9 @@ fn number() -> impl Strategy<Value = String> {
             u8::from(born.month()),
             born.day()
         );
-        let digit = check_digit(body.as_bytes().try_into().unwrap()).unwrap();
+        let body: [u8; 17] = body.into_bytes().try_into().expect("17 bytes");
+        let digit = check_digit(&body).expect("17 digits");
+        let body = String::from_utf8_lossy(&body);
         format!("{body}{digit}")
     })
 }

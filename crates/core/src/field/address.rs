@@ -2,7 +2,11 @@
 
 use super::is_han;
 use crate::mask::masked;
+use crate::region::province_name;
 use crate::rule::Rule;
+
+/// 新疆维吾尔自治区.
+const LONGEST_PROVINCE: usize = 8;
 
 /// The registered address: Han characters, digits, and a few letters and marks.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -49,6 +53,15 @@ impl Address {
         Ok(Address(text.to_owned()))
     }
 
+    /// Whether the address begins with something that calls itself a province or an autonomous region, and is none.
+    pub fn has_unknown_province(&self) -> bool {
+        let head: String = self.0.chars().take(LONGEST_PROVINCE).collect();
+        // 省 stands third in 浙江省 and fourth in 黑龙江省; further back it belongs to something else.
+        let calls_itself_so = head.contains("自治区") || head.chars().take(4).any(|character| character == '省');
+        let is_known = || (11..=71).filter_map(province_name).any(|name| head.starts_with(name));
+        calls_itself_so && !is_known()
+    }
+
     /// The address in clear. Personal data: not for logs.
     pub fn reveal(&self) -> &str {
         &self.0
@@ -62,6 +75,21 @@ mod tests {
 
     fn check(text: &str, expected: Result<&str, Rule>) {
         assert_eq!(Address::parse(text).as_ref().map(Address::reveal), expected.as_ref().copied());
+    }
+
+    #[test]
+    fn provinces_are_known() {
+        for (text, unknown) in [
+            ("浙江省龙游县某某路", false),
+            ("淅江省龙游县某某路", true),
+            ("新疆维吾尔自治区和田市", false),
+            ("广西壮族目治区南宁市", false),
+            ("广酉壮族自治区南宁市", true),
+            ("北京市海淀区某某路", false),
+            ("龙游县某某路省直小区", false),
+        ] {
+            assert_eq!(Address::parse(text).unwrap().has_unknown_province(), unknown, "{text}");
+        }
     }
 
     #[test]

@@ -2,10 +2,12 @@
 
 use super::lattice::Lattice;
 
-/// Readings so much less probable than the best lawful one change nothing.
-const NEGLIGIBLE: f64 = 1e-6;
+/// The enumeration ends at readings so much less probable than the best lawful one. What is left out counts as unknown.
+const NEGLIGIBLE: f64 = 1e-3;
 /// Readings of one alternative that are looked at.
 const MOST_OF_ALTERNATIVE: usize = 200;
+/// Lawful readings that are kept; less probable ones count as unknown.
+const MOST_KEPT: usize = 64;
 
 /// What can lawfully stand in a field.
 pub(crate) struct Law<F> {
@@ -76,7 +78,7 @@ impl<T> Belief<T> {
             left -= weight;
             belief.add(&text, weight, false, law);
         }
-        belief.rest = left * law.chance;
+        belief.rest += left * law.chance;
         belief.normalized()
     }
 
@@ -98,7 +100,7 @@ impl<T> Belief<T> {
                 belief.add(&text, weight, false, law);
             }
         }
-        belief.rest = left * law.chance;
+        belief.rest += left * law.chance;
         belief.normalized()
     }
 
@@ -106,8 +108,10 @@ impl<T> Belief<T> {
     fn add<F: Fn(&str) -> Option<Verdict<T>>>(&mut self, text: &str, weight: f64, as_read: bool, law: &Law<F>) -> bool {
         let Some(Verdict { text, value, prior }) = (law.judge)(text) else { return false };
         let weight = weight * prior;
+        let kept = self.readings.len();
         match self.readings.iter_mut().find(|reading| reading.text == text) {
             Some(same) => same.weight += weight,
+            None if kept == MOST_KEPT => self.rest += weight,
             None => self.readings.push(Reading { text, value, weight, as_read }),
         }
         true

@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 use crate::reading::ReadChar;
 
 /// More readings are never looked at. A field that needs more is not readable.
-const MOST_READINGS: usize = 4000;
+const MOST_READINGS: usize = 1000;
 /// Longer fields are no fields; the rest of one is not looked at.
 const MOST_PLACES: usize = 128;
 /// Less probable candidates are left out.

@@ -21,9 +21,21 @@ struct Words<T> {
     text: fn(&T) -> &str,
     /// Names a reading of other characters than the best.
     corrected: Rule,
+    /// How usual a lawful text is among the lawful ones, up to 1.
+    prior: fn(&T) -> f64,
+    /// As in [`Law`].
     chance: f64,
+    /// As in [`Law`].
     broken: f64,
 }
+
+/// A prior for fields of which every lawful text is as usual as any other.
+fn even<T>(_: &T) -> f64 {
+    1.0
+}
+
+/// Addresses in provinces that do not exist are so rare.
+const NO_SUCH_PROVINCE: f64 = 1e-3;
 
 /// 姓名. Any Han characters can be a name, so the law proves nothing.
 pub(crate) fn name(read: &ReadField, policy: &Policy, findings: &mut Vec<Finding>) -> Settled<PersonName> {
@@ -34,6 +46,7 @@ pub(crate) fn name(read: &ReadField, policy: &Policy, findings: &mut Vec<Finding
         parse: PersonName::parse,
         text: PersonName::reveal,
         corrected: Rule::CharacterCorrected,
+        prior: even,
         chance: 1.0,
         broken: 0.05,
     };
@@ -49,13 +62,14 @@ pub(crate) fn ethnic(read: &ReadField, policy: &Policy, findings: &mut Vec<Findi
         parse: Ethnicity::parse,
         text: |group| group.reveal(),
         corrected: Rule::EthnicCorrected,
+        prior: even,
         chance: 0.02,
         broken: 1e-3,
     };
     words.settle(read, policy, findings)
 }
 
-/// 住址.
+/// 住址. Its province is one of a list.
 pub(crate) fn address(read: &ReadField, policy: &Policy, findings: &mut Vec<Finding>) -> Settled<Address> {
     let words = Words {
         name: FieldName::BirthPlace,
@@ -64,10 +78,15 @@ pub(crate) fn address(read: &ReadField, policy: &Policy, findings: &mut Vec<Find
         parse: Address::parse,
         text: Address::reveal,
         corrected: Rule::CharacterCorrected,
+        prior: |address| if address.has_unknown_province() { NO_SUCH_PROVINCE } else { 1.0 },
         chance: 1.0,
         broken: 0.05,
     };
-    words.settle(read, policy, findings)
+    let settled = words.settle(read, policy, findings);
+    if settled.value.as_ref().is_some_and(Address::has_unknown_province) {
+        findings.push(Rule::AddressRegion.of(FieldName::BirthPlace));
+    }
+    settled
 }
 
 /// 签发机关: its end is a law, what stands before it is not.
@@ -79,6 +98,7 @@ pub(crate) fn authority(read: &ReadField, policy: &Policy, findings: &mut Vec<Fi
         parse: Authority::parse,
         text: Authority::reveal,
         corrected: Rule::CharacterCorrected,
+        prior: even,
         chance: 0.6,
         broken: 0.02,
     };
@@ -93,7 +113,7 @@ impl<T: Clone> Words<T> {
         }
         let judge = |text: &str| {
             let value = (self.parse)(text).ok()?;
-            Some(Verdict { text: (self.text)(&value).to_owned(), value, prior: 1.0 })
+            Some(Verdict { text: (self.text)(&value).to_owned(), prior: (self.prior)(&value), value })
         };
         let law = Law { chance: self.chance, broken: self.broken, judge };
         let belief = Belief::under(&seen.lattice, seen.confidence, &law);
