@@ -1,2 +1,90 @@
-//! The binary `shenfen`.
-fn main() {}
+//! The binary `shenfen`: one file for each subcommand.
+
+mod backfill;
+mod batches;
+mod bench;
+mod check;
+mod eval;
+mod read;
+mod results;
+
+mod clock;
+mod database;
+mod logging;
+mod pictures;
+mod signals;
+mod table;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Reads photographs of Chinese resident identity cards, checks what they say and stores the results.
+#[derive(Parser)]
+#[command(name = "shenfen", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    log: logging::LogArgs,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Check(check::CheckArgs),
+    Read(read::ReadArgs),
+    Backfill(backfill::BackfillArgs),
+    Results(results::ResultsArgs),
+    Batches(batches::BatchesArgs),
+    Eval(eval::EvalArgs),
+    Bench(bench::BenchArgs),
+}
+
+/// The exit codes that scripts rely on: 0 the job ran, 1 usage or service failure, 2 with `--strict` some item was not OK.
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers, not errors. A closed terminal cannot be told anything.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        }
+    };
+    logging::start(&cli.log);
+    shenfen_worker::silence_panics();
+    match run(cli.command) {
+        Ok(code) => code,
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            let advice = database::advice(&error).map(|advice| format!("; {advice}")).unwrap_or_default();
+            let _ = writeln!(io::stderr(), "error: {error:#}{advice}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Check(args) => check::run(args),
+        Command::Read(args) => read::run(args),
+        Command::Backfill(args) => backfill::run(args),
+        Command::Results(args) => results::run(args),
+        Command::Batches(args) => batches::run(args),
+        Command::Eval(args) => eval::run(args),
+        Command::Bench(args) => bench::run(args),
+    }
+}
+
+/// Whoever reads our output has seen enough of it: `shenfen results | head`.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+        let in_csv = cause.downcast_ref::<csv::Error>().is_some_and(|error| match error.kind() {
+            csv::ErrorKind::Io(error) => error.kind() == io::ErrorKind::BrokenPipe,
+            _ => false,
+        });
+        in_csv || kind == Some(io::ErrorKind::BrokenPipe)
+    })
+}

@@ -1,0 +1,134 @@
+//! `shenfen backfill`: every picture of a folder or manifest read and stored once, through any number of interruptions.
+
+mod progress;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use clap::builder::FalseyValueParser;
+use shenfen_store::sqlite::Access;
+use shenfen_store::{BatchProgress, Batches, SqliteStore};
+use shenfen_worker::{Backfill, Ended, Report, Settings, Source};
+
+use crate::database::DatabaseArgs;
+use crate::pictures::ReadingArgs;
+use crate::signals::watch_for_stop;
+use crate::table::Table;
+
+use progress::Progress;
+
+/// Read a folder or a manifest of pictures into the database; goes on where it was interrupted.
+#[derive(Args)]
+pub(crate) struct BackfillArgs {
+    /// A folder, a picture, or a manifest (.csv or .jsonl with path and, if wanted, reference and side)
+    #[arg(value_name = "PATH")]
+    path: PathBuf,
+
+    /// The batch's name [default: that of the folder or manifest]
+    #[arg(long, env = "SHENFEN_BATCH", value_name = "NAME")]
+    batch: Option<String>,
+
+    /// Exit with 2 if any picture of the batch is not OK
+    #[arg(long, env = "SHENFEN_STRICT", value_parser = FalseyValueParser::new())]
+    strict: bool,
+
+    #[command(flatten)]
+    database: DatabaseArgs,
+
+    #[command(flatten)]
+    reading: ReadingArgs,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When the path does not exist or holds no picture, or the database fails.
+pub(crate) fn run(args: BackfillArgs) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.context("cannot start the runtime")?.block_on(backfill(args))
+}
+
+async fn backfill(args: BackfillArgs) -> anyhow::Result<ExitCode> {
+    let source = Source::open(&args.path)?;
+    let batch = args.batch.clone().unwrap_or_else(|| source.name().to_owned());
+    // The lock before the networks: who comes second hears it at once.
+    let store = args.database.open(Access::Work).await?;
+    let open_before = store.batch(&batch).await?.map_or(0, |batch| batch.open());
+    let Some(queue) = store.queue(&batch) else { bail!("the database was opened only to be read") };
+    let reader = args.reading.reader()?;
+    let stop = watch_for_stop();
+
+    let mut progress = Progress::start(&batch, open_before);
+    let backfill = Backfill::new(queue, reader, &batch, Settings::with_threads(args.reading.threads()));
+    let outcome = backfill.run(source, stop, |event| progress.note(&event)).await;
+    progress.finish();
+    let report = outcome?;
+    let code = conclude(&args, &store, &batch, &report).await?;
+    store.close().await;
+    Ok(code)
+}
+
+/// Says what was done and what to do next.
+async fn conclude(args: &BackfillArgs, store: &SqliteStore, batch: &str, report: &Report) -> anyhow::Result<ExitCode> {
+    let path = args.path.display();
+    if report.listed == 0 && report.stored == 0 {
+        if report.ended == Ended::Stopped {
+            bail!("stopped before anything was read; run the same command again to go on");
+        }
+        if report.unreadable > 0 {
+            bail!("nothing in {path} could be read");
+        }
+        let others = if report.left_out > 0 { format!(" ({} other files)", report.left_out) } else { String::new() };
+        bail!("no pictures in {path}{others}; pictures are files named .jpg, .png, .webp, .bmp or .tif");
+    }
+    let Some(counts) = store.batch(batch).await? else { bail!("the batch {batch} is gone from the database") };
+    let mut out = io::stdout().lock();
+    if report.ended == Ended::Complete && report.stored == 0 && report.new == 0 {
+        writeln!(out, "nothing to do: all {} pictures of {path} are done", report.listed)?;
+    }
+    print_summary(&mut out, &counts)?;
+    if report.left_out > 0 {
+        writeln!(out, "left out: {} files that are no pictures by their names, links or hidden", report.left_out)?;
+    }
+    if report.ended == Ended::Stopped {
+        bail!("stopped; run the same command again to read the other {} and more", counts.open());
+    }
+    print_next(&mut out, args, batch, &counts)?;
+    Ok(if report.unreadable > 0 {
+        ExitCode::FAILURE
+    } else if args.strict && counts.not_ok + counts.dead > 0 {
+        ExitCode::from(2)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn print_summary(out: &mut impl Write, counts: &BatchProgress) -> io::Result<()> {
+    let heads = ["BATCH", "PICTURES", "OK", "REVIEW", "FAILED", "NOT READ"];
+    let numbers = [counts.total(), counts.accepted, counts.review, counts.failed, counts.open() + counts.dead]
+        .map(|n| n.to_string());
+    let [total, accepted, review, failed, rest] = numbers;
+    Table::new(heads).print(out, &[[counts.name.clone(), total, accepted, review, failed, rest]])
+}
+
+fn print_next(out: &mut impl Write, args: &BackfillArgs, batch: &str, counts: &BatchProgress) -> io::Result<()> {
+    let database = args.database.as_typed();
+    writeln!(out, "next:")?;
+    writeln!(out, "  shenfen results --batch '{batch}'{database}                     every result")?;
+    if counts.review > 0 {
+        writeln!(
+            out,
+            "  shenfen results --batch '{batch}' --decision review{database}   those that a person should see"
+        )?;
+    }
+    if counts.failed > 0 {
+        writeln!(
+            out,
+            "  shenfen results --batch '{batch}' --decision reject{database}   those that failed, with reasons"
+        )?;
+    }
+    Ok(())
+}

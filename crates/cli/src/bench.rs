@@ -1,0 +1,180 @@
+//! `shenfen bench`: how fast pictures are read here, on one core and on all of them.
+
+use std::fs;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use serde::Serialize;
+use shenfen_core::Elapsed;
+use shenfen_worker::{CardPictures, Found, PictureReader, Source};
+
+use crate::pictures::ReadingArgs;
+use crate::table::{Format, Table};
+
+/// So many different pictures are held in memory.
+const MOST_PICTURES: usize = 200;
+
+/// Measure the speed of reading on this machine.
+#[derive(Args)]
+pub(crate) struct BenchArgs {
+    /// A folder of pictures
+    #[arg(value_name = "DIR", default_value = "samples")]
+    folder: PathBuf,
+
+    /// Seconds to read for, on one core and again on all
+    #[arg(long, env = "SHENFEN_SECONDS", default_value_t = 5, value_name = "N")]
+    seconds: u64,
+
+    /// Output [default: table on a terminal, otherwise json]
+    #[arg(long, env = "SHENFEN_FORMAT", value_enum)]
+    format: Option<Format>,
+
+    #[command(flatten)]
+    reading: ReadingArgs,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When there are no pictures or the networks cannot be loaded.
+pub(crate) fn run(args: BenchArgs) -> anyhow::Result<ExitCode> {
+    let pictures = load(&args.folder)?;
+    let reader = args.reading.reader()?;
+    // Once for the caches.
+    reader.another().read(&pictures[0]);
+    let time = Duration::from_secs(args.seconds);
+    let one = measure(&reader, &pictures, 1, time);
+    let all = measure(&reader, &pictures, args.reading.threads(), time);
+    let peak_memory_mib = peak_memory().map(|bytes| bytes as f64 / f64::from(1 << 20));
+    let report = Report { pictures: pictures.len(), runs: vec![one, all], peak_memory_mib };
+
+    let mut out = BufWriter::new(io::stdout());
+    match Format::or_default(args.format) {
+        Format::Json => {
+            serde_json::to_writer(&mut out, &report)?;
+            out.write_all(b"\n")?;
+        }
+        Format::Table => print(&mut out, &report)?,
+    }
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn load(folder: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
+    let pictures = Source::open(folder)?.filter_map(|found| match found {
+        Found::Picture(picture) => Some(picture),
+        Found::Other | Found::Unreadable(_) => None,
+    });
+    let load = |path: String| fs::read(&path).with_context(|| format!("cannot read {path}"));
+    let pictures: Vec<Vec<u8>> =
+        pictures.take(MOST_PICTURES).map(|picture| load(picture.path)).collect::<Result<_, _>>()?;
+    if pictures.is_empty() {
+        bail!("no pictures in {}", folder.display());
+    }
+    Ok(pictures)
+}
+
+/// What was measured. Times are milliseconds.
+#[derive(Serialize)]
+struct Report {
+    pictures: usize,
+    runs: Vec<Run>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak_memory_mib: Option<f64>,
+}
+
+/// A measurement on some threads.
+#[derive(Serialize)]
+struct Run {
+    threads: usize,
+    pictures_per_second: f64,
+    cards_per_second: f64,
+    p50: f64,
+    p95: f64,
+    p99: f64,
+    /// Mean by stage.
+    decode: f64,
+    locate: f64,
+    recognise: f64,
+    check: f64,
+}
+
+/// One picture's times.
+struct Sample {
+    whole: f64,
+    stages: Elapsed,
+    cards: usize,
+}
+
+fn measure(reader: &CardPictures, pictures: &[Vec<u8>], threads: usize, time: Duration) -> Run {
+    let next = AtomicUsize::new(0);
+    let begin = Instant::now();
+    let read_on = |mut reader: CardPictures| {
+        let mut samples = Vec::new();
+        while begin.elapsed() < time || samples.is_empty() {
+            let picture = &pictures[next.fetch_add(1, Ordering::Relaxed) % pictures.len()];
+            let start = Instant::now();
+            let result = reader.read(picture);
+            let whole = start.elapsed().as_secs_f64() * 1000.0;
+            samples.push(Sample { whole, stages: result.elapsed_ms, cards: result.cards.len() });
+        }
+        samples
+    };
+    let read_on = &read_on;
+    let samples: Vec<Sample> = thread::scope(|scope| {
+        let start = |_| {
+            let reader = reader.another();
+            scope.spawn(move || read_on(reader))
+        };
+        let running: Vec<_> = (0..threads).map(start).collect();
+        running.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+    });
+    let seconds = begin.elapsed().as_secs_f64();
+
+    let mean = |of: fn(&Sample) -> f64| samples.iter().map(of).sum::<f64>() / samples.len().max(1) as f64;
+    let mut times: Vec<f64> = samples.iter().map(|sample| sample.whole).collect();
+    times.sort_unstable_by(f64::total_cmp);
+    let percentile = |part: f64| times.get((part * (times.len().max(1) - 1) as f64).round() as usize).copied();
+    Run {
+        threads,
+        pictures_per_second: samples.len() as f64 / seconds,
+        cards_per_second: samples.iter().map(|sample| sample.cards).sum::<usize>() as f64 / seconds,
+        p50: percentile(0.50).unwrap_or_default(),
+        p95: percentile(0.95).unwrap_or_default(),
+        p99: percentile(0.99).unwrap_or_default(),
+        decode: mean(|sample| sample.stages.decode),
+        locate: mean(|sample| sample.stages.locate),
+        recognise: mean(|sample| sample.stages.recognise),
+        check: mean(|sample| (sample.whole - sample.stages.total).max(0.0)),
+    }
+}
+
+/// The most memory that this process ever held, in bytes; where the system tells it.
+fn peak_memory() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
+fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    let heads =
+        ["THREADS", "PICTURES/S", "CARDS/S", "P50 MS", "P95 MS", "P99 MS", "DECODE", "LOCATE", "RECOGNISE", "CHECK"];
+    let row = |run: &Run| {
+        let [rate, cards] = [run.pictures_per_second, run.cards_per_second].map(|rate| format!("{rate:.1}"));
+        let [p50, p95, p99, decode, locate, recognise, check] =
+            [run.p50, run.p95, run.p99, run.decode, run.locate, run.recognise, run.check].map(|ms| format!("{ms:.2}"));
+        [run.threads.to_string(), rate, cards, p50, p95, p99, decode, locate, recognise, check]
+    };
+    Table::new(heads).print(out, &report.runs.iter().map(row).collect::<Vec<_>>())?;
+    match report.peak_memory_mib {
+        Some(mebibytes) => writeln!(out, "{} different pictures, peak memory {mebibytes:.0} MiB", report.pictures),
+        None => writeln!(out, "{} different pictures", report.pictures),
+    }
+}

@@ -1,0 +1,47 @@
+//! The embedded database as an argument, and what to do when it fails.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use shenfen_store::sqlite::{Access, OpenOptions};
+use shenfen_store::{SqliteStore, StoreError};
+
+/// Where results are kept.
+#[derive(Args)]
+pub(crate) struct DatabaseArgs {
+    /// The database file
+    #[arg(long, env = "SHENFEN_DATABASE", default_value = "shenfen.db", value_name = "FILE")]
+    database: PathBuf,
+}
+
+impl DatabaseArgs {
+    /// Opens it.
+    pub(crate) async fn open(&self, access: Access) -> Result<SqliteStore, StoreError> {
+        OpenOptions::new(&self.database, access).open().await
+    }
+
+    /// The words that choose the same database in another command; empty for the default one.
+    pub(crate) fn as_typed(&self) -> String {
+        match self.database.to_str() {
+            Some("shenfen.db") => String::new(),
+            _ => format!(" --database '{}'", self.database.display()),
+        }
+    }
+}
+
+/// What a person can do about an error of the store.
+pub(crate) fn advice(error: &anyhow::Error) -> Option<&'static str> {
+    let error = error.chain().find_map(|cause| cause.downcast_ref::<StoreError>())?;
+    Some(match error {
+        StoreError::Missing { .. } => "run `shenfen backfill` first, or name another one with --database",
+        StoreError::CannotOpen { .. } => "check the folder and its permissions, or name another file with --database",
+        StoreError::NotOurs { .. } => "name another file with --database",
+        StoreError::Newer { .. } => "install that version, or name another file with --database",
+        StoreError::InUse { .. } => "wait for it to end, or name another file with --database",
+        StoreError::Full { .. } | StoreError::CannotWrite { .. } => {
+            "make room or check the permissions and run the same command again: what was done is kept"
+        }
+        StoreError::Damaged { .. } => "restore it from a backup, or start another one with --database",
+        StoreError::Database { .. } => "run the same command again: what was done is kept",
+    })
+}

@@ -1,0 +1,35 @@
+//! The log, on standard error: quiet unless something is wrong, and never with what a card says.
+
+use std::io;
+
+use clap::{Args, ValueEnum};
+use tracing_subscriber::EnvFilter;
+
+/// How the program logs.
+#[derive(Args)]
+pub(crate) struct LogArgs {
+    /// Form of the log on standard error
+    #[arg(long = "log", global = true, env = "SHENFEN_LOG", value_enum, default_value = "text")]
+    form: Form,
+
+    /// What is logged: error, warn, info, debug, trace, or a filter such as shenfen_worker=debug
+    #[arg(long = "log-level", global = true, env = "SHENFEN_LOG_LEVEL", default_value = "warn", value_name = "FILTER")]
+    level: EnvFilter,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Form {
+    /// Lines for a person.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Starts logging.
+pub(crate) fn start(args: &LogArgs) {
+    let subscriber = tracing_subscriber::fmt().with_env_filter(args.level.clone()).with_writer(io::stderr);
+    match args.form {
+        Form::Text => subscriber.init(),
+        Form::Json => subscriber.json().init(),
+    }
+}

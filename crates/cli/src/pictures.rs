@@ -1,0 +1,70 @@
+//! What the commands that read pictures have in common.
+
+use std::path::PathBuf;
+use std::thread;
+
+use anyhow::Context;
+use clap::Args;
+use shenfen_core::{Finding, PictureResult, Policy, Severity};
+use shenfen_ocr::{Limits, Models};
+use shenfen_worker::CardPictures;
+use time::Date;
+
+use crate::clock::{parse_day, today_in_china};
+
+/// How pictures are read.
+#[derive(Args)]
+pub(crate) struct ReadingArgs {
+    /// Reading threads [default: one a core]
+    #[arg(long, env = "SHENFEN_THREADS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+
+    /// Check as of this day, YYYY-MM-DD [default: today in Asia/Shanghai]
+    #[arg(long, env = "SHENFEN_TODAY", value_name = "DAY", value_parser = parse_day)]
+    today: Option<Date>,
+
+    /// The most bytes of a picture file
+    #[arg(long, env = "SHENFEN_MAX_BYTES", value_name = "BYTES", default_value_t = Limits::default().max_bytes)]
+    max_bytes: usize,
+
+    /// The most pixels of a picture, width times height
+    #[arg(long, env = "SHENFEN_MAX_PIXELS", value_name = "PIXELS", default_value_t = Limits::default().max_pixels)]
+    max_pixels: u64,
+
+    /// A folder of networks to use in place of the built-in ones
+    #[arg(long, env = "SHENFEN_MODELS", value_name = "DIR")]
+    models: Option<PathBuf>,
+}
+
+impl ReadingArgs {
+    /// How many threads read.
+    pub(crate) fn threads(&self) -> usize {
+        let cores = || thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        self.threads.map_or_else(cores, usize::from)
+    }
+
+    /// The reader that was asked for.
+    ///
+    /// # Errors
+    /// When the networks cannot be loaded.
+    pub(crate) fn reader(&self) -> anyhow::Result<CardPictures> {
+        let models = match &self.models {
+            Some(folder) => Models::load(folder),
+            None => Models::embedded(),
+        };
+        let models = models.context("cannot load the networks")?;
+        let limits = Limits { max_bytes: self.max_bytes, max_pixels: self.max_pixels, ..Limits::default() };
+        Ok(CardPictures::new(models, limits, self.today.unwrap_or_else(today_in_china), Policy::default()))
+    }
+}
+
+/// Why a picture is not simply accepted: its worst findings in one line, without personal data.
+pub(crate) fn reasons(result: &PictureResult) -> String {
+    let worst = result.findings.iter().map(|finding| finding.severity).max();
+    let in_words = |finding: &Finding| match finding.field {
+        Some(field) => format!("{}: {}", field.as_str(), finding.detail),
+        None => finding.detail.clone(),
+    };
+    let worst = |finding: &&Finding| finding.severity > Severity::Info && Some(finding.severity) == worst;
+    result.findings.iter().filter(worst).map(in_words).collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,142 @@
+//! `shenfen read`: pictures or folders of them, one result each, nothing stored.
+
+use std::io::{self, BufWriter, Write};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::bail;
+use clap::Args;
+use clap::builder::FalseyValueParser;
+use serde::Serialize;
+use shenfen_core::{PictureResult, Status};
+use shenfen_worker::{Found, PictureRef, ReadFile, Source, read_in_order};
+
+use crate::pictures::{ReadingArgs, reasons};
+use crate::table::{Format, Table};
+
+/// Read pictures of cards and print one result each.
+#[derive(Args)]
+pub(crate) struct ReadArgs {
+    /// Pictures, folders of pictures, or manifests
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<PathBuf>,
+
+    /// Output [default: table on a terminal, otherwise json, one object a line]
+    #[arg(long, env = "SHENFEN_FORMAT", value_enum)]
+    format: Option<Format>,
+
+    /// Exit with 2 if any picture is not OK
+    #[arg(long, env = "SHENFEN_STRICT", value_parser = FalseyValueParser::new())]
+    strict: bool,
+
+    #[command(flatten)]
+    reading: ReadingArgs,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When a path does not exist, no picture is found, or the output cannot be written.
+pub(crate) fn run(args: ReadArgs) -> anyhow::Result<ExitCode> {
+    let sources = args.paths.iter().map(|path| Source::open(path)).collect::<Result<Vec<_>, _>>()?;
+    let reader = args.reading.reader()?;
+    let mut unreadable = 0_u64;
+    let pictures = sources.into_iter().flatten().filter_map(|found| match found {
+        Found::Picture(picture) => Some(picture),
+        Found::Other => None,
+        Found::Unreadable(error) => {
+            unreadable += 1;
+            let _ = writeln!(io::stderr(), "error: {error}");
+            None
+        }
+    });
+    let mut report = Report::new(Format::or_default(args.format));
+    let mut printed = Ok(());
+    read_in_order(&reader, args.reading.threads(), pictures, |picture, read| match report.print(&picture, read) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => {
+            printed = Err(error);
+            ControlFlow::Break(())
+        }
+    });
+    printed?;
+    report.out.flush()?;
+    if unreadable > 0 || report.crashed > 0 {
+        return Ok(ExitCode::FAILURE);
+    }
+    if report.pictures == 0 {
+        bail!("no pictures found; pictures are files named .jpg, .png, .webp, .bmp or .tif");
+    }
+    Ok(if args.strict && report.not_ok > 0 { ExitCode::from(2) } else { ExitCode::SUCCESS })
+}
+
+/// Results on their way out.
+struct Report {
+    out: BufWriter<io::Stdout>,
+    format: Format,
+    table: Table<7>,
+    pictures: u64,
+    not_ok: u64,
+    crashed: u64,
+}
+
+/// One line of JSON: the result and the picture it belongs to.
+#[derive(Serialize)]
+struct Line<'a> {
+    source: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<&'a str>,
+    #[serde(flatten)]
+    result: &'a PictureResult,
+}
+
+impl Report {
+    fn new(format: Format) -> Report {
+        let table = Table::new(["SOURCE", "STATUS", "DECISION", "NAME", "NUMBER", "VALID", "REMARKS"]);
+        Report { out: BufWriter::new(io::stdout()), format, table, pictures: 0, not_ok: 0, crashed: 0 }
+    }
+
+    fn print(&mut self, picture: &PictureRef, read: ReadFile) -> io::Result<()> {
+        self.pictures += 1;
+        let result = match read.result {
+            Ok(result) => result,
+            Err(reason) => {
+                self.crashed += 1;
+                return writeln!(io::stderr(), "error: {}: {reason}", picture.source);
+            }
+        };
+        self.not_ok += u64::from(result.status != Status::Ok);
+        match self.format {
+            Format::Json => {
+                let (source, reference) = (picture.source.as_str(), picture.reference.as_deref());
+                serde_json::to_writer(&mut self.out, &Line { source, reference, result: &result })?;
+                self.out.write_all(b"\n")?;
+            }
+            Format::Table => self.table.print(&mut self.out, &[row(picture, &result)])?,
+        }
+        // Whoever waits for a result gets it when it is there.
+        self.out.flush()
+    }
+}
+
+fn row(picture: &PictureRef, result: &PictureResult) -> [String; 7] {
+    let field = |name: &str| result.message.get(name).cloned().unwrap_or_default();
+    [
+        format!("{:28}", picture.source),
+        format!("{:6}", word(&result.status)),
+        word(&result.decision),
+        format!("{:8}", field("name")),
+        format!("{:18}", field("identityNo")),
+        format!("{:21}", field("effectiveDate")),
+        reasons(result),
+    ]
+}
+
+/// The word for a status or decision, as in the JSON.
+pub(crate) fn word(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,235 @@
+//! `shenfen results`: what was stored, as a stream of any length.
+
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use shenfen_core::{Decision, Status};
+use shenfen_store::sqlite::Access;
+use shenfen_store::{ResultFilter, ResultRow, Results};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::database::DatabaseArgs;
+use crate::read::word;
+use crate::table::{Format, Table};
+
+/// Rows fetched at a time.
+const PAGE: u32 = 500;
+
+/// Show stored results.
+#[derive(Args)]
+pub(crate) struct ResultsArgs {
+    /// Only this batch
+    #[arg(long, env = "SHENFEN_BATCH", value_name = "NAME")]
+    batch: Option<String>,
+
+    /// Only this status: OK, FAIL, IMAGE_INVALID_FORMAT, IMAGE_INVALID_SIZE
+    #[arg(long, env = "SHENFEN_STATUS", value_parser = parse_status)]
+    status: Option<Status>,
+
+    /// Only this decision: accept, review or reject
+    #[arg(long, env = "SHENFEN_DECISION", value_parser = parse_decision)]
+    decision: Option<Decision>,
+
+    /// Output [default: table on a terminal, otherwise json, one object a line]
+    #[arg(long, env = "SHENFEN_FORMAT", value_enum)]
+    format: Option<ExportFormat>,
+
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ExportFormat {
+    /// Columns for a person.
+    Table,
+    /// JSON Lines, the whole results.
+    Json,
+    /// The table's columns but for the whole result.
+    Csv,
+}
+
+fn parse_status(text: &str) -> Result<Status, String> {
+    let known = [
+        Status::Ok,
+        Status::Fail,
+        Status::InvalidRequest,
+        Status::ImageInvalidFormat,
+        Status::ImageInvalidSize,
+        Status::RetryLater,
+    ];
+    known.into_iter().find(|status| word(status).eq_ignore_ascii_case(text)).ok_or_else(|| {
+        let known = known.iter().map(word).collect::<Vec<_>>();
+        format!("expected one of {}", known.join(", "))
+    })
+}
+
+fn parse_decision(text: &str) -> Result<Decision, String> {
+    let known = [Decision::Accept, Decision::Review, Decision::Reject];
+    known.into_iter().find(|decision| word(decision) == text).ok_or_else(|| "expected accept, review or reject".into())
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When the database cannot be read or the output not be written.
+pub(crate) fn run(args: ResultsArgs) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.context("cannot start the runtime")?.block_on(results(args))
+}
+
+async fn results(args: ResultsArgs) -> anyhow::Result<ExitCode> {
+    let store = args.database.open(Access::Read).await?;
+    let filter = ResultFilter { batch: args.batch, status: args.status, decision: args.decision };
+    let format = args.format.unwrap_or(match Format::or_default(None) {
+        Format::Table => ExportFormat::Table,
+        Format::Json => ExportFormat::Json,
+    });
+    let out = BufWriter::new(io::stdout());
+    let mut export = match format {
+        ExportFormat::Table => Export::Table { out, table: Table::new(HEADS) },
+        ExportFormat::Json => Export::Json(out),
+        ExportFormat::Csv => Export::Csv(csv::Writer::from_writer(out)),
+    };
+    let mut after = 0;
+    loop {
+        let page = store.page(&filter, after, PAGE).await?;
+        export.write(&page)?;
+        match page.last() {
+            Some(row) => after = row.seq,
+            None => return Ok(ExitCode::SUCCESS),
+        }
+    }
+}
+
+const HEADS: [&str; 10] =
+    ["SOURCE", "STATUS", "DECISION", "SIDE", "NAME", "NUMBER", "BORN", "VALID TO", "CONFIDENCE", "REMARKS"];
+
+/// Results on their way out.
+enum Export {
+    Table { out: BufWriter<io::Stdout>, table: Table<10> },
+    Json(BufWriter<io::Stdout>),
+    Csv(csv::Writer<BufWriter<io::Stdout>>),
+}
+
+impl Export {
+    fn write(&mut self, rows: &[ResultRow]) -> anyhow::Result<()> {
+        match self {
+            Export::Table { out, table } => {
+                table.print(out, &rows.iter().map(table_row).collect::<Vec<_>>())?;
+                out.flush()?;
+            }
+            Export::Json(out) => {
+                for row in rows {
+                    let result = serde_json::from_str(&row.result).context("a stored result is no JSON")?;
+                    serde_json::to_writer(&mut *out, &JsonRow { row: Columns::of(row), result })?;
+                    out.write_all(b"\n")?;
+                }
+                out.flush()?;
+            }
+            Export::Csv(out) => {
+                for row in rows {
+                    out.serialize(Columns::of(row))?;
+                }
+                out.flush()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A row with the names of the table's columns.
+#[derive(Serialize)]
+struct Columns<'a> {
+    job_id: String,
+    batch: &'a str,
+    reference: Option<&'a str>,
+    source: &'a str,
+    status: String,
+    decision: String,
+    side: Option<String>,
+    name: &'a str,
+    gender: &'a str,
+    ethnic: &'a str,
+    birth_date: Option<String>,
+    address: &'a str,
+    identity_no: &'a str,
+    authority: &'a str,
+    valid_from: Option<String>,
+    valid_to: Option<String>,
+    long_term: bool,
+    confidence: Option<f64>,
+    attempts: u32,
+    model_version: &'a str,
+    image_sha256: Option<&'a str>,
+    created_at: String,
+    finished_at: String,
+}
+
+#[derive(Serialize)]
+struct JsonRow<'a> {
+    #[serde(flatten)]
+    row: Columns<'a>,
+    result: &'a RawValue,
+}
+
+impl Columns<'_> {
+    fn of(row: &ResultRow) -> Columns<'_> {
+        let fields = &row.columns;
+        Columns {
+            job_id: row.job_id.to_string(),
+            batch: &row.batch,
+            reference: row.reference.as_deref(),
+            source: &row.source,
+            status: word(&row.status),
+            decision: word(&row.decision),
+            side: row.sides.as_ref().map(word),
+            name: &fields.name,
+            gender: &fields.gender,
+            ethnic: &fields.ethnic,
+            birth_date: fields.birth_date.map(|date| date.to_string()),
+            address: &fields.address,
+            identity_no: &fields.identity_no,
+            authority: &fields.authority,
+            valid_from: fields.valid_from.map(|date| date.to_string()),
+            valid_to: fields.valid_to.map(|date| date.to_string()),
+            long_term: fields.long_term,
+            confidence: row.confidence,
+            attempts: row.attempts,
+            model_version: &row.model_version,
+            image_sha256: row.image_sha256.as_deref(),
+            created_at: instant(row.created_at),
+            finished_at: instant(row.finished_at),
+        }
+    }
+}
+
+fn instant(instant: OffsetDateTime) -> String {
+    instant.format(&Rfc3339).unwrap_or_default()
+}
+
+fn table_row(row: &ResultRow) -> [String; 10] {
+    let valid_to = match row.columns.valid_to {
+        _ if row.columns.long_term => "长期".to_owned(),
+        Some(date) => date.to_string(),
+        None => String::new(),
+    };
+    let remarks =
+        serde_json::from_str(&row.result).map_or_else(|_| String::new(), |result| crate::pictures::reasons(&result));
+    [
+        row.source.clone(),
+        word(&row.status),
+        word(&row.decision),
+        row.sides.as_ref().map(word).unwrap_or_default(),
+        row.columns.name.clone(),
+        row.columns.identity_no.clone(),
+        row.columns.birth_date.map(|date| date.to_string()).unwrap_or_default(),
+        valid_to,
+        row.confidence.map(|confidence| format!("{confidence:.3}")).unwrap_or_default(),
+        remarks,
+    ]
+}

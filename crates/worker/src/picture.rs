@@ -1,0 +1,195 @@
+//! From the bytes of a picture to its result: the one composition that every command and service uses.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use shenfen_core::{Decision, Elapsed, Finding, ModelInfo, PictureResult, Policy, Severity, Status, assess};
+use shenfen_ocr::{CardReader, Limits, Models, ReadError};
+use shenfen_store::RequestedSide;
+use time::Date;
+
+use crate::panics;
+
+/// Reads a picture, checks what it says and decides. A picture that cannot be read has a result too, with a finding that
+/// says why.
+///
+/// `today` is the day in Asia/Shanghai.
+pub fn read_picture(reader: &mut CardReader, bytes: &[u8], today: Date, policy: &Policy) -> PictureResult {
+    let reading = reader.read(bytes);
+    let model = reader.models().info().clone();
+    match reading {
+        Ok(reading) => assess(reading.cards, today, policy).into_result(model, reading.elapsed),
+        Err(error) => refusal(error.status(), rule(&error), error.to_string(), model),
+    }
+}
+
+/// Something that turns pictures into results, one after another on one thread.
+pub trait PictureReader: Send + 'static {
+    /// The result of a picture.
+    fn read(&mut self, bytes: &[u8]) -> PictureResult;
+
+    /// The networks it reads with.
+    fn model(&self) -> &ModelInfo;
+
+    /// The most bytes of a picture that it takes.
+    fn max_bytes(&self) -> usize;
+
+    /// Another one of its kind, for another thread or in the place of one that panicked.
+    fn another(&self) -> Self;
+}
+
+/// The reader of cards: networks, limits, the day and the policy.
+pub struct CardPictures {
+    models: Arc<Models>,
+    limits: Limits,
+    today: Date,
+    policy: Policy,
+    reader: CardReader,
+}
+
+impl CardPictures {
+    /// A reader of cards as of `today` in Asia/Shanghai.
+    pub fn new(models: Arc<Models>, limits: Limits, today: Date, policy: Policy) -> CardPictures {
+        let reader = CardReader::new(Arc::clone(&models), limits);
+        CardPictures { models, limits, today, policy, reader }
+    }
+}
+
+impl PictureReader for CardPictures {
+    fn read(&mut self, bytes: &[u8]) -> PictureResult {
+        read_picture(&mut self.reader, bytes, self.today, &self.policy)
+    }
+
+    fn model(&self) -> &ModelInfo {
+        self.models.info()
+    }
+
+    fn max_bytes(&self) -> usize {
+        self.limits.max_bytes
+    }
+
+    fn another(&self) -> CardPictures {
+        CardPictures::new(Arc::clone(&self.models), self.limits, self.today, self.policy)
+    }
+}
+
+/// What came of one picture file.
+pub struct ReadFile {
+    /// Its result; or where the reader failed, which is a fault of the program, not of the picture.
+    pub result: Result<PictureResult, String>,
+    /// SHA-256 of its bytes in hexadecimal; `None` when they could not be had.
+    pub image_sha256: Option<String>,
+}
+
+/// Reads a picture file. A file that cannot be read has a result that says why; a reader that panics is replaced.
+pub fn read_file<R: PictureReader>(reader: &mut R, path: &str, side: RequestedSide) -> ReadFile {
+    let bytes = match load(path, reader.max_bytes()) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            let result = refusal(error.status, error.rule, error.detail, reader.model().clone());
+            return ReadFile { result: Ok(result), image_sha256: None };
+        }
+    };
+    let image_sha256 = Some(hexadecimal(&Sha256::digest(&bytes)));
+    let result = panics::catch(|| reader.read(&bytes)).map(|result| expect_side(result, side));
+    if result.is_err() {
+        *reader = reader.another();
+    }
+    // The program, not the picture, is at fault: no result for the picture.
+    let result = match result {
+        Ok(result) if result.status == Status::RetryLater => Err(details(&result)),
+        other => other.map_err(|place| format!("the reader failed at {place}")),
+    };
+    ReadFile { result, image_sha256 }
+}
+
+/// Why a file's bytes could not be had.
+struct LoadError {
+    status: Status,
+    rule: &'static str,
+    detail: String,
+}
+
+fn load(path: &str, max_bytes: usize) -> Result<Vec<u8>, LoadError> {
+    // Asked before opening: opening a pipe would wait for ever.
+    let metadata = fs::metadata(path).map_err(LoadError::of)?;
+    if !metadata.is_file() {
+        let detail = "this is no file".to_owned();
+        return Err(LoadError { status: Status::Fail, rule: "file_unreadable", detail });
+    }
+    let bytes = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
+    if bytes > max_bytes {
+        let error = ReadError::TooManyBytes { bytes, limit: max_bytes };
+        return Err(LoadError { status: error.status(), rule: rule(&error), detail: error.to_string() });
+    }
+    let mut content = Vec::with_capacity(bytes);
+    // One byte beyond the limit shows a file that grew in between.
+    let mut file = File::open(path).map_err(LoadError::of)?.take(max_bytes as u64 + 1);
+    file.read_to_end(&mut content).map_err(LoadError::of)?;
+    Ok(content)
+}
+
+impl LoadError {
+    fn of(error: io::Error) -> LoadError {
+        let (rule, detail) = match error.kind() {
+            io::ErrorKind::NotFound => ("file_missing", "there is no such file".to_owned()),
+            io::ErrorKind::PermissionDenied => {
+                ("file_unreadable", "no permission to read the file: check its owner and mode".to_owned())
+            }
+            _ => ("file_unreadable", format!("cannot read the file: {error}")),
+        };
+        LoadError { status: Status::Fail, rule, detail }
+    }
+}
+
+fn rule(error: &ReadError) -> &'static str {
+    match error {
+        ReadError::Empty => "picture_empty",
+        ReadError::UnknownFormat => "picture_format",
+        ReadError::Damaged { .. } => "picture_damaged",
+        ReadError::TooManyBytes { .. } => "picture_bytes",
+        ReadError::TooManyPixels { .. } => "picture_pixels",
+        ReadError::TooSmall { .. } => "picture_small",
+        ReadError::Engine(_) => "engine_failed",
+    }
+}
+
+/// The result of a picture that was not read.
+fn refusal(status: Status, rule: &str, detail: String, model: ModelInfo) -> PictureResult {
+    PictureResult {
+        status,
+        message: BTreeMap::new(),
+        cards: Vec::new(),
+        findings: vec![Finding { field: None, rule: rule.to_owned(), severity: Severity::Error, detail }],
+        decision: Decision::Reject,
+        model,
+        elapsed_ms: Elapsed::default(),
+    }
+}
+
+/// Notes when the side that the publisher announced is not there.
+fn expect_side(mut result: PictureResult, expected: RequestedSide) -> PictureResult {
+    let is_there = |side| result.cards.iter().any(|card| card.side == side);
+    if result.status == Status::Ok && !expected.side().is_none_or(is_there) {
+        let detail = format!("the {} of a card was expected and is not in the picture", expected.as_str());
+        result.findings.push(Finding {
+            field: None,
+            rule: "other_side".to_owned(),
+            severity: Severity::Warning,
+            detail,
+        });
+        result.decision = result.decision.max(Decision::Review);
+    }
+    result
+}
+
+fn details(result: &PictureResult) -> String {
+    result.findings.iter().map(|finding| finding.detail.as_str()).collect::<Vec<_>>().join("; ")
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
