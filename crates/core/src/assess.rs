@@ -68,6 +68,9 @@ pub fn assess(cards: Vec<ReadCard>, today: Date, policy: &Policy) -> Assessment 
             findings.push(rule.of_card());
         }
     }
+    if has_different_holders(&checked) {
+        findings.push(Rule::DifferentHolders.of_card());
+    }
     if let (Some(front), Some(back)) = (front, back) {
         findings.extend(check_sides(&front.front, &back.back));
     }
@@ -185,6 +188,12 @@ fn of_quality(card: &CardResult, policy: &Policy) -> Vec<Finding> {
 fn chosen(cards: &[Checked], side: Side) -> Option<&Checked> {
     let of_side = cards.iter().filter(|card| card.result.side == side);
     of_side.reduce(|best, next| if next.result.confidence > best.result.confidence { next } else { best })
+}
+
+/// Whether two fronts bear different numbers.
+fn has_different_holders(cards: &[Checked]) -> bool {
+    let mut numbers = cards.iter().filter_map(|card| card.front.number);
+    numbers.next().is_some_and(|first| numbers.any(|other| other != first))
 }
 
 /// Why there is no result, if there is none.

@@ -48,6 +48,7 @@ rules! {
     NothingReadable "nothing_readable" Error "a card was found, but nothing on it could be read"
     SeveralFronts "several_fronts" Info "more than one portrait side; the most confident one fills the message"
     SeveralBacks "several_backs" Info "more than one emblem side; the most confident one fills the message"
+    DifferentHolders "different_holders" Warning "portrait sides with different numbers: the picture shows more than one person's card"
     Incomplete "incomplete" Warning "a part of the card lies outside the picture"
     Monochrome "monochrome" Info "the picture is grey: a photocopy or a grey scan"
     // Any field.

@@ -308,6 +308,14 @@ fn of_several_fronts_the_most_confident_fills_the_message() {
 }
 
 #[test]
+fn cards_of_two_people_are_reviewed() {
+    let other = with(front(), FieldName::IdentityNo, field("330825199303034581", 0.9999));
+    let assessment = check([front(), other]);
+    assert_eq!(rules(&assessment), ["different_holders", "several_fronts"]);
+    assert_eq!(assessment.decision, Decision::Review);
+}
+
+#[test]
 fn an_authority_elsewhere_is_mere_information() {
     let moved = with(back(), FieldName::Authority, field("北京市公安局海淀分局", 0.9999));
     let assessment = check([front(), moved]);
