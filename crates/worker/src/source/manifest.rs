@@ -92,7 +92,10 @@ impl Manifest {
                         let number = record.position().map_or(0, csv::Position::line);
                         Some((number, record.deserialize(Some(head)).map_err(|error| in_words(&error))))
                     }
-                    Err(error) => Some((reader.position().line(), Err(in_words(&error)))),
+                    Err(error) => {
+                        let number = error.position().unwrap_or_else(|| reader.position()).line();
+                        Some((number, Err(in_words(&error))))
+                    }
                 }
             }
             Lines::Json { reader, line } => loop {

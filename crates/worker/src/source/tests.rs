@@ -1,1 +1,140 @@
+use std::fs;
 
+use super::*;
+
+/// What a listing shows, paths as the user would see them; errors as text.
+fn listed(path: &Path) -> Vec<String> {
+    let show = |found| match found {
+        Found::Picture(picture) => {
+            let PictureRef { source, reference, side, .. } = picture;
+            let name = Path::new(&source).strip_prefix(path.parent().unwrap()).unwrap().display().to_string();
+            [name, reference.unwrap_or_default(), side.as_str().to_owned()].join("|")
+        }
+        Found::Other => "other".to_owned(),
+        Found::Unreadable(error) => error.to_string(),
+    };
+    Source::open(path).unwrap().map(show).collect()
+}
+
+fn folder_with(files: &[&str]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for file in files {
+        let path = folder.path().join("cards").join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "x").unwrap();
+    }
+    folder
+}
+
+#[test]
+fn a_folder_is_listed_by_name_with_its_folders_after_its_files() {
+    let folder = folder_with(&["b.jpg", "a.PNG", "z/1.tif", "m/n/2.webp", "m/3.jpeg"]);
+    let expected = ["cards/a.PNG", "cards/b.jpg", "cards/m/3.jpeg", "cards/m/n/2.webp", "cards/z/1.tif"];
+    assert_eq!(listed(&folder.path().join("cards")), expected.map(|name| format!("{name}||auto")));
+}
+
+#[test]
+fn what_is_no_picture_by_its_name_is_left_out_and_counted() {
+    let folder = folder_with(&["a.jpg", "labels.jsonl", ".hidden.jpg", "noextension", ".git/x.jpg", "iphone.heic"]);
+    let mut found = listed(&folder.path().join("cards"));
+    found.sort();
+    assert_eq!(found, ["cards/a.jpg||auto", "cards/iphone.heic||auto", "other", "other", "other", "other"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_not_followed_so_no_loop_and_nothing_from_outside() {
+    use std::os::unix::fs::symlink;
+    let folder = folder_with(&["a.jpg"]);
+    let cards = folder.path().join("cards");
+    fs::write(folder.path().join("outside.jpg"), "x").unwrap();
+    symlink(&cards, cards.join("loop")).unwrap();
+    symlink(folder.path().join("outside.jpg"), cards.join("link.jpg")).unwrap();
+    let mut found = listed(&cards);
+    found.sort();
+    assert_eq!(found, ["cards/a.jpg||auto", "other", "other"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_name_that_is_no_text_is_told_and_the_rest_goes_on() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = folder_with(&["b.jpg"]);
+    let name = std::ffi::OsStr::from_bytes(b"a\xff.jpg");
+    fs::write(folder.path().join("cards").join(name), "x").unwrap();
+    let found = listed(&folder.path().join("cards"));
+    assert!(found[0].contains("is not UTF-8"), "{found:?}");
+    assert_eq!(found[1], "cards/b.jpg||auto");
+}
+
+#[test]
+fn a_big_folder_is_listed_in_sorted_pieces_and_completely() {
+    let folder = tempfile::tempdir().unwrap();
+    let cards = folder.path().join("cards");
+    fs::create_dir(&cards).unwrap();
+    for number in 0..9000 {
+        fs::write(cards.join(format!("{number:05}.jpg")), "").unwrap();
+    }
+    let mut found = listed(&cards);
+    assert!(found[..4096].is_sorted());
+    found.sort();
+    found.dedup();
+    assert_eq!(found.len(), 9000);
+}
+
+#[test]
+fn the_same_picture_is_the_same_job_by_whatever_way_it_is_named() {
+    let folder = folder_with(&["a.jpg"]);
+    let job = |path: PathBuf| match Source::open(&path).unwrap().next() {
+        Some(Found::Picture(picture)) => picture.into_job("kyc").id,
+        _ => panic!("a picture"),
+    };
+    let direct = job(folder.path().join("cards"));
+    assert_eq!(job(folder.path().join("cards/../cards")), direct);
+    assert_eq!(job(folder.path().join("cards/a.jpg")), direct);
+}
+
+fn manifest(name: &str, content: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    fs::write(&path, content).unwrap();
+    match Source::open(&path) {
+        Ok(_) => listed(&path),
+        Err(error) => vec![error.to_string()],
+    }
+}
+
+#[test]
+fn csv_manifests_name_their_columns_in_any_order() {
+    let content = "\u{feff}reference,path,branch,side\r\ncustomer-1,in/a.jpg,x,front\r\n\"c \"\"2\"\", d\",b.jpg,,\r\n";
+    assert_eq!(manifest("m.csv", content), ["in/a.jpg|customer-1|front", "b.jpg|c \"2\", d|auto"]);
+}
+
+#[test]
+fn json_lines_manifests_may_leave_reference_and_side_out() {
+    let content = "{\"path\":\"a.jpg\",\"reference\":\"客户\",\"extra\":1}\n\n{\"path\":\"b.jpg\",\"side\":\"back\"}\n";
+    assert_eq!(manifest("m.jsonl", content), ["a.jpg|客户|auto", "b.jpg||back"]);
+}
+
+#[test]
+fn a_wrong_manifest_names_the_line_and_the_trouble_and_no_value() {
+    let cases = [
+        ("m.csv", "file,reference\na.jpg,张三\n", "line 1: the first line must name the columns"),
+        ("m.csv", "path,reference\na.jpg,1\nb.jpg,张三,3\n", "line 3: 3 columns where the first line names 2"),
+        ("m.csv", "path,side\na.jpg,张三\n", "line 2: side must be auto, front or back"),
+        ("m.csv", "path,batch\na.jpg,x\n", "line 1: a manifest holds one batch"),
+        ("m.jsonl", "{\"path\":\"a.jpg\"}\n{\"reference\":\"张三\"}\n", "line 2: expected an object"),
+        ("m.jsonl", "{\"path\":\"a.jpg\"\n", "line 1: not JSON"),
+        ("m.jsonl", "{\"path\":\"\"}\n", "line 1: the path is empty"),
+    ];
+    for (name, content, expected) in cases {
+        let last = manifest(name, content).pop().unwrap();
+        assert!(last.contains(expected) && !last.contains("张三"), "{last}");
+    }
+}
+
+#[test]
+fn a_missing_path_is_named() {
+    let error = Source::open(Path::new("/no/such/folder")).err().unwrap();
+    assert_eq!(error.to_string(), "/no/such/folder does not exist");
+}

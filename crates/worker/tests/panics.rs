@@ -1,0 +1,41 @@
+//! A panicking reader: its place is told, what it held is not. Alone in its program, since it silences all panics.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+use shenfen_core::{ModelInfo, PictureResult};
+use shenfen_store::RequestedSide;
+use shenfen_worker::{PictureReader, read_file};
+
+struct Stumbling(ModelInfo);
+
+impl PictureReader for Stumbling {
+    fn read(&mut self, _bytes: &[u8]) -> PictureResult {
+        // The standard library's message quotes the text.
+        let name = String::from("张三");
+        panic!("{}", &name[..1])
+    }
+
+    fn model(&self) -> &ModelInfo {
+        &self.0
+    }
+
+    fn max_bytes(&self) -> usize {
+        100
+    }
+
+    fn another(&self) -> Stumbling {
+        Stumbling(self.0.clone())
+    }
+}
+
+#[test]
+fn a_panic_tells_its_place_and_nothing_it_held() {
+    shenfen_worker::silence_panics();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let mut reader = Stumbling(ModelInfo { name: "test".into(), version: "1".into(), sha256: "0".into() });
+    for _ in 0..2 {
+        let read = read_file(&mut reader, file.path().to_str().unwrap(), RequestedSide::Auto);
+        let reason = read.result.err().unwrap();
+        assert!(reason.starts_with("the reader failed at panics.rs:"), "{reason}");
+    }
+}
