@@ -1,10 +1,12 @@
 //! The embedded database as an argument, and what to do when it fails.
 
+use std::error::Error;
 use std::path::PathBuf;
 
 use clap::Args;
 use shenfen_store::sqlite::{Access, OpenOptions};
 use shenfen_store::{SqliteStore, StoreError};
+use shenfen_worker::BackfillError;
 
 /// Where results are kept.
 #[derive(Args)]
@@ -31,7 +33,7 @@ impl DatabaseArgs {
 
 /// What a person can do about an error of the store.
 pub(crate) fn advice(error: &anyhow::Error) -> Option<&'static str> {
-    let error = error.chain().find_map(|cause| cause.downcast_ref::<StoreError>())?;
+    let error = error.chain().find_map(of_the_store)?;
     Some(match error {
         StoreError::Missing { .. } => "run `shenfen backfill` first, or name another one with --database",
         StoreError::CannotOpen { .. } => "check the folder and its permissions, or name another file with --database",
@@ -44,4 +46,12 @@ pub(crate) fn advice(error: &anyhow::Error) -> Option<&'static str> {
         StoreError::Damaged { .. } => "restore it from a backup, or start another one with --database",
         StoreError::Database { .. } => "run the same command again: what was done is kept",
     })
+}
+
+/// A backfill's error shows itself as the store's, whose place in the chain it takes.
+fn of_the_store<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a StoreError> {
+    match cause.downcast_ref::<BackfillError>() {
+        Some(BackfillError::Store(error)) => Some(error),
+        _ => cause.downcast_ref(),
+    }
 }

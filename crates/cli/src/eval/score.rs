@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use shenfen_core::{FieldName, PictureResult, Side};
+use shenfen_core::{Decision, FieldName, PictureResult, Side};
 
+use super::calibration::Calibration;
 use super::labels::{Label, LabelledPicture};
 use super::text_of;
 use crate::read::word;
@@ -66,8 +67,20 @@ pub(super) struct Scores {
     pub(super) slices: BTreeMap<String, SliceScore>,
     /// By decision: pictures, and those of them that are wholly right.
     pub(super) decisions: BTreeMap<String, Tally>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) errors: Option<Vec<Misread>>,
+    pub(super) accepted: Accepted,
+    /// Over the fields that were read.
+    pub(super) calibration: Calibration,
+}
+
+/// The pictures that no person needs to see.
+#[derive(Default, Serialize)]
+pub(super) struct Accepted {
+    /// Their share of all pictures.
+    pub(super) share: f64,
+    /// The share of them that is wholly right; `None` of none.
+    pub(super) precision: Option<f64>,
+    #[serde(skip)]
+    tally: Tally,
 }
 
 /// A field that was read otherwise than labelled.
@@ -76,16 +89,9 @@ pub(super) struct Misread {
     path: String,
     side: Side,
     field: FieldName,
-    label: String,
+    expected: String,
     read: String,
     confidence: f32,
-}
-
-impl Misread {
-    pub(super) fn into_row(self) -> [String; 6] {
-        let confidence = format!("{:.3}", self.confidence);
-        [self.path, word(&self.side), self.field.as_str().to_owned(), self.label, self.read, confidence]
-    }
 }
 
 impl Scores {
@@ -99,16 +105,19 @@ impl Scores {
                 let sums =
                     [self.fields.entry(field).or_default(), self.sides.entry(label.side).or_default(), &mut self.all];
                 sums.into_iter().chain([&mut slice]).for_each(|tally| tally.add_text(text, read));
+                if !read.is_empty() {
+                    self.calibration.add(confidence, text == read);
+                }
                 if text != read {
-                    let (path, label_text) = (labelled.name.clone(), text.clone());
-                    let read = read.to_owned();
-                    misread.push(Misread { path, side: label.side, field, label: label_text, read, confidence });
+                    let (path, expected, read) = (labelled.name.clone(), text.clone(), read.to_owned());
+                    misread.push(Misread { path, side: label.side, field, expected, read, confidence });
                 }
             }
         }
         let exact = misread.is_empty() && (!labelled.cards.is_empty() || result.cards.is_empty());
         self.pictures.add(exact);
         self.decisions.entry(word(&result.decision)).or_default().add(exact);
+        self.accept(result.decision == Decision::Accept, exact);
         if let Some(name) = &labelled.slice {
             let score = self.slices.entry(name.clone()).or_default();
             score.pictures.add(exact);
@@ -118,6 +127,15 @@ impl Scores {
             score.fields.edits += slice.edits;
         }
         misread
+    }
+
+    fn accept(&mut self, accepted: bool, exact: bool) {
+        let sum = &mut self.accepted;
+        if accepted {
+            sum.tally.add(exact);
+        }
+        sum.share = sum.tally.total as f64 / self.pictures.total as f64;
+        sum.precision = (sum.tally.total > 0).then(|| sum.tally.accuracy());
     }
 }
 

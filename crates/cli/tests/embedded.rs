@@ -1,0 +1,228 @@
+//! The embedded mode from outside: backfill, killed and stopped in every phase, and the commands that look at its results.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod program;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command};
+
+use program::{Place, Ran, sample_pictures, samples};
+use serde_json::Value;
+
+/// A folder of as many pictures as asked for, copies of the samples.
+fn with_pictures(count: usize) -> Place {
+    let place = Place::new();
+    let pictures = sample_pictures();
+    for number in 0..count {
+        place.write(&format!("cards/{number:03}.jpg"), fs::read(&pictures[number % pictures.len()]).unwrap());
+    }
+    place
+}
+
+/// More pictures than any run here comes to the end of.
+const MANY: usize = 1000;
+
+/// A folder of many names for one picture that takes its time, so that a run is still at it when the test steps in.
+fn with_many_pictures() -> Place {
+    let place = Place::new();
+    let picture = place.write("picture", fs::read(samples().join("sheet-1.jpg")).unwrap());
+    fs::create_dir(place.path().join("cards")).unwrap();
+    for number in 0..MANY {
+        fs::hard_link(&picture, place.path().join(format!("cards/{number:04}.jpg"))).unwrap();
+    }
+    place
+}
+
+/// Reads all that is left, in no time: from now on there is no picture behind the names.
+fn read_the_rest(place: &Place) {
+    place.write("picture", "no picture");
+    let ran = place.run(&["backfill", "cards"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+}
+
+/// Waits until so many results are stored, which others may see.
+fn wait_for_results(place: &Place, child: &mut Child, count: u64) {
+    while place.batch().is_none_or(|batch| batch["done"].as_u64().unwrap() < count) {
+        if child.try_wait().unwrap().is_some() {
+            let mut err = String::new();
+            child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+            panic!("it ended before it could be interrupted: {err}");
+        }
+    }
+}
+
+fn sources(place: &Place) -> BTreeSet<String> {
+    let results = place.results();
+    let sources: BTreeSet<String> =
+        results.iter().map(|result| result["source"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(sources.len(), results.len(), "a result stands twice");
+    sources
+}
+
+#[test]
+fn killed_in_any_phase_and_started_again_it_loses_nothing_and_doubles_nothing() {
+    let place = with_many_pictures();
+    // While it starts, when the batch is there, and after more and more results.
+    let mut child = place.start(&["backfill", "cards"]);
+    while !place.path().join("shenfen.db-lock").exists() {
+        assert_eq!(child.try_wait().unwrap(), None, "it ended by itself");
+    }
+    kill(child);
+    for more in [0, 0, 1, 4, 8] {
+        let before = if place.batch().is_some() { sources(&place) } else { BTreeSet::new() };
+        let mut child = place.start(&["backfill", "cards", "--threads", "1"]);
+        wait_for_results(&place, &mut child, before.len() as u64 + more);
+        kill(child);
+        assert!(sources(&place).is_superset(&before), "a result was lost");
+    }
+    assert!((13..MANY).contains(&sources(&place).len()));
+    read_the_rest(&place);
+    assert_eq!(sources(&place).len(), MANY);
+    let batch = place.batch().unwrap();
+    assert_eq!((&batch["queued"], &batch["running"], &batch["dead"]), (&0.into(), &0.into(), &0.into()));
+
+    let again = place.run(&["backfill", "cards"]);
+    assert_eq!(again.code, Some(0));
+    assert!(again.out.contains(&format!("nothing to do: all {MANY} pictures of cards are done")), "{}", again.out);
+}
+
+/// SIGKILL, which nothing can prepare for.
+fn kill(mut child: Child) {
+    child.kill().unwrap();
+    assert_eq!(child.wait().unwrap().code(), None, "it ended by itself");
+}
+
+#[cfg(unix)]
+fn interrupt(child: &Child) {
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+}
+
+#[cfg(unix)]
+#[test]
+fn interrupted_once_it_stores_what_was_begun_and_says_how_to_go_on() {
+    let place = with_many_pictures();
+    let mut child = place.start(&["backfill", "cards", "--threads", "1"]);
+    wait_for_results(&place, &mut child, 1);
+    interrupt(&child);
+    let ran = Ran::of(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, Some(1), "{}", ran.err);
+    assert!(ran.err.contains("run the same command again"), "{}", ran.err);
+    let batch = place.batch().unwrap();
+    assert_eq!(batch["running"], 0, "what was not begun was given back");
+
+    assert!(sources(&place).len() < MANY);
+    read_the_rest(&place);
+    assert_eq!(sources(&place).len(), MANY);
+}
+
+#[cfg(unix)]
+#[test]
+fn interrupted_twice_it_leaves_at_once_and_keeps_what_was_stored() {
+    let place = with_many_pictures();
+    let mut child = place.start(&["backfill", "cards", "--threads", "1"]);
+    wait_for_results(&place, &mut child, 1);
+    let mut err = BufReader::new(child.stderr.take().unwrap());
+    interrupt(&child);
+    let mut line = String::new();
+    while !line.contains("Ctrl-C again leaves at once") {
+        line.clear();
+        assert_ne!(err.read_line(&mut line).unwrap(), 0, "it ended without a word");
+    }
+    interrupt(&child);
+    // The one picture in hand may be done before the second signal arrives; then it ended by the first.
+    let code = child.wait().unwrap().code();
+    assert!(code == Some(130) || code == Some(1), "{code:?}");
+    let kept = sources(&place);
+    assert!(!kept.is_empty());
+    read_the_rest(&place);
+    assert!(sources(&place).is_superset(&kept) && sources(&place).len() == MANY);
+}
+
+#[test]
+fn results_come_as_a_table_as_json_and_as_csv_and_can_be_filtered() {
+    let place = with_pictures(4);
+    place.write("cards/text.jpg", "no picture");
+    place.write("list.csv", "path,reference\ncards/000.jpg,customer-1\n");
+    assert_eq!(place.run(&["backfill", "cards"]).code, Some(0));
+    assert_eq!(place.run(&["backfill", "list.csv", "--batch", "second"]).code, Some(0));
+
+    let all = place.results();
+    assert_eq!(all.len(), 6);
+    let read: Vec<Value> = place.run(&["read", "cards/000.jpg"]).lines();
+    let stored = all.iter().find(|result| result["source"] == "cards/000.jpg").unwrap();
+    assert_eq!(stored["result"]["message"], read[0]["message"], "both commands read alike");
+    assert_eq!(stored["image_sha256"].as_str().unwrap().len(), 64);
+
+    let second = place.run(&["results", "--batch", "second", "--format", "csv"]);
+    let mut csv = csv::Reader::from_reader(second.out.as_bytes());
+    let head = csv.headers().unwrap().clone();
+    let rows: Vec<csv::StringRecord> = csv.records().collect::<Result<_, _>>().unwrap();
+    assert_eq!(rows.len(), 1);
+    assert_eq!(&rows[0][head.iter().position(|column| column == "reference").unwrap()], "customer-1");
+
+    let bad = place.run(&["results", "--status", "IMAGE_INVALID_FORMAT", "--format", "table"]);
+    assert_eq!(bad.out.lines().count(), 2, "{}", bad.out);
+    assert!(bad.out.contains("cards/text.jpg"));
+    assert_eq!(place.run(&["results", "--decision", "reject", "--status", "OK", "--batch", "none"]).out, "");
+    assert_eq!(place.run(&["batches", "--format", "table"]).out.lines().count(), 3);
+}
+
+#[test]
+fn every_flag_has_a_variable() {
+    let place = with_pictures(1);
+    let mut command = place.shenfen(&["backfill", "cards"]);
+    command.envs([("SHENFEN_DATABASE", "other.db"), ("SHENFEN_BATCH", "named"), ("SHENFEN_THREADS", "1")]);
+    assert!(command.status().unwrap().success());
+    let ran = place.run(&["results", "--database", "other.db", "--batch", "named"]);
+    assert_eq!(ran.lines().len(), 1);
+}
+
+#[test]
+fn labelled_pictures_are_scored_by_field_side_and_slice() {
+    let place = Place::new();
+    let ran = place.run(&["eval", samples().to_str().unwrap(), "--format", "json", "--errors", "misread.jsonl"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let scores = &ran.lines()[0];
+    let labels = fs::read_to_string(samples().join("labels.jsonl")).unwrap();
+    let numbers = labels.lines().filter(|line| line.contains("identityNo")).count() as u64;
+    assert_eq!(scores["fields"]["identityNo"]["total"].as_u64(), Some(numbers));
+    let wrong = scores["all"]["total"].as_u64().unwrap() - scores["all"]["exact"].as_u64().unwrap();
+    let misread = fs::read_to_string(place.path().join("misread.jsonl")).unwrap();
+    assert_eq!(misread.lines().count() as u64, wrong);
+    for line in misread.lines() {
+        let error: Value = serde_json::from_str(line).unwrap();
+        assert!(error["path"].is_string() && error["expected"] != error["read"] && error["confidence"].is_number());
+    }
+    let accepted = scores["decisions"]["accept"]["total"].as_f64().unwrap_or(0.0);
+    let pictures = scores["pictures"]["total"].as_f64().unwrap();
+    assert!((scores["accepted"]["share"].as_f64().unwrap() - accepted / pictures).abs() < 1e-9);
+    let error = scores["calibration"]["error"].as_f64().unwrap();
+    assert!((0.0..=1.0).contains(&error), "{error}");
+    assert!(scores["sides"]["front"].is_object() && scores["slices"].is_object());
+}
+
+#[test]
+fn labels_without_their_picture_are_named() {
+    let place = Place::new();
+    place.write("set/labels.jsonl", r#"{"path":"gone.jpg","side":"front","fields":{"name":"x"}}"#);
+    place.run(&["eval", "set"]).fails_in_one_line(&["gone.jpg", "no such file", "labels"]);
+    place.run(&["eval", "nowhere"]).fails_in_one_line(&["cannot open", "labels.jsonl"]);
+    place.run(&["eval", "set", "--errors", "no/folder/x"]).fails_in_one_line(&["cannot write no/folder/x"]);
+}
+
+#[test]
+fn the_log_listens_to_its_own_variable_and_else_to_rust_log() {
+    let place = with_pictures(1);
+    let log_of = |variables: &[(&str, &str)]| {
+        let mut command = place.shenfen(&["backfill", "cards", "--database", "log.db"]);
+        let output = command.envs(variables.iter().copied()).output().unwrap();
+        let _ = fs::remove_file(place.path().join("log.db"));
+        Ran::of(output).err
+    };
+    assert!(!log_of(&[]).contains("TRACE") && !log_of(&[]).contains("DEBUG"));
+    assert!(log_of(&[("RUST_LOG", "trace")]).contains("DEBUG"));
+    assert!(!log_of(&[("RUST_LOG", "trace"), ("SHENFEN_LOG_LEVEL", "error")]).contains("DEBUG"));
+}
