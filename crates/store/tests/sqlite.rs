@@ -111,6 +111,29 @@ async fn one_process_works_and_others_may_look() {
     assert!(reader.queue("kyc").is_none());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn looking_at_a_store_that_is_just_being_made_harms_nobody() {
+    for _ in 0..10 {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new.db");
+        let look = |path: PathBuf| async move {
+            loop {
+                match OpenOptions::new(&path, Access::Read).open().await {
+                    Ok(reader) => return reader.batches().await.unwrap().len(),
+                    Err(error) => assert!(matches!(error, StoreError::Missing { .. }), "{error}"),
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let lookers = [tokio::spawn(look(path.clone())), tokio::spawn(look(path.clone()))];
+        let store = OpenOptions::new(&path, Access::Work).open().await.unwrap();
+        store.queue("kyc").unwrap().enqueue(&jobs(1)).await.unwrap();
+        for looker in lookers {
+            assert!(looker.await.unwrap() <= 1);
+        }
+    }
+}
+
 #[tokio::test]
 async fn reading_makes_no_file() {
     let folder = tempfile::tempdir().unwrap();
@@ -134,7 +157,16 @@ async fn files_of_other_kinds_are_refused_and_left_alone() {
     let pool = pool.await.unwrap();
     sqlx::raw_sql("CREATE TABLE notes (text)").execute(&pool).await.unwrap();
     pool.close().await;
-    assert!(matches!(refusal(&other, Access::Work).await, StoreError::NotOurs { .. }));
+    let before = fs::read(&other).unwrap();
+    for access in [Access::Work, Access::Read] {
+        assert!(matches!(refusal(&other, access).await, StoreError::NotOurs { .. }));
+    }
+    assert!(fs::read(&other).unwrap() == before);
+
+    let empty = folder.path().join("empty.db");
+    fs::write(&empty, "").unwrap();
+    assert!(matches!(refusal(&empty, Access::Read).await, StoreError::Missing { .. }));
+    assert_eq!(fs::metadata(&empty).unwrap().len(), 0);
 }
 
 #[tokio::test]

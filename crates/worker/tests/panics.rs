@@ -1,7 +1,5 @@
 //! A panicking reader: its place is told, what it held is not. Alone in its program, since it silences all panics.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
-
 use shenfen_core::{ModelInfo, PictureResult};
 use shenfen_store::RequestedSide;
 use shenfen_worker::{PictureReader, read_file};

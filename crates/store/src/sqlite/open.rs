@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
 
 use super::{SqliteStore, schema};
 use crate::error::StoreError;
@@ -60,7 +60,6 @@ impl OpenOptions {
         let options = SqliteConnectOptions::new()
             .filename(&path)
             .create_if_missing(access == Access::Work)
-            .journal_mode(SqliteJournalMode::Wal)
             // Every commit is on the disk when it returns: a power cut loses nothing either. Commits are batched, so
             // this costs a few milliseconds for dozens of pictures.
             .synchronous(SqliteSynchronous::Full)
@@ -73,7 +72,7 @@ impl OpenOptions {
         let failed = |source| StoreError::of(&path, "open", source);
         let writer = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
         let writer = writer.connect_with(limited).await.map_err(failed)?;
-        schema::bring_up_to_date(&writer, &path).await?;
+        schema::bring_up_to_date(&writer, &path, access).await?;
         let readers = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(options);
         Ok(SqliteStore { path: Arc::new(path), writer, readers, lock })
     }

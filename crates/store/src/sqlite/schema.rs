@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use sqlx::{AssertSqlSafe, SqlitePool};
+use sqlx::{AssertSqlSafe, SqliteConnection, SqlitePool};
 
+use super::Access;
 use crate::error::StoreError;
 
 /// The steps; the nth leads to version n.
@@ -12,38 +13,61 @@ const MIGRATIONS: &[&str] = &[include_str!("../../../../migrations/sqlite/0001_j
 /// SQLite's own mark for whose file this is: "SHFN".
 const APPLICATION_ID: i64 = 0x5348_464E;
 
-/// Applies the steps that the file does not have.
+/// How a file stands to this program.
+enum Standing {
+    /// Nothing in it yet.
+    Empty,
+    /// Ours; so many steps are done.
+    At(usize),
+}
+
+/// Checks that the file is ours and applies the steps that it does not have. A file that is not ours stays as it is.
 ///
 /// # Errors
-/// When the file is another program's, from a newer version, or cannot be written.
-pub(super) async fn bring_up_to_date(writer: &SqlitePool, path: &Path) -> Result<(), StoreError> {
+/// When the file is another program's, from a newer version, empty and only to be read, or cannot be written.
+pub(super) async fn bring_up_to_date(writer: &SqlitePool, path: &Path, access: Access) -> Result<(), StoreError> {
     let failed = |source| StoreError::of(path, "bring its tables up to date", source);
-    let known = MIGRATIONS.len();
-    let (owner, version, tables) = state(writer).await.map_err(failed)?;
-    let ours = owner == APPLICATION_ID || (owner == 0 && version == 0 && tables == 0);
-    if !ours {
-        return Err(StoreError::NotOurs { path: path.to_path_buf() });
+    // All of it seen at one moment: another process may be making the tables right now.
+    let mut snapshot = writer.begin().await.map_err(failed)?;
+    let standing = standing(&mut snapshot, path).await?;
+    snapshot.commit().await.map_err(failed)?;
+    match (standing, access) {
+        (Standing::Empty, Access::Read) => return Err(StoreError::Missing { path: path.to_path_buf() }),
+        (Standing::At(done), _) if done == MIGRATIONS.len() => return Ok(()),
+        _ => {}
     }
-    let newer = || StoreError::Newer { path: path.to_path_buf(), found: version, known: known as i64 };
-    let done = usize::try_from(version).map_err(|_| newer())?;
-    if done == known {
-        return Ok(());
-    }
-    let missing = MIGRATIONS.get(done..).ok_or_else(newer)?;
+    // Stays with the file. Readers and the writer do not wait for each other in this mode.
+    sqlx::raw_sql("PRAGMA journal_mode = WAL").execute(writer).await.map_err(failed)?;
 
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
-    for step in missing {
+    let done = match self::standing(&mut transaction, path).await? {
+        Standing::Empty => 0,
+        Standing::At(done) => done,
+    };
+    for step in &MIGRATIONS[done..] {
         sqlx::raw_sql(*step).execute(&mut *transaction).await.map_err(failed)?;
     }
-    let marks = format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {known};");
+    let version = MIGRATIONS.len();
+    let marks = format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version};");
     sqlx::raw_sql(AssertSqlSafe(marks)).execute(&mut *transaction).await.map_err(failed)?;
     transaction.commit().await.map_err(failed)
 }
 
+async fn standing(connection: &mut SqliteConnection, path: &Path) -> Result<Standing, StoreError> {
+    let (owner, version, tables) = marks(connection).await.map_err(|source| StoreError::of(path, "open", source))?;
+    let known = MIGRATIONS.len();
+    match usize::try_from(version) {
+        Ok(0) if owner == 0 && tables == 0 => Ok(Standing::Empty),
+        _ if owner != APPLICATION_ID => Err(StoreError::NotOurs { path: path.to_path_buf() }),
+        Ok(done) if done <= known => Ok(Standing::At(done)),
+        _ => Err(StoreError::Newer { path: path.to_path_buf(), found: version, known: known as i64 }),
+    }
+}
+
 /// Whose file it is, its version, and how many tables it has.
-async fn state(writer: &SqlitePool) -> Result<(i64, i64, i64), sqlx::Error> {
-    let owner = sqlx::query_scalar("PRAGMA application_id").fetch_one(writer).await?;
-    let version = sqlx::query_scalar("PRAGMA user_version").fetch_one(writer).await?;
-    let tables = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema").fetch_one(writer).await?;
+async fn marks(connection: &mut SqliteConnection) -> Result<(i64, i64, i64), sqlx::Error> {
+    let owner = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await?;
+    let version = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *connection).await?;
+    let tables = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema").fetch_one(&mut *connection).await?;
     Ok((owner, version, tables))
 }
