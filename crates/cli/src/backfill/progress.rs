@@ -76,7 +76,11 @@ impl Progress {
     /// Ends the display.
     pub(super) fn finish(&self) {
         match &self.bar {
-            Some(bar) => bar.abandon(),
+            Some(bar) => {
+                bar.abandon();
+                // The bar leaves the cursor behind itself.
+                drop(writeln!(io::stderr()));
+            }
             None if self.done > 0 => self.tell(&self.to_string()),
             None => {}
         }
