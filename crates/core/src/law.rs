@@ -2,7 +2,7 @@
 //!
 //! The reader gives every character a few candidates. [`seen`] prepares a field's characters, [`lattice`] enumerates whole
 //! readings of them, the most probable first, and [`belief`] keeps the probability of each after a law has spoken; the laws
-//! are [`number`], [`birth_date`], [`gender`], [`validity`] and [`words`]. [`identity`] weighs number, birth date and gender
+//! are [`number`], [`birth_date`], [`gender`], [`validity`] and [`words`], for which [`places`] knows the regions. [`identity`] weighs number, birth date and gender
 //! together. [`settle`] takes a reading and says what was changed. A reading consists of candidates only. There are two
 //! exceptions, each with its finding: a digit missing in the date of the number comes from the birth date, and a birth date
 //! or gender that cannot be read comes from the number.
@@ -13,6 +13,7 @@ pub(crate) mod gender;
 pub(crate) mod identity;
 pub(crate) mod lattice;
 pub(crate) mod number;
+pub(crate) mod places;
 pub(crate) mod seen;
 pub(crate) mod settle;
 pub(crate) mod validity;

@@ -5,6 +5,7 @@
 //! earliest, and a code that came later is normal. Codes were renamed, split, moved to other provinces, and some were
 //! given to another place years later: `data/regions.md` tells where the table comes from.
 
+pub(crate) mod gazetteer;
 mod table;
 
 #[cfg(test)]

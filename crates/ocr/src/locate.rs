@@ -1,4 +1,4 @@
-//! Pixels to card corners: a first look at the whole picture, then a second, closer one at each card found.
+//! Pixels to card corners: a first look at the whole picture, then closer ones at each card found.
 
 use candle_core::{Device, Tensor};
 use image::RgbImage;
@@ -13,6 +13,10 @@ use crate::weights::MapModel;
 const FIRST_LOOK: usize = 256;
 /// Width and height of the second look.
 const SECOND_LOOK: [usize; 2] = [256, 192];
+/// The most closer looks at a card. A good first look needs one, a bad one three; a fourth changed nothing.
+const CLOSER_LOOKS: usize = 3;
+/// Corners that move less than this part of the card's width have settled.
+const SETTLED: f32 = 0.015;
 /// Where the rough corners go in the second look: the rest is what surrounds the card.
 const SECOND_LOOK_CARD: Quad = rectangle(18.0, 26.6, 238.0, 165.4);
 /// Input pixels per cell of the map.
@@ -47,7 +51,7 @@ pub(crate) fn locate(
 ) -> candle_core::Result<Vec<Located>> {
     let mut found = Vec::new();
     for rough in distinct(first_look(model, picture, scratch)?, max_cards) {
-        found.extend(second_look(model, picture, &rough, scratch)?);
+        found.extend(closer_looks(model, picture, rough, scratch)?);
     }
     let mut found = distinct(found, max_cards);
     in_reading_order(&mut found);
@@ -64,6 +68,33 @@ fn first_look(model: &MapModel, picture: &mut Picture, scratch: &Scratch) -> can
     let mut found = look(model, &picture.cut(&frame), scratch)?;
     found.iter_mut().for_each(|card| card.quad = to_picture.map_quad(&card.quad));
     Ok(found)
+}
+
+/// The card's corners, each look set upright by the corners of the one before, until they settle. `None` when the first
+/// closer look finds no card there.
+fn closer_looks(
+    model: &MapModel,
+    picture: &mut Picture,
+    rough: Located,
+    scratch: &Scratch,
+) -> candle_core::Result<Option<Located>> {
+    let Some(mut card) = second_look(model, picture, &rough, scratch)? else { return Ok(None) };
+    let mut moved = shift(&rough, &card);
+    for _ in 1..CLOSER_LOOKS {
+        if moved < SETTLED || !is_convex(&card.quad) {
+            break;
+        }
+        let Some(next) = second_look(model, picture, &card, scratch)? else { break };
+        moved = shift(&card, &next);
+        card = next;
+    }
+    Ok(Some(card))
+}
+
+/// How far the corners lie apart at the most, in widths of the card.
+fn shift(one: &Located, other: &Located) -> f32 {
+    let farthest = one.quad.iter().zip(&other.quad).map(|(a, b)| (a[0] - b[0]).hypot(a[1] - b[1])).fold(0.0, f32::max);
+    farthest / side_lengths(&other.quad)[0].max(1.0)
 }
 
 /// The card nearest to the middle of a closer look, if there is one.

@@ -1,6 +1,7 @@
 //! Fields of words: name, ethnic group, address, authority.
 
 use super::belief::{Belief, Law, Verdict};
+use super::places::{usual_address, usual_authority};
 use super::seen::Seen;
 use super::settle::{Field, Settled};
 use crate::field::{Address, Authority, Ethnicity, PersonName, is_han};
@@ -34,9 +35,6 @@ fn even<T>(_: &T) -> f64 {
     1.0
 }
 
-/// Addresses in provinces that do not exist are so rare.
-const NO_SUCH_PROVINCE: f64 = 1e-3;
-
 /// 姓名. Any Han characters can be a name, so the law proves nothing.
 pub(crate) fn name(read: &ReadField, policy: &Policy, findings: &mut Vec<Finding>) -> Settled<PersonName> {
     let words = Words {
@@ -69,7 +67,7 @@ pub(crate) fn ethnic(read: &ReadField, policy: &Policy, findings: &mut Vec<Findi
     words.settle(read, policy, findings)
 }
 
-/// 住址. Its province is one of a list.
+/// 住址. Its regions are in a list.
 pub(crate) fn address(read: &ReadField, policy: &Policy, findings: &mut Vec<Finding>) -> Settled<Address> {
     let words = Words {
         name: FieldName::BirthPlace,
@@ -78,7 +76,7 @@ pub(crate) fn address(read: &ReadField, policy: &Policy, findings: &mut Vec<Find
         parse: Address::parse,
         text: Address::reveal,
         corrected: Rule::CharacterCorrected,
-        prior: |address| if address.has_unknown_province() { NO_SUCH_PROVINCE } else { 1.0 },
+        prior: usual_address,
         chance: 1.0,
         broken: 0.05,
     };
@@ -89,7 +87,7 @@ pub(crate) fn address(read: &ReadField, policy: &Policy, findings: &mut Vec<Find
     settled
 }
 
-/// 签发机关: its end is a law, what stands before it is not.
+/// 签发机关: its end is a law, and its region is in a list.
 pub(crate) fn authority(read: &ReadField, policy: &Policy, findings: &mut Vec<Finding>) -> Settled<Authority> {
     let words = Words {
         name: FieldName::Authority,
@@ -98,7 +96,7 @@ pub(crate) fn authority(read: &ReadField, policy: &Policy, findings: &mut Vec<Fi
         parse: Authority::parse,
         text: Authority::reveal,
         corrected: Rule::CharacterCorrected,
-        prior: even,
+        prior: usual_authority,
         chance: 0.6,
         broken: 0.02,
     };

@@ -55,3 +55,11 @@ pub(super) fn rows_of(code: u32) -> &'static [Row] {
     let count = rows[first..].iter().take_while(|row| row.last_digits == last_digits).count();
     &rows[first..first + count]
 }
+
+/// Every code with every name that it has had.
+pub(super) fn all() -> impl Iterator<Item = (u32, &'static str)> {
+    GROUPS.windows(2).enumerate().flat_map(|(group, bounds)| {
+        let rows = ROWS.get(usize::from(bounds[0])..usize::from(bounds[1])).unwrap_or_default();
+        rows.iter().map(move |row| (group as u32 * 100 + u32::from(row.last_digits), row.name()))
+    })
+}
