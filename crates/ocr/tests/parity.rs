@@ -1,6 +1,6 @@
 //! The networks give what the trainer's networks gave for the same input, to 2e-3 of the output's spread.
 
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "test code; what is not checked has to be said")]
+#![expect(clippy::unwrap_used, reason = "test code")]
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -15,14 +15,9 @@ fn models_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models")
 }
 
-/// The exported inputs and outputs of a network; `None`, said on standard error, while there are none.
-fn exported(network: &str) -> Option<HashMap<String, Tensor>> {
-    let path = models_folder().join(format!("parity/{network}.safetensors"));
-    if !path.is_file() {
-        eprintln!("PARITY NOT CHECKED: no exported outputs for {network} under models/parity");
-        return None;
-    }
-    Some(candle_core::safetensors::load(path, &Device::Cpu).unwrap())
+/// The exported inputs and outputs of a network. Without them the engine would stand unproven, so they are required.
+fn exported(network: &str) -> HashMap<String, Tensor> {
+    candle_core::safetensors::load(models_folder().join(format!("parity/{network}.safetensors")), &Device::Cpu).unwrap()
 }
 
 /// [1, channels, height, width] -> [height, width, channels].
@@ -43,7 +38,7 @@ fn assert_agree(what: &str, ours: &[f32], expected: &[f32]) {
 
 #[test]
 fn the_locator_agrees_with_the_trainer() {
-    let Some(expected) = exported("locator") else { return };
+    let expected = exported("locator");
     let models = Models::load(&models_folder()).unwrap();
     let map = models.locator().forward(&channels_last(&expected["input"]), &Scratch::default()).unwrap();
     assert_agree("map", &values(&map), &values(&channels_last(&expected["output"])));
@@ -51,7 +46,7 @@ fn the_locator_agrees_with_the_trainer() {
 
 #[test]
 fn the_line_finder_agrees_with_the_trainer() {
-    let Some(expected) = exported("lines") else { return };
+    let expected = exported("lines");
     let models = Models::load(&models_folder()).unwrap();
     let map = models.line_finder().forward(&channels_last(&expected["input"]), &Scratch::default()).unwrap();
     assert_agree("map", &values(&map), &values(&channels_last(&expected["output"])));
@@ -59,7 +54,7 @@ fn the_line_finder_agrees_with_the_trainer() {
 
 #[test]
 fn the_recogniser_agrees_with_the_trainer() {
-    let Some(expected) = exported("recogniser") else { return };
+    let expected = exported("recogniser");
     let models = Models::load(&models_folder()).unwrap();
     let recogniser = models.recogniser();
     let seen = recogniser.forward(&channels_last(&expected["input"]), &Scratch::default()).unwrap();
