@@ -18,6 +18,8 @@ use crate::weights::Models;
 
 /// With fewer fields than this a card may have been taken upside down.
 const FEW_FIELDS: usize = 2;
+/// So much more of the map must speak for the card turned around.
+const CLEARLY_MORE: f32 = 1.25;
 
 /// What a picture may cost. Checked on the header, before any pixel is decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,7 +177,7 @@ impl CardReader {
         if view.fields() < FEW_FIELDS {
             let turned = Located { quad: turned_around(&found.quad), ..*found };
             view = match self.view(picture, &turned)? {
-                Some(other) if other.score() > view.score() => other,
+                Some(other) if other.clearly_beats(&view) => other,
                 _ => view,
             };
         }
@@ -209,9 +211,12 @@ impl View {
         self.lines.chunk_by(|a, b| a.field == b.field).count()
     }
 
-    /// The better of two views has more fields, then more of the map for them.
-    fn score(&self) -> (usize, f32) {
-        (self.fields(), self.lines.iter().map(|line| line.weight).sum())
+    /// Whether this view has more fields, or as many and clearly more of the map for them. Dark bars look like lines
+    /// either way up, so a slight difference proves nothing.
+    fn clearly_beats(&self, other: &View) -> bool {
+        let weight = |view: &View| view.lines.iter().map(|line| line.weight).sum::<f32>();
+        let more_fields = self.fields() > other.fields();
+        more_fields || (self.fields() == other.fields() && weight(self) > weight(other) * CLEARLY_MORE)
     }
 }
 
