@@ -13,7 +13,7 @@ use crate::weights::MapModel;
 const FIRST_LOOK: usize = 256;
 /// Width and height of the second look.
 const SECOND_LOOK: [usize; 2] = [256, 192];
-/// The most closer looks at a card. A good first look needs one, a bad one three; a fourth changed nothing.
+/// The most closer looks at a card: a good first look needs one, a bad one more.
 const CLOSER_LOOKS: usize = 3;
 /// Corners that move less than this part of the card's width have settled.
 const SETTLED: f32 = 0.015;
