@@ -5,7 +5,6 @@ Twin of crates/ocr/src/net/recogniser.rs: names and order of the blocks are the 
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
