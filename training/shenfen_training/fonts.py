@@ -46,8 +46,11 @@ HAN_TRAIN = (
     Face("baekmuk-dotum", "truetype/baekmuk/dotum.ttf", 0, 0.4),
     Face("noto-serif", "opentype/noto/NotoSerifCJK-SemiBold.ttc", 2, 0.4),
     Face("lxgw-wenkai", "truetype/lxgw-wenkai/LXGWWenKai-Regular.ttf", 0, 0.4),
+    Face("lxgw-wenkai-bold", "truetype/lxgw-wenkai/LXGWWenKai-Bold.ttf", 0, 0.4),
+    Face("uming", "truetype/arphic/uming.ttc", 0, 0.4),
+    Face("babelstone-han", "truetype/babelstone/BabelStoneHan.ttf", 0, 0.3),
 )
-"""Han faces for training. The Japanese and Korean ones draw the shared characters only, for variety of design."""
+"""Han faces for training, sans faces above all; those of other styles teach what makes a character. The Japanese and Korean ones draw the shared characters only, for variety of design."""
 
 HAN_VAL = (Face("wqy-zenhei", "truetype/wqy/wqy-zenhei.ttc", 0, 1.0),)
 """Held back: a Hei face of its own design."""

@@ -19,6 +19,7 @@ from .nets.recogniser import Recogniser, RecogniserConfig
 from .schedule import Sitting
 from .strips import text as texts
 from .strips.batches import StripBatches, normalise
+from .strips.difficulty import Difficulty
 from .strips.draw import Strip, StripArtist
 from .warm_start import warm_start
 
@@ -77,6 +78,7 @@ def train(args: argparse.Namespace) -> None:
     run = Run("recogniser", net, torch.optim.AdamW(groups, args.rate, betas=(0.9, 0.98)))
     loader = DataLoader(StripBatches(int(time.time()), CACHE), batch_size=None, num_workers=args.workers, prefetch_factor=8, multiprocessing_context="spawn")
     fixed = validation_set()
+    difficulty = Difficulty(len(charset()), CACHE)
     sitting = Sitting(args.minutes, args.rate, args.rate * 0.01)
     last_save, last_score = 0.0, 0.0
     losses = defaultdict(float)
@@ -95,7 +97,9 @@ def train(args: argparse.Namespace) -> None:
         centre_loss = F.binary_cross_entropy_with_logits(
             centre.float(), target.clamp(0, 1), care, pos_weight=torch.tensor(2.0, device=device)
         )
-        class_loss = F.cross_entropy(logits.float(), batch.classes.to(device))
+        losses_of_characters = F.cross_entropy(logits.float(), batch.classes.to(device), reduction="none")
+        class_loss = losses_of_characters.mean()
+        difficulty.see(batch.classes, losses_of_characters.detach().cpu())
         loss = class_loss + CENTRE_WEIGHT * centre_loss
         run.optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -111,6 +115,7 @@ def train(args: argparse.Namespace) -> None:
             losses.clear()
         if sitting.elapsed - last_save > 240 or sitting.over:
             run.save(config)
+            difficulty.save()
             last_save = sitting.elapsed
         if sitting.elapsed - last_score > args.score_minutes * 60 or sitting.over:
             judge = Recogniser(config)

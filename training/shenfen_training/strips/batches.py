@@ -13,7 +13,9 @@ from torch.utils.data import IterableDataset, get_worker_info
 from ..cards.views import strip_samples
 from ..charset import class_of
 from ..nets.recogniser import HEIGHT, STEP
+from .difficulty import Difficulty
 from .draw import Strip, StripArtist
+from .text import FLAT_HAN
 
 COLUMNS = 64 * 320
 """Pixel columns in a batch: so many strips of a width that the work is about the same."""
@@ -21,6 +23,9 @@ CARD_SHARE = 0.025
 """How often a whole card is drawn rather than a strip; it gives about seven strips."""
 WIDTHS = (96, 160, 224, 288, 352, 416, 512)
 """Widths that strips are padded to; wider ones are dropped, there are next to none."""
+
+FAVOUR_EVERY = 20_000
+"""After so many strips a drawing process looks again which characters are hard."""
 
 
 @dataclass
@@ -96,7 +101,9 @@ class StripBatches(IterableDataset):
         artist = StripArtist("train", self.cache)
         # One pool a width. Every new shape costs the convolution library set-up time, so there are few.
         pools: dict[int, list[Strip]] = {}
-        for strip in _strips(rng, artist):
+        for count, strip in enumerate(_strips(rng, artist)):
+            if count % FAVOUR_EVERY == 0 and (difficulty := Difficulty.read(self.cache)) is not None:
+                FLAT_HAN.favour(difficulty)
             width = next((w for w in WIDTHS if strip.grey.shape[1] <= w), None)
             if width is None:
                 continue

@@ -28,18 +28,19 @@ class Faults:
 
     def weight(self, rng: np.random.Generator, ink: np.ndarray) -> np.ndarray:
         """Bolder or finer strokes, and a smooth bending that no two faces share."""
+        share, most = (0.4, 1.3) if self.held_back else (0.6, 2.1)
         chance = rng.random()
         if chance < 0.22:
             ink = cv2.max(ink, (cv2.dilate(ink, np.ones((2, 2), np.uint8)) * rng.uniform(0.4, 1.0)).astype(np.uint8))
         elif chance < 0.36:
             thin = cv2.erode(ink, np.ones((2, 2), np.uint8))
             ink = cv2.addWeighted(ink, 0.5, thin, 0.5, 0)
-        if rng.random() < 0.4:
+        if rng.random() < share:
             wave = self.waves[int(rng.integers(_WAVES))]
             h, w = ink.shape
             if w <= wave.shape[1] and h <= wave.shape[0]:
                 x0 = int(rng.integers(wave.shape[1] - w + 1))
-                strength = rng.uniform(0.4, 1.3)
+                strength = rng.uniform(0.4, most)
                 grid_x, grid_y = np.meshgrid(np.arange(w, dtype=np.float32), np.arange(h, dtype=np.float32))
                 bend = wave[:h, x0 : x0 + w] * strength
                 ink = cv2.remap(ink, grid_x + bend[..., 0], grid_y + bend[..., 1], cv2.INTER_LINEAR)

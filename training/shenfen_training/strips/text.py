@@ -34,9 +34,38 @@ _HAN = np.array([index for index, char in enumerate(charset()) if ord(char) > 0x
 _LATIN = _encode("0123456789" * 6 + "ABCDEFGHIJKLMNOPQRSTUVWXYZ" + "-.()·、#" * 3)
 
 
+_UNIFORM_SHARE = 0.4
+"""The part of flat text in which every character stays as likely as any other, however easy it has become."""
+
+
+class FlatHan:
+    """Draws Han characters without regard to their frequency in text; the ones that are often misread come more often."""
+
+    def __init__(self):
+        self._upto: np.ndarray | None = None
+
+    def favour(self, difficulty: np.ndarray) -> None:
+        """Takes over how hard each class is: its mean loss, [classes]."""
+        hard = difficulty[_HAN].astype(np.float64)
+        # A few hopeless characters must not crowd out the rest.
+        hard = np.minimum(hard, 20 * max(hard.mean(), 1e-6))
+        shares = _UNIFORM_SHARE / len(_HAN) + (1 - _UNIFORM_SHARE) * hard / max(hard.sum(), 1e-6)
+        self._upto = np.cumsum(shares / shares.sum())
+
+    def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
+        """Classes [count]."""
+        if self._upto is None:
+            return _HAN[rng.integers(len(_HAN), size=count)]
+        return _HAN[np.minimum(np.searchsorted(self._upto, rng.random(count)), len(_HAN) - 1)]
+
+
+FLAT_HAN = FlatHan()
+"""The one that the texts of this process are drawn with."""
+
+
 def flat_han(rng: np.random.Generator, count: int) -> np.ndarray:
-    """Han characters, each as likely as any other."""
-    return _HAN[rng.integers(len(_HAN), size=count)]
+    """Han characters, rare ones as often as common ones."""
+    return FLAT_HAN.draw(rng, count)
 
 
 def _flat(rng: np.random.Generator) -> StripText:
