@@ -18,6 +18,10 @@ UNIT_SQUARE = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
 LOCATOR_STRIDE = 8
 LOCATOR_UNIT = 64.0
 """Corner offsets are in units of so many input pixels."""
+AT_CORNER = 10.0
+"""A cell is at a corner when its middle lies so near it, in input pixels."""
+NEAR_CORNER = 18.0
+"""Farther cells are at no corner; between the two the net may say either."""
 LINES_STRIDE = 4
 LINES_UNIT = 16.0
 """Distances to the em box's edges are in units of so many input pixels."""
@@ -53,14 +57,15 @@ def cell_centres(height: int, width: int, stride: int) -> np.ndarray:
     return np.stack([x.ravel() + 0.5, y.ravel() + 0.5], axis=1) * stride
 
 
-# --- locator: target channels 0 centre (1, 0, -1 do not care), 1 side, 2..9 corner offsets, 10 weight of the corners
+# --- locator: target channels 0 centre (1, 0, -1 do not care), 1 side, 2..9 corner offsets, 10 weight of the corners,
+# 11..14 at a corner (1, 0, -1), 15..16 offset to it, 17 weight of that offset
 
 
 def encode_locator(image: np.ndarray, cards: list) -> np.ndarray:
-    """Cards (side, quad) -> target [11, rows, columns]."""
+    """Cards (side, quad) -> target [18, rows, columns]."""
     height, width = image.shape[:2]
     centres = cell_centres(height, width, LOCATOR_STRIDE)
-    target = np.zeros((11, len(centres)), np.float32)
+    target = np.zeros((18, len(centres)), np.float32)
     for side, quad in cards:
         place = map_points(between(np.asarray(quad, np.float32), UNIT_SQUARE), centres) - 0.5
         reach = np.abs(place).max(axis=1)
@@ -74,8 +79,17 @@ def encode_locator(image: np.ndarray, cards: list) -> np.ndarray:
         offsets = (quad[None] - centres[near, None]) / LOCATOR_UNIT
         target[2:10, near] = offsets.reshape(-1, 8).T
         # An error counts in parts of the card's width, so small cards weigh as much as large ones.
-        target[10, near] = LOCATOR_UNIT / max(float(np.linalg.norm(quad[1] - quad[0])), 16.0)
-    return target.reshape(11, height // LOCATOR_STRIDE, width // LOCATOR_STRIDE)
+        card_width = max(float(np.linalg.norm(quad[1] - quad[0])), 16.0)
+        target[10, near] = LOCATOR_UNIT / card_width
+        for corner, point in enumerate(quad):
+            away = point[None] - centres
+            distance = np.abs(away).max(axis=1)
+            at, around = distance < AT_CORNER, distance < NEAR_CORNER
+            target[11 + corner, around & (target[11 + corner] != 1)] = -1
+            target[11 + corner, at] = 1
+            target[15:17, at] = away[at].T / LOCATOR_STRIDE
+            target[17, at] = min(220 / card_width, 3.0)
+    return target.reshape(18, height // LOCATOR_STRIDE, width // LOCATOR_STRIDE)
 
 
 def locator_loss(out: Tensor, target: Tensor) -> Tensor:
@@ -88,7 +102,42 @@ def locator_loss(out: Tensor, target: Tensor) -> Tensor:
     count = positive.sum().clamp(min=8)
     side = (F.binary_cross_entropy_with_logits(out[:, 1], target[:, 1], reduction="none") * positive).sum() / count
     miss = F.smooth_l1_loss(out[:, 2:10] * weight[:, None], target[:, 2:10] * weight[:, None], reduction="none", beta=0.02)
-    return found + side + 4.0 * (miss * positive[:, None]).sum() / count
+    at_corner, care = target[:, 11:15].clamp(0, 1), (target[:, 11:15] >= 0).float()
+    p = torch.sigmoid(out[:, 10:14])
+    focus = torch.where(at_corner > 0.5, (1 - p) ** 2, p**2).detach() * care
+    corners = F.binary_cross_entropy_with_logits(out[:, 10:14], at_corner, focus, reduction="sum") / at_corner.sum().clamp(min=8)
+    close = target[:, 17:18]
+    near = F.smooth_l1_loss(out[:, 14:16], target[:, 15:17], reduction="none", beta=0.05)
+    return (
+        found + side + corners
+        + 4.0 * (miss * positive[:, None]).sum() / count
+        + 2.0 * (near * close).sum() / (close > 0).sum().clamp(min=8)
+    )
+
+
+REACH = 0.2
+"""How far from where the card's middle sees a corner that corner is looked for, in card widths."""
+SURE_CORNER = 0.3
+"""A corner less sure than this stays where the middle sees it: it may be covered or outside the picture."""
+
+
+def refine(out: np.ndarray, quad: np.ndarray) -> np.ndarray:
+    """The corners as the cells beside them see them; what the engine does."""
+    centres = cell_centres(out.shape[1] * LOCATOR_STRIDE, out.shape[2] * LOCATOR_STRIDE, LOCATOR_STRIDE)
+    centres = centres.reshape(out.shape[1], out.shape[2], 2)
+    reach = max(REACH * float(np.linalg.norm(quad[1] - quad[0])), LOCATOR_STRIDE)
+    refined = quad.copy()
+    for corner in range(4):
+        p = 1 / (1 + np.exp(-out[10 + corner]))
+        p = np.where(np.abs(centres - quad[corner]).max(axis=2) <= reach, p, 0)
+        r, c = np.unravel_index(int(p.argmax()), p.shape)
+        if p[r, c] < SURE_CORNER:
+            continue
+        near = np.s_[max(r - 1, 0) : r + 2, max(c - 1, 0) : c + 2]
+        share = np.where(p[near] > p[r, c] / 2, p[near], 0)[..., None]
+        points = centres[near] + out[14:16][:, near[0], near[1]].transpose(1, 2, 0) * LOCATOR_STRIDE
+        refined[corner] = (points * share).sum(axis=(0, 1)) / share.sum()
+    return refined
 
 
 @torch.inference_mode()
@@ -107,6 +156,7 @@ def locate(net: PyramidNet, image: np.ndarray, threshold: float = 0.4) -> list[t
         share = np.where(p[near] > p[r, c] / 2, p[near], 0)[..., None, None]
         corners = out[2:10][:, near[0], near[1]].transpose(1, 2, 0).reshape(*p[near].shape, 4, 2) * LOCATOR_UNIT
         quad = ((corners + centres[near][:, :, None]) * share).sum(axis=(0, 1)) / share.sum()
+        quad = refine(out, quad)
         if all(np.linalg.norm(quad.mean(axis=0) - other.mean(axis=0)) > 0.35 * np.linalg.norm(other[0] - other[3]) for *_, other in found):
             found.append((float(p[r, c]), "back" if out[1, r, c] > 0 else "front", quad))
     return found

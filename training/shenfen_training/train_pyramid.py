@@ -54,7 +54,7 @@ def vary(rng: np.random.Generator, image: np.ndarray, truth: list) -> tuple[np.n
 
 
 class Samples(IterableDataset):
-    """Endless batches (input [B, C, H, W], target [B, 11, h, w]); kinds of sample take turns."""
+    """Endless batches (input [B, C, H, W], target [B, planes, h, w]); kinds of sample take turns."""
 
     def __init__(self, task: str, seed: int):
         self.task = task

@@ -59,11 +59,11 @@ def _shrunk_faults(rng, level: str, split: str):
 
 def _count(rng) -> int:
     chance = rng.random()
-    return 1 if chance < 0.8 else 2 if chance < 0.93 else int(rng.integers(3, 9))
+    return 1 if chance < 0.68 else 2 if chance < 0.86 else int(rng.integers(3, 9))
 
 
 def locator_sample(rng: np.random.Generator, size: int = 256, split: str = "train",
-                   negatives: float = 0.12) -> tuple[np.ndarray, list[tuple[str, np.ndarray]]]:
+                   negatives: float = 0.16) -> tuple[np.ndarray, list[tuple[str, np.ndarray]]]:
     """A whole picture letterboxed into `size` x `size` (uint8 RGB) and the (side, quad) of each card in it."""
     aspect = pick(rng, (4 / 3, 4 / 3, 3 / 2, 16 / 9, 1.0, 1.6))
     width, height = size, max(16, round(size / aspect))

@@ -23,8 +23,9 @@ class PyramidConfig:
     output_stage: int
 
 
-LOCATOR = PyramidConfig(inputs=3, outputs=10, widths=(16, 32, 48, 64, 96), blocks=(0, 0, 1, 1, 2), top=64, output_stage=2)
-"""Picture [B, 3, H, W] -> [B, 10, H/8, W/8]: centre logit, side logit, eight corner offsets."""
+LOCATOR = PyramidConfig(inputs=3, outputs=16, widths=(16, 32, 48, 64, 96), blocks=(0, 0, 1, 1, 2), top=64, output_stage=2)
+"""Picture [B, 3, H, W] -> [B, 16, H/8, W/8]: centre logit, side logit, eight corner offsets from there, four corner logits,
+and the offset to the corner that is near."""
 LINES = PyramidConfig(inputs=1, outputs=10, widths=(12, 24, 32, 48, 64), blocks=(0, 0, 1, 1, 1), top=32, output_stage=1)
 """Card [B, 1, 320, 512] -> [B, 10, 80, 128]: eight field logits, distance to the em box's top and bottom."""
 
