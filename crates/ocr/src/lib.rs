@@ -12,6 +12,7 @@ mod recognise;
 
 pub mod geometry;
 pub mod net;
+mod vectorised;
 mod weights;
 
 pub use image::RgbImage;

@@ -1,6 +1,7 @@
 //! A rectified card to its lines: which field stands where, in the pixels of the card's frame.
 
 use candle_core::{Device, Tensor};
+use image::GrayImage;
 use shenfen_core::{FieldName, Point, Quad, Side};
 
 use crate::geometry::{Homography, distance, rectangle};
@@ -90,18 +91,18 @@ pub(crate) fn card_frame(quad: &Quad) -> Option<Frame> {
     Some(Frame { to_picture, width: FRAME[0], height: FRAME[1], samples: 1 })
 }
 
-/// Finds the lines of a side's fields on a card, from the brightness (0..255) of its frame; by field in the order of the
+/// Finds the lines of a side's fields on a card, from its frame; by field in the order of the
 /// side, then top to bottom.
 ///
 /// # Errors
 /// When the network fails.
 pub(crate) fn find_lines(
     model: &MapModel,
-    grey: &[f32],
+    frame: &GrayImage,
     side: Side,
     scratch: &Scratch,
 ) -> candle_core::Result<Vec<TextLine>> {
-    let pixels: Vec<f32> = grey.iter().map(|&value| normalised(value)).collect();
+    let pixels: Vec<f32> = frame.as_raw().iter().map(|&value| normalised(value)).collect();
     let input = Tensor::from_vec(pixels, (FRAME[1], FRAME[0], 1), &Device::Cpu)?;
     let map = model.network.forward(&input, scratch)?;
     let (height, width, channels) = map.dims3()?;

@@ -64,7 +64,7 @@ fn first_look(model: &MapModel, picture: &mut Picture, scratch: &Scratch) -> can
     let scale = side / width.max(height);
     let margins = [(side - width * scale) / 2.0, (side - height * scale) / 2.0];
     let to_picture = Homography::scale_and_move(scale, margins).inverse();
-    let frame = Frame { to_picture, width: FIRST_LOOK, height: FIRST_LOOK, samples: 2 };
+    let frame = Frame { to_picture, width: FIRST_LOOK, height: FIRST_LOOK, samples: 1 };
     let mut found = look(model, &picture.cut(&frame), scratch)?;
     found.iter_mut().for_each(|card| card.quad = to_picture.map_quad(&card.quad));
     Ok(found)
@@ -106,7 +106,7 @@ fn second_look(
 ) -> candle_core::Result<Option<Located>> {
     let Some(to_picture) = Homography::between(&SECOND_LOOK_CARD, &rough.quad) else { return Ok(None) };
     let [width, height] = SECOND_LOOK;
-    let seen = look(model, &picture.cut(&Frame { to_picture, width, height, samples: 2 }), scratch)?;
+    let seen = look(model, &picture.cut(&Frame { to_picture, width, height, samples: 1 }), scratch)?;
     let from_middle = |card: &Located| {
         let [x, y] = middle(&card.quad);
         (x - width as f32 / 2.0).hypot(y - height as f32 / 2.0)
@@ -117,7 +117,7 @@ fn second_look(
 
 /// All cards that the network sees in a frame, in the frame's pixels.
 fn look(model: &MapModel, frame: &RgbImage, scratch: &Scratch) -> candle_core::Result<Vec<Located>> {
-    let pixels: Vec<f32> = frame.as_raw().iter().map(|&value| normalised(f32::from(value))).collect();
+    let pixels: Vec<f32> = frame.as_raw().iter().map(|&value| normalised(value)).collect();
     let shape = (frame.height() as usize, frame.width() as usize, 3);
     let map = model.network.forward(&Tensor::from_vec(pixels, shape, &Device::Cpu)?, scratch)?;
     let (height, width, channels) = map.dims3()?;

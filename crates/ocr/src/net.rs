@@ -3,7 +3,8 @@
 //! Everything runs on the calling thread, so the same picture gives the same bits however many readers work beside it. Public for the
 //! parity test, which holds the networks to what the trainer exported, and for the benchmark.
 
-pub(crate) mod matmul;
+mod kernel;
+mod quantised;
 
 pub mod conv;
 pub mod pyramid;

@@ -1,21 +1,22 @@
 //! How good the picture of a card is: figures from 0 to 1, each by a plain formula over the card's frame.
 
-use image::RgbImage;
+use image::{GrayImage, RgbImage};
 use shenfen_core::{Quad, Quality, Side};
 
-use crate::geometry::{area, intersection, rectangle, side_lengths};
+use crate::geometry::{Homography, area, intersection, rectangle, side_lengths};
 use crate::lines::FRAME_CARD;
-use crate::rectify::grey;
+use crate::locate::Located;
+use crate::rectify::Frame;
 
 /// Width and height of a card in millimetres (ISO/IEC 7810, ID-1, rounded as the card's standard has it).
 const CARD: [f32; 2] = [85.6, 54.0];
 /// Pixels per millimetre from which small type (2.65 mm) has more pixels than the networks use.
 const FULL_RESOLUTION: f32 = 12.0;
 /// A change of brightness over two pixels that is an edge and not noise.
-const EDGE: f32 = 24.0;
+const EDGE: u32 = 24;
 /// Fewer edge pixels than this say nothing of sharpness: a card full of print has thousands.
-const LEAST_EDGES: usize = 100;
-/// A channel at least this bright is blown out.
+const LEAST_EDGES: u32 = 100;
+/// What is at least this bright is blown out.
 const BLOWN: u8 = 250;
 /// Side of the blocks that glare is counted in, in frame pixels: 1.4 mm.
 const BLOCK: usize = 8;
@@ -25,25 +26,35 @@ const MOST_GLARE: f32 = 0.1;
 const INSIDE: [u32; 4] = [16, 8, 496, 312];
 /// The portrait within that part; its ground is white: left, top, right, bottom.
 const PORTRAIT: [usize; 4] = [296, 32, 464, 256];
+/// Frame pixels per pixel in which colours are looked at.
+const COARSE: f64 = 4.0;
 /// Colourfulness, 0..255, below which a picture is grey.
 const LEAST_COLOUR: f32 = 2.5;
 
-/// Judges a card by its rectified frame (512 x 320) and its corners in a picture of `size` pixels.
-pub(crate) fn judge(frame: &RgbImage, quad: &Quad, side: Side, size: [u32; 2]) -> Quality {
+/// The part of the card's frame in which colours are looked at: its middle, at a quarter of the resolution.
+pub(crate) fn coarse_frame(frame: &Frame) -> Frame {
+    let [left, top, right, bottom] = INSIDE.map(f64::from);
+    let part = Homography::scale_and_move(COARSE, [left, top]);
+    let [width, height] = [right - left, bottom - top].map(|side| (side / COARSE) as usize);
+    Frame { to_picture: frame.to_picture.after(&part), width, height, samples: 1 }
+}
+
+/// Judges a card by the brightness in its frame (512 x 320), by its colours in the [`coarse_frame`], and by its corners in
+/// a picture of `size` pixels.
+pub(crate) fn judge(frame: &GrayImage, colours: &RgbImage, card: &Located, size: [u32; 2]) -> Quality {
     let [left, top, right, bottom] = INSIDE;
-    let card = image::imageops::crop_imm(frame, left, top, right - left, bottom - top).to_image();
-    let brightness = grey(&card);
-    let per_mm = density(quad);
+    let inside = image::imageops::crop_imm(frame, left, top, right - left, bottom - top).to_image();
+    let per_mm = density(&card.quad);
     let frame_per_mm = side_lengths(&FRAME_CARD)[0] / CARD[0];
     // In a frame finer than the picture neighbours are alike however sharp the picture is: look further.
     let reach = (frame_per_mm / per_mm).round().clamp(1.0, 8.0) as usize;
     Quality {
-        sharpness: sharpness(&brightness, card.width() as usize, reach),
-        exposure: exposure(&brightness),
-        glare: glare(&card, side),
+        sharpness: sharpness(&inside, reach),
+        exposure: exposure(&inside),
+        glare: glare(&inside, card.side),
         resolution: (per_mm / FULL_RESOLUTION).clamp(0.0, 1.0),
-        completeness: completeness(quad, size),
-        monochrome: colourfulness(&card) < LEAST_COLOUR,
+        completeness: completeness(&card.quad, size),
+        monochrome: colourfulness(colours) < LEAST_COLOUR,
     }
 }
 
@@ -57,29 +68,29 @@ fn density(quad: &Quad) -> f32 {
 ///
 /// A step gives 1, an edge blurred by a Gaussian of s pixels 0.4 / s. The figure runs from 0 at 0.1 (s = 4 pixels, type
 /// is unreadable) to 1 at 0.5.
-fn sharpness(grey: &[f32], width: usize, reach: usize) -> f32 {
-    let (mut first, mut second, mut edges) = (0.0_f32, 0.0_f32, 0);
-    for row in grey.chunks_exact(width) {
+fn sharpness(card: &GrayImage, reach: usize) -> f32 {
+    let (mut first, mut second, mut edges) = (0_u32, 0_u32, 0);
+    for row in card.as_raw().chunks_exact(card.width() as usize) {
         let neighbours = row.iter().zip(&row[reach..]).zip(&row[2 * reach..]);
         for ((left, here), right) in neighbours {
-            let change = (right - left).abs();
-            if change > EDGE {
-                first += change;
-                second += (left + right - 2.0 * here).abs();
-                edges += 1;
-            }
+            let [left, here, right] = [left, here, right].map(|&value| i32::from(value));
+            let change = left.abs_diff(right);
+            let is_edge = u32::from(change > EDGE);
+            first += change * is_edge;
+            second += (left + right).abs_diff(2 * here) * is_edge;
+            edges += is_edge;
         }
     }
-    if edges < LEAST_EDGES { 0.0 } else { ((second / first - 0.1) / 0.4).clamp(0.0, 1.0) }
+    if edges < LEAST_EDGES { 0.0 } else { ((second as f32 / first as f32 - 0.1) / 0.4).clamp(0.0, 1.0) }
 }
 
 /// 0 where the card's paper (its 90th percentile of brightness) is darker than 40, 1 from 120; and down to 0 again where
 /// even its 10th percentile is brighter than 200, to 245: nothing but white.
-fn exposure(grey: &[f32]) -> f32 {
+fn exposure(card: &GrayImage) -> f32 {
     let mut counts = [0_usize; 256];
-    grey.iter().for_each(|&value| counts[value.clamp(0.0, 255.0) as usize] += 1);
+    card.as_raw().iter().for_each(|&value| counts[usize::from(value)] += 1);
     let percentile = |part: f32| {
-        let mut left = (part * grey.len() as f32) as usize;
+        let mut left = (part * card.as_raw().len() as f32) as usize;
         counts.iter().position(|&count| {
             let found = count > left;
             left = left.saturating_sub(count);
@@ -93,7 +104,7 @@ fn exposure(grey: &[f32]) -> f32 {
 }
 
 /// 1 less the part of the card's blocks that are blown out throughout, relative to a tenth of the card.
-fn glare(card: &RgbImage, side: Side) -> f32 {
+fn glare(card: &GrayImage, side: Side) -> f32 {
     let [left, top, right, bottom] = PORTRAIT;
     let (width, height) = (card.width() as usize, card.height() as usize);
     let (mut blocks, mut blown) = (0, 0);
@@ -103,7 +114,7 @@ fn glare(card: &RgbImage, side: Side) -> f32 {
                 continue;
             }
             blocks += 1;
-            let rows = (y..y + BLOCK).map(|row| &card.as_raw()[(row * width + x) * 3..][..BLOCK * 3]);
+            let rows = (y..y + BLOCK).map(|row| &card.as_raw()[row * width + x..][..BLOCK]);
             blown += usize::from(rows.flatten().all(|&value| value >= BLOWN));
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use image::RgbImage;
+use image::{GrayImage, RgbImage};
 use shenfen_core::{Elapsed, ReadCard, Status};
 use thiserror::Error;
 
@@ -11,9 +11,9 @@ use crate::decode::decode;
 use crate::geometry::{rotation, turned_around};
 use crate::lines::{TextLine, card_frame, find_lines};
 use crate::locate::{Located, locate};
-use crate::quality::judge;
+use crate::quality::{coarse_frame, judge};
 use crate::recognise::{Buffers, recognise};
-use crate::rectify::{Frame, Picture, grey};
+use crate::rectify::{Frame, Picture};
 use crate::weights::Models;
 
 /// With fewer fields than this a card may have been taken upside down.
@@ -183,15 +183,16 @@ impl CardReader {
         }
         let View { card, frame, pixels, lines } = view;
         let fields = recognise(&self.models.recogniser, picture, &frame.to_picture, &lines, &mut self.buffers)?;
-        let quality = judge(&pixels, &card.quad, card.side, picture.size());
+        let colours = picture.cut(&coarse_frame(&frame));
+        let quality = judge(&pixels, &colours, &card, picture.size());
         Ok(Some(ReadCard { side: card.side, quad: card.quad, rotation: rotation(&card.quad), fields, quality }))
     }
 
     /// Rectifies a card and finds its lines; `None` when its corners are no quad.
     fn view(&self, picture: &mut Picture, card: &Located) -> Result<Option<View>, ReadError> {
         let Some(frame) = card_frame(&card.quad) else { return Ok(None) };
-        let pixels = picture.cut(&frame);
-        let lines = find_lines(&self.models.lines, &grey(&pixels), card.side, &self.buffers.scratch)?;
+        let pixels = picture.cut_grey(&frame);
+        let lines = find_lines(&self.models.lines, &pixels, card.side, &self.buffers.scratch)?;
         Ok(Some(View { card: *card, frame, pixels, lines }))
     }
 }
@@ -200,7 +201,7 @@ impl CardReader {
 struct View {
     card: Located,
     frame: Frame,
-    pixels: RgbImage,
+    pixels: GrayImage,
     lines: Vec<TextLine>,
 }
 

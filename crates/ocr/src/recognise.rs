@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use candle_core::{Device, Tensor};
+use image::GrayImage;
 use shenfen_core::{Candidate, FieldName, Quad, ReadChar, ReadField};
 
 use crate::geometry::{Homography, rectangle};
@@ -10,7 +11,7 @@ use crate::lines::TextLine;
 use crate::locate::sigmoid;
 use crate::net::conv::Scratch;
 use crate::net::recogniser::{STEP_WIDTH, STRIP_HEIGHT};
-use crate::rectify::{Frame, Picture, grey};
+use crate::rectify::{Frame, Picture};
 use crate::weights::{Calibration, LineModel};
 
 /// The em box's height in a strip.
@@ -20,7 +21,7 @@ const ROOM: f32 = 0.4;
 /// Width of a strip in pixels: narrowest and widest. Longer lines are squeezed.
 const WIDTH: [usize; 2] = [24, 1024];
 /// The most samples per strip pixel and direction.
-const SAMPLES: u32 = 4;
+const SAMPLES: u32 = 2;
 /// The least spread of brightness that is stretched to 1: an even strip keeps its noise small.
 const LEAST_SPREAD: f32 = 6.0;
 /// A step as sure as this, but not sure enough to count, may be a missed character.
@@ -64,7 +65,7 @@ pub(crate) fn recognise(
     let mut scales = Vec::with_capacity(lines.len());
     for (line, text) in lines.iter().enumerate() {
         let strip = strip(text, to_picture);
-        let pixels = spread(grey(&picture.cut(&strip.frame)));
+        let pixels = spread(&picture.cut_grey(&strip.frame));
         let input = Tensor::from_vec(pixels, (STRIP_HEIGHT, strip.frame.width, 1), &Device::Cpu)?;
         let seen = model.network.forward(&input, &buffers.scratch)?;
         for (step, p) in peaks(&seen.centres) {
@@ -78,7 +79,7 @@ pub(crate) fn recognise(
         scales.push(strip.scale);
     }
     // One product for all lines: the classifier is the largest matrix, and reading it is what costs.
-    model.network.classifier().classify(&buffers.features, &mut buffers.logits);
+    model.network.classifier().classify(&buffers.features, &buffers.scratch, &mut buffers.logits);
 
     let mut fields = BTreeMap::new();
     let rows = centres.iter().zip(buffers.logits.chunks_exact(model.charset.len()));
@@ -130,13 +131,15 @@ fn strip(line: &TextLine, to_picture: &Homography) -> Strip {
 }
 
 /// Brightness to mean 0 and spread 1 over the strip.
-fn spread(mut grey: Vec<f32>) -> Vec<f32> {
+fn spread(strip: &GrayImage) -> Vec<f32> {
+    let grey = strip.as_raw();
     let count = grey.len() as f32;
-    let mean = grey.iter().sum::<f32>() / count;
-    let variance = grey.iter().map(|value| (value - mean) * (value - mean)).sum::<f32>() / count;
+    let sum: u64 = grey.iter().map(|&value| u64::from(value)).sum();
+    let squares: u64 = grey.iter().map(|&value| u64::from(value).pow(2)).sum();
+    let mean = sum as f32 / count;
+    let variance = (squares as f64 / f64::from(count) - f64::from(mean).powi(2)).max(0.0) as f32;
     let scale = 1.0 / variance.sqrt().max(LEAST_SPREAD);
-    grey.iter_mut().for_each(|value| *value = (*value - mean) * scale);
-    grey
+    grey.iter().map(|&value| (f32::from(value) - mean) * scale).collect()
 }
 
 /// The steps whose probability is a local maximum, with it. Of two equal neighbours the right one counts.

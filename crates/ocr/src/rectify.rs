@@ -2,18 +2,29 @@
 
 use std::borrow::Cow;
 
-use image::RgbImage;
+use image::{GrayImage, RgbImage};
 
 use crate::geometry::Homography;
+use crate::vectorised::vectorised;
 
 /// What stands outside a picture: 0 once normalised to -1..1.
 const MID_GREY: u8 = 128;
 /// The weights of a sample's four pixels are in units of a 256th across and down, so they sum to this.
 const WHOLE: u32 = 1 << 16;
+/// A pixel counts as one sample up to this many picture pixels more.
+const SLACK: f32 = 0.4;
 
-/// A picture with its halvings, each made when first needed.
+/// A picture with its halvings, in colour and in grey, each made when first needed.
 pub(crate) struct Picture<'a> {
-    levels: Vec<Cow<'a, RgbImage>>,
+    colour: Vec<Plane<'a, 3>>,
+    grey: Vec<Option<Plane<'static, 1>>>,
+}
+
+/// Pixels of `C` bytes, row by row.
+struct Plane<'a, const C: usize> {
+    data: Cow<'a, [u8]>,
+    width: usize,
+    height: usize,
 }
 
 /// A frame to cut from a picture.
@@ -33,143 +44,221 @@ pub(crate) struct Frame {
 impl<'a> Picture<'a> {
     /// Wraps a picture of at least one pixel.
     pub(crate) fn new(source: &'a RgbImage) -> Picture<'a> {
-        Picture { levels: vec![Cow::Borrowed(source)] }
+        let (width, height) = (source.width() as usize, source.height() as usize);
+        let data = Cow::Borrowed(source.as_raw().as_slice());
+        Picture { colour: vec![Plane { data, width, height }], grey: Vec::new() }
     }
 
     /// Width and height in pixels.
     pub(crate) fn size(&self) -> [u32; 2] {
-        [self.levels[0].width(), self.levels[0].height()]
+        [self.colour[0].width as u32, self.colour[0].height as u32]
     }
 
     /// Cuts a frame out. What lies outside the picture is mid grey.
     pub(crate) fn cut(&mut self, frame: &Frame) -> RgbImage {
-        // Picture pixels per frame pixel; a third more than one sample each is still sharp enough without averaging.
-        let ratio = frame.to_picture.stretch_at([frame.width as f32 / 2.0, frame.height as f32 / 2.0]);
-        let mut level = 0;
-        while ratio / (1 << level) as f32 > frame.samples as f32 + 0.3 && level < 15 {
-            level += 1;
-        }
-        let shrink = 1.0 / f64::from(1_u32 << level);
-        let per_side = (ratio * shrink as f32 - 0.3).ceil().clamp(1.0, frame.samples as f32) as u32;
-        let to_level = Homography::scale_and_move(shrink, [0.0; 2])
-            .after(&frame.to_picture)
-            .after(&Homography::scale_and_move(1.0 / f64::from(per_side), [0.0; 2]));
-        sample(self.level(level), &to_level, [frame.width, frame.height], per_side as usize)
+        let sampling = Sampling::of(frame);
+        let mut out = RgbImage::new(frame.width as u32, frame.height as u32);
+        sample::<3>(self.colour(sampling.level), &sampling, frame.width, &mut out);
+        out
     }
 
-    fn level(&mut self, level: usize) -> &RgbImage {
-        while self.levels.len() <= level {
-            let next = halved(&self.levels[self.levels.len() - 1]);
-            self.levels.push(Cow::Owned(next));
+    /// Cuts a frame out of the picture's brightness, 0..255: 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601).
+    pub(crate) fn cut_grey(&mut self, frame: &Frame) -> GrayImage {
+        let sampling = Sampling::of(frame);
+        let mut out = GrayImage::new(frame.width as u32, frame.height as u32);
+        sample::<1>(self.grey(sampling.level), &sampling, frame.width, &mut out);
+        out
+    }
+
+    fn colour(&mut self, level: usize) -> &Plane<'a, 3> {
+        while self.colour.len() <= level {
+            let finest = &self.colour[self.colour.len() - 1];
+            let (width, height) = (finest.width.div_ceil(2), finest.height.div_ceil(2));
+            let mut data = vec![0; width * height * 3];
+            let row = finest.width * 3;
+            for (y, out) in data.chunks_exact_mut(width * 3).enumerate() {
+                let lower = (2 * y + 1).min(finest.height - 1);
+                halve_rows(&finest.data[2 * y * row..][..row], &finest.data[lower * row..][..row], out);
+            }
+            self.colour.push(Plane { data: Cow::Owned(data), width, height });
         }
-        &self.levels[level]
+        &self.colour[level]
+    }
+
+    fn grey(&mut self, level: usize) -> &Plane<'static, 1> {
+        if self.grey.len() <= level {
+            self.grey.resize_with(level + 1, || None);
+        }
+        if self.grey[level].is_none() {
+            let Plane { data, width, height } = self.colour(level);
+            let mut brightness = vec![0; width * height];
+            brighten(data, &mut brightness);
+            let (width, height) = (*width, *height);
+            self.grey[level] = Some(Plane { data: Cow::Owned(brightness), width, height });
+        }
+        self.grey[level].as_ref().expect("made above")
     }
 }
 
-/// Half the size, rounded up, by the mean of two by two; a last odd row or column counts twice.
-fn halved(source: &RgbImage) -> RgbImage {
-    let (width, height) = (source.width() as usize, source.height() as usize);
-    let row = |y: usize| &source.as_raw()[y * width * 3..][..width * 3];
-    let (half_width, half_height) = (width.div_ceil(2), height.div_ceil(2));
-    let mut out = RgbImage::new(half_width as u32, half_height as u32);
-    for (y, target) in out.chunks_exact_mut(half_width * 3).enumerate() {
-        let (upper, lower) = (row(2 * y), row((2 * y + 1).min(height - 1)));
+/// How a frame is sampled: from which level of the picture, with how many samples per pixel and direction, and where they
+/// lie.
+struct Sampling {
+    level: usize,
+    per_side: usize,
+    /// From samples to pixels of the level.
+    rows: [[f64; 3]; 3],
+}
+
+impl Sampling {
+    fn of(frame: &Frame) -> Sampling {
+        // Picture pixels per frame pixel; half more than one sample each is still sharp enough without averaging.
+        let ratio = frame.to_picture.stretch_at([frame.width as f32 / 2.0, frame.height as f32 / 2.0]);
+        let mut level = 0;
+        while ratio / (1 << level) as f32 > frame.samples as f32 + SLACK && level < 15 {
+            level += 1;
+        }
+        let shrink = 1.0 / f64::from(1_u32 << level);
+        let per_side = (ratio * shrink as f32 - SLACK).ceil().clamp(1.0, frame.samples as f32) as u32;
+        let to_level = Homography::scale_and_move(shrink, [0.0; 2])
+            .after(&frame.to_picture)
+            .after(&Homography::scale_and_move(1.0 / f64::from(per_side), [0.0; 2]));
+        Sampling { level, per_side: per_side as usize, rows: to_level.rows() }
+    }
+}
+
+vectorised! {
+    /// Half a pair of rows of 3-byte pixels by the mean of two by two; a last odd column counts twice.
+    fn halve_rows(upper: &[u8], lower: &[u8], out: &mut [u8]) {
         let pairs = upper.chunks_exact(6).zip(lower.chunks_exact(6));
-        for (pixel, (a, b)) in target.chunks_exact_mut(3).zip(pairs) {
+        for (pixel, (a, b)) in out.chunks_exact_mut(3).zip(pairs) {
             for c in 0..3 {
                 let sum = u16::from(a[c]) + u16::from(a[c + 3]) + u16::from(b[c]) + u16::from(b[c + 3]);
                 pixel[c] = ((sum + 2) / 4) as u8;
             }
         }
-        if width % 2 == 1 {
+        if upper.len() % 6 == 3 {
+            let (from, to) = (upper.len() - 3, out.len() - 3);
             for c in 0..3 {
-                let at = (width - 1) * 3 + c;
-                target[(half_width - 1) * 3 + c] = (u16::from(upper[at]) + u16::from(lower[at])).div_ceil(2) as u8;
+                out[to + c] = (u16::from(upper[from + c]) + u16::from(lower[from + c])).div_ceil(2) as u8;
             }
         }
     }
-    out
-}
 
-/// Bilinear samples through `map`, which takes sample coordinates to the picture's, `per_side` squared of them averaged
-/// for each pixel. In whole numbers: 255 x [`WHOLE`] leaves room for 256 samples.
-fn sample(picture: &RgbImage, map: &Homography, [width, height]: [usize; 2], per_side: usize) -> RgbImage {
-    let mut out = RgbImage::new(width as u32, height as u32);
-    let mut sums = vec![0_u32; width * 3];
-    let share = 1.0 / (WHOLE as f32 * (per_side * per_side) as f32);
-    let [x_row, y_row, w_row] = map.rows();
-    for (row, line) in out.chunks_exact_mut(width * 3).enumerate() {
-        sums.fill(0);
-        for v in (row * per_side..(row + 1) * per_side).map(|v| v as f64 + 0.5) {
-            // Along a line of samples numerator and denominator grow by constants.
-            let start = |r: [f64; 3]| [r[0] as f32, (r[0] * 0.5 + r[1] * v + r[2]) as f32];
-            let ([dx, x0], [dy, y0], [dw, w0]) = (start(x_row), start(y_row), start(w_row));
-            for (column, sum) in sums.chunks_exact_mut(3).enumerate() {
-                for u in (column * per_side..(column + 1) * per_side).map(|u| u as f32) {
-                    let scale = 1.0 / (w0 + dw * u);
-                    let found = bilinear(picture, (x0 + dx * u) * scale - 0.5, (y0 + dy * u) * scale - 0.5);
-                    sum.iter_mut().zip(found).for_each(|(sum, value)| *sum += value);
+    /// Brightness of 3-byte pixels.
+    fn brighten(colour: &[u8], out: &mut [u8]) {
+        for (out, pixel) in out.iter_mut().zip(colour.chunks_exact(3)) {
+            let sum = 19595 * u32::from(pixel[0]) + 38470 * u32::from(pixel[1]) + 7471 * u32::from(pixel[2]);
+            *out = ((sum + (1 << 15)) >> 16) as u8;
+        }
+    }
+
+    /// Bilinear samples, `per_side` squared of them averaged for each pixel of a frame. In whole numbers: 255 x [`WHOLE`]
+    /// leaves room for 256 samples.
+    fn sample[const C: usize](plane: &Plane<C>, sampling: &Sampling, width: usize, out: &mut [u8]) {
+        let per_side = sampling.per_side;
+        let mut sums = vec![0_u32; width * C];
+        let share = 1.0 / (WHOLE as f32 * (per_side * per_side) as f32);
+        let [x_row, y_row, w_row] = sampling.rows;
+        let mut run = Run::default();
+        for (row, line) in out.chunks_exact_mut(width * C).enumerate() {
+            sums.fill(0);
+            for v in (row * per_side..(row + 1) * per_side).map(|v| v as f64 + 0.5) {
+                // Along a line of samples numerator and denominator grow by constants.
+                let start = |r: [f64; 3]| [r[0] as f32, (r[0] * 0.5 + r[1] * v + r[2]) as f32];
+                let steps = [start(x_row), start(y_row), start(w_row)];
+                for first in (0..width * per_side).step_by(RUN) {
+                    run.place(first, steps, plane);
+                    let samples = RUN.min(width * per_side - first);
+                    for i in 0..samples {
+                        let found = run.sample(i, plane);
+                        let at = if per_side == 1 { first + i } else { (first + i) / per_side } * C;
+                        sums[at..at + C].iter_mut().zip(found).for_each(|(sum, value)| *sum += value);
+                    }
                 }
             }
+            line.iter_mut().zip(&sums).for_each(|(value, sum)| *value = (*sum as f32 * share + 0.5) as u8);
         }
-        line.iter_mut().zip(&sums).for_each(|(value, sum)| *value = (*sum as f32 * share + 0.5) as u8);
     }
-    out
 }
 
-/// The picture at a point between the middles of its pixels, times [`WHOLE`]. Beyond the border, and where the map has
-/// no value, mid grey.
-#[inline]
-fn bilinear(picture: &RgbImage, x: f32, y: f32) -> [u32; 3] {
-    let (width, height) = (picture.width() as usize, picture.height() as usize);
-    let raw = picture.as_raw();
-    if x >= 0.0 && y >= 0.0 && x < (width - 1) as f32 && y < (height - 1) as f32 {
-        let (left, top) = (x as usize, y as usize);
-        let at = (top * width + left) * 3;
-        let (upper, lower) = (&raw[at..at + 6], &raw[at + width * 3..at + width * 3 + 6]);
-        let weights = weights(x - left as f32, y - top as f32);
-        std::array::from_fn(|c| blend(weights, [upper[c], upper[c + 3], lower[c], lower[c + 3]]))
-    } else if x > -1.0 && y > -1.0 && x < width as f32 && y < height as f32 {
-        let (left, top) = (x.floor(), y.floor());
-        let at = |x: f32, y: f32, c: usize| {
-            let inside = x >= 0.0 && y >= 0.0 && x < width as f32 && y < height as f32;
-            if inside { raw[(y as usize * width + x as usize) * 3 + c] } else { MID_GREY }
-        };
-        let weights = weights(x - left, y - top);
+/// Neighbouring samples on a line whose places are computed together.
+const RUN: usize = 16;
+
+/// Where they lie.
+#[derive(Default)]
+struct Run {
+    x: [f32; RUN],
+    y: [f32; RUN],
+    /// For samples with four pixels around them: the first byte of the upper left one, and the weights of the right and of
+    /// the lower ones in units of a 256th. Elsewhere the byte is `OUTSIDE`.
+    at: [u32; RUN],
+    right: [u32; RUN],
+    lower: [u32; RUN],
+}
+
+const OUTSIDE: u32 = u32::MAX;
+
+impl Run {
+    /// Places samples `first..` of a line; `steps` says of numerators and denominator by how much they grow, and where
+    /// they begin.
+    #[inline(always)]
+    fn place<const C: usize>(&mut self, first: usize, [[dx, x0], [dy, y0], [dw, w0]]: [[f32; 2]; 3], plane: &Plane<C>) {
+        let (most_x, most_y) = ((plane.width - 1) as f32, (plane.height - 1) as f32);
+        for i in 0..RUN {
+            let u = (first + i) as f32;
+            let scale = 1.0 / (w0 + dw * u);
+            self.x[i] = (x0 + dx * u) * scale - 0.5;
+            self.y[i] = (y0 + dy * u) * scale - 0.5;
+        }
+        for i in 0..RUN {
+            let (x, y) = (self.x[i], self.y[i]);
+            let inside = (x >= 0.0) & (y >= 0.0) & (x < most_x) & (y < most_y);
+            let (x, y) = (if inside { x } else { 0.0 }, if inside { y } else { 0.0 });
+            let (left, top) = (x as i32, y as i32);
+            self.right[i] = ((x - left as f32) * 256.0) as i32 as u32;
+            self.lower[i] = ((y - top as f32) * 256.0) as i32 as u32;
+            let at = (top as u32 * plane.width as u32 + left as u32) * C as u32;
+            self.at[i] = if inside { at } else { OUTSIDE };
+        }
+    }
+
+    /// The plane at sample `i`, times [`WHOLE`]. Beyond the border, and where the map has no value, mid grey.
+    #[inline(always)]
+    fn sample<const C: usize>(&self, i: usize, plane: &Plane<C>) -> [u32; C] {
+        if self.at[i] == OUTSIDE {
+            return at_the_border(plane, self.x[i], self.y[i]);
+        }
+        let at = self.at[i] as usize;
+        let (upper, lower) = (&plane.data[at..at + 2 * C], &plane.data[at + plane.width * C..][..2 * C]);
+        let (right, below) = (self.right[i], self.lower[i]);
         std::array::from_fn(|c| {
-            blend(
-                weights,
-                [at(left, top, c), at(left + 1.0, top, c), at(left, top + 1.0, c), at(left + 1.0, top + 1.0, c)],
-            )
+            let across = |row: &[u8]| u32::from(row[c]) * (256 - right) + u32::from(row[c + C]) * right;
+            across(upper) * (256 - below) + across(lower) * below
         })
-    } else {
-        [u32::from(MID_GREY) * WHOLE; 3]
     }
 }
 
-/// The weights of the four pixels around a point, from where it lies between them, 0..1 across and down.
-#[inline]
-fn weights(across: f32, down: f32) -> [u32; 4] {
-    let [right, lower] = [across, down].map(|part| (part * 256.0) as u32);
-    let [left, upper] = [256 - right, 256 - lower];
-    [upper * left, upper * right, lower * left, lower * right]
-}
-
-#[inline]
-fn blend(weights: [u32; 4], pixels: [u8; 4]) -> u32 {
-    weights.iter().zip(pixels).map(|(weight, pixel)| weight * u32::from(pixel)).sum()
-}
-
-/// Brightness of each pixel, 0..255: 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601).
-pub(crate) fn grey(picture: &RgbImage) -> Vec<f32> {
-    let brightness =
-        |pixel: &[u8]| 0.299 * f32::from(pixel[0]) + 0.587 * f32::from(pixel[1]) + 0.114 * f32::from(pixel[2]);
-    picture.as_raw().chunks_exact(3).map(brightness).collect()
+#[cold]
+fn at_the_border<const C: usize>(plane: &Plane<C>, x: f32, y: f32) -> [u32; C] {
+    let (width, height) = (plane.width as f32, plane.height as f32);
+    if !(x > -1.0 && y > -1.0 && x < width && y < height) {
+        return [u32::from(MID_GREY) * WHOLE; C];
+    }
+    let (left, top) = (x.floor(), y.floor());
+    let [right, lower] = [x - left, y - top].map(|part| (part * 256.0) as u32);
+    std::array::from_fn(|c| {
+        let at = |x: f32, y: f32| {
+            let inside = x >= 0.0 && y >= 0.0 && x < width && y < height;
+            u32::from(if inside { plane.data[(y as usize * plane.width + x as usize) * C + c] } else { MID_GREY })
+        };
+        let across = |y: f32| at(left, y) * (256 - right) + at(left + 1.0, y) * right;
+        across(top) * (256 - lower) + across(top + 1.0) * lower
+    })
 }
 
 /// 0..255 to -1..1, as the networks expect pixels.
-pub(crate) fn normalised(value: f32) -> f32 {
-    value / 127.5 - 1.0
+pub(crate) fn normalised(value: u8) -> f32 {
+    f32::from(value) / 127.5 - 1.0
 }
 
 #[cfg(test)]

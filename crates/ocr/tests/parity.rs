@@ -60,6 +60,6 @@ fn the_recogniser_agrees_with_the_trainer() {
     let seen = recogniser.forward(&channels_last(&expected["input"]), &Scratch::default()).unwrap();
     assert_agree("centres", &seen.centres, &values(&expected["centre"]));
     let mut logits = Vec::new();
-    recogniser.classifier().classify(&seen.features, &mut logits);
+    recogniser.classifier().classify(&seen.features, &Scratch::default(), &mut logits);
     assert_agree("logits", &logits, &values(&expected["logits"]));
 }

@@ -1,26 +1,36 @@
-//! Convolution over channels-last maps: patches laid out as rows in a small buffer, then one matrix product a tile.
+//! Convolution over channels-last maps: both factors as bytes, multiplied exactly, the results as numbers again.
 //!
-//! candle's own convolution re-lays input and weights at every call and is 3 to 25 times slower on these sizes (see
-//! `benches/convolution.rs`). Bias, addition and ReLU happen while a tile of the output is still in the cache.
+//! candle's own convolution re-lays input and weights at every call and is 10 to 100 times slower on these sizes (see
+//! `benches/convolution.rs`). Bytes cost the networks nothing that their scores show (docs/performance.md), are a quarter
+//! of the memory to move, and processors multiply four times as many of them at once. Bias, addition and ReLU happen while
+//! a result is still in registers.
 
 use std::cell::RefCell;
-use std::ops::Range;
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
 
-use super::matmul::{Product, multiply_add};
+use super::kernel::{Added, Block, DEPTH, LANES, Product};
+use super::quantised::{Map, QuantisedMap, quantise_weights};
+use crate::vectorised::Level;
 
-/// Floats in a tile of unfolded patches: 128 KiB, so that it stays in the second-level cache with the weights.
-const TILE: usize = 32 * 1024;
-
-/// The buffer that convolutions unfold patches into; one per reader, so that nothing is allocated per layer.
+/// What convolutions work in; one per reader, so that nothing is allocated per layer but its result.
 #[derive(Default)]
-pub struct Scratch(RefCell<Vec<f32>>);
+pub struct Scratch(RefCell<Work>);
 
-/// The weights of a convolution, laid out once for channels-last maps.
+#[derive(Default)]
+struct Work {
+    map: QuantisedMap,
+    start: Vec<i32>,
+    factors: Vec<f32>,
+}
+
+/// The weights of a convolution, laid out once for the kernel.
 pub struct Conv {
-    /// [kernel height, kernel width, inputs, outputs]: the right factor of the product.
-    weights: Vec<f32>,
+    /// For each group of outputs, each row of the kernel and each step along it.
+    weights: Vec<Block>,
+    /// For each output, filled up to whole groups: the sum of its weights, what a step of them means, its bias.
+    sums: Vec<i32>,
+    scales: Vec<f32>,
     bias: Vec<f32>,
     kernel: [usize; 2],
     inputs: usize,
@@ -52,12 +62,28 @@ impl Conv {
     /// When the two do not fit each other.
     pub fn new(weight: &Tensor, bias: &Tensor) -> Result<Conv> {
         let (outputs, inputs, height, width) = weight.dims4()?;
-        let bias = bias.to_vec1::<f32>()?;
+        let mut bias = bias.to_vec1::<f32>()?;
         if bias.len() != outputs {
             bail!("{outputs} outputs but a bias of {}", bias.len());
         }
-        let weights = weight.permute((2, 3, 1, 0))?.flatten_all()?.to_vec1::<f32>()?;
-        Ok(Conv { weights, bias, kernel: [height, width], inputs, outputs })
+        // In the order in which a patch stands in a channels-last map.
+        let rows = weight.permute((0, 2, 3, 1))?.flatten_all()?.to_vec1::<f32>()?;
+        let steps = (width * inputs).div_ceil(DEPTH);
+        let padded = outputs.next_multiple_of(LANES);
+        let mut weights = vec![[0; LANES * DEPTH]; padded / LANES * height * steps];
+        let (mut sums, mut scales) = (vec![0; padded], vec![1.0; padded]);
+        for (output, row) in rows.chunks_exact((height * width * inputs).max(1)).enumerate() {
+            let (bytes, scale) = quantise_weights(row);
+            scales[output] = scale;
+            sums[output] = bytes.iter().map(|&byte| i32::from(byte)).sum();
+            for (index, byte) in bytes.into_iter().enumerate() {
+                let (kernel_row, place) = (index / (width * inputs), index % (width * inputs));
+                let block = (output / LANES * height + kernel_row) * steps + place / DEPTH;
+                weights[block][output % LANES * DEPTH + place % DEPTH] = byte;
+            }
+        }
+        bias.resize(padded, 0.0);
+        Ok(Conv { weights, sums, scales, bias, kernel: [height, width], inputs, outputs })
     }
 
     /// Applies it to a map [height, width, inputs].
@@ -79,13 +105,79 @@ impl Conv {
         map.apply_op2_no_bwd(other, &Applied { conv: self, step, scratch })
     }
 
+    /// How many channels go in.
+    pub(crate) fn inputs(&self) -> usize {
+        self.inputs
+    }
+
     /// How many channels come out.
     pub fn outputs(&self) -> usize {
         self.outputs
     }
 
+    /// Multiplications for a result of so many pixels.
+    pub fn products(&self, pixels: usize) -> usize {
+        pixels * self.kernel[0] * self.kernel[1] * self.inputs * self.outputs
+    }
+
     fn padding(&self) -> [usize; 2] {
         self.kernel.map(|size| if size % 2 == 1 { size / 2 } else { 0 })
+    }
+
+    /// The height and width of the result for a map.
+    fn size_for(&self, map: Map, step: Step) -> Result<[usize; 2]> {
+        let [pad_y, pad_x] = self.padding();
+        let (padded_height, padded_width) = (map.height + 2 * pad_y, map.width + 2 * pad_x);
+        if map.channels != self.inputs || padded_height < self.kernel[0] || padded_width < self.kernel[1] {
+            bail!(
+                "a {:?} kernel over {} channels meets a map of {} x {} x {}",
+                self.kernel,
+                self.inputs,
+                map.height,
+                map.width,
+                map.channels
+            );
+        }
+        Ok([
+            (padded_height - self.kernel[0]) / step.stride[0] + 1,
+            (padded_width - self.kernel[1]) / step.stride[1] + 1,
+        ])
+    }
+
+    /// The results for a map into `out` [height, width, outputs], whose height and width `size_for` gave.
+    fn compute(&self, map: Map, added: Added, [height, width]: [usize; 2], step: Step, work: &mut Work, out: &mut [f32]) {
+        work.map.fill(map, self.padding());
+        work.start.clear();
+        work.start.extend(self.sums.iter().map(|sum| -work.map.zero() * sum));
+        work.factors.clear();
+        work.factors.extend(self.scales.iter().map(|scale| scale * work.map.scale()));
+        let product = Product {
+            map: work.map.bytes(),
+            row_bytes: work.map.row_bytes(),
+            across: step.stride[1] * self.inputs,
+            down: step.stride[0] * work.map.row_bytes(),
+            width,
+            pixels: height * width,
+            kernel_rows: self.kernel[0],
+            steps: (self.kernel[1] * self.inputs).div_ceil(DEPTH),
+            weights: &self.weights,
+            start: &work.start,
+            factors: &work.factors,
+            bias: &self.bias,
+            outputs: self.outputs,
+            relu: step.relu,
+            added,
+        };
+        product.compute(Level::best(), out);
+    }
+
+    /// Applies it, a 1 x 1 one, to single pixels [count, inputs]; the results [count, outputs] replace what is in `out`.
+    pub(crate) fn apply_to_pixels(&self, pixels: &[f32], scratch: &Scratch, out: &mut Vec<f32>) {
+        let count = pixels.len() / self.inputs.max(1);
+        let map = Map { data: pixels, height: 1, width: count, channels: self.inputs };
+        out.clear();
+        out.resize(count * self.outputs, 0.0);
+        self.compute(map, Added::Nothing, [1, count], Step::PLAIN, &mut scratch.0.borrow_mut(), out);
     }
 }
 
@@ -96,125 +188,31 @@ struct Applied<'a> {
     scratch: &'a Scratch,
 }
 
-/// A channels-last map as a slice.
-#[derive(Clone, Copy)]
-struct Map<'a> {
-    data: &'a [f32],
-    height: usize,
-    width: usize,
-    channels: usize,
-}
-
-impl<'a> Map<'a> {
-    fn of(storage: &'a CpuStorage, layout: &Layout) -> Result<Map<'a>> {
-        let (height, width, channels) = layout.shape().dims3()?;
-        match layout.contiguous_offsets() {
-            Some((start, end)) => Ok(Map { data: &storage.as_slice::<f32>()?[start..end], height, width, channels }),
-            None => bail!("a convolution needs a contiguous map"),
-        }
+fn map_of<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<Map<'a>> {
+    let (height, width, channels) = layout.shape().dims3()?;
+    match layout.contiguous_offsets() {
+        Some((start, end)) => Ok(Map { data: &storage.as_slice::<f32>()?[start..end], height, width, channels }),
+        None => bail!("a convolution needs a contiguous map"),
     }
 }
 
 impl Applied<'_> {
     fn run(&self, map: Map, other: Option<Map>) -> Result<(CpuStorage, Shape)> {
-        let conv = self.conv;
-        let [pad_y, pad_x] = conv.padding();
-        let (padded_height, padded_width) = (map.height + 2 * pad_y, map.width + 2 * pad_x);
-        if map.channels != conv.inputs || padded_height < conv.kernel[0] || padded_width < conv.kernel[1] {
-            bail!(
-                "a {:?} kernel over {} channels meets a map of {} x {} x {}",
-                conv.kernel,
-                conv.inputs,
-                map.height,
-                map.width,
-                map.channels
-            );
-        }
-        let height = (padded_height - conv.kernel[0]) / self.step.stride[0] + 1;
-        let width = (padded_width - conv.kernel[1]) / self.step.stride[1] + 1;
-        if let Some(other) = other
-            && (other.channels != conv.outputs
-                || ![[height, width], [height / 2, width / 2]].contains(&[other.height, other.width]))
-        {
-            bail!(
-                "cannot add {} x {} x {} to {height} x {width} x {}",
-                other.height,
-                other.width,
-                other.channels,
-                conv.outputs
-            );
-        }
-        let mut out = Vec::with_capacity(height * width * conv.outputs);
-        let depth = conv.kernel[0] * conv.kernel[1] * conv.inputs;
-        let tile = (TILE / depth).max(16).min(height * width);
-        let direct = conv.kernel == [1, 1] && self.step.stride == [1, 1];
-        let mut patches = self.scratch.0.borrow_mut();
-        if !direct && patches.len() < tile * depth {
-            patches.resize(tile * depth, 0.0);
-        }
-        for first in (0..height * width).step_by(tile) {
-            let rows = tile.min(height * width - first);
-            self.start(&mut out, other, first..first + rows, width);
-            let out = &mut out[first * conv.outputs..];
-            let left = if direct {
-                &map.data[first * depth..(first + rows) * depth]
-            } else {
-                let patches = &mut patches[..rows * depth];
-                self.unfold(patches, map, first, width);
-                &*patches
-            };
-            multiply_add(out, left, &conv.weights, Product { rows, inner: depth, columns: conv.outputs });
-            if self.step.relu {
-                out.iter_mut().for_each(|value| *value = value.max(0.0));
+        let size @ [height, width] = self.conv.size_for(map, self.step)?;
+        let outputs = self.conv.outputs;
+        let added = match other {
+            None => Added::Nothing,
+            Some(other) if other.channels == outputs && [other.height, other.width] == size => Added::Same(other.data),
+            Some(other) if other.channels == outputs && [2 * other.height, 2 * other.width] == size => {
+                Added::Half(other.data, other.width)
             }
-        }
-        Ok((CpuStorage::F32(out), Shape::from((height, width, conv.outputs))))
-    }
-
-    /// Appends what the product is added to: the bias, and `other` where there is one.
-    fn start(&self, out: &mut Vec<f32>, other: Option<Map>, pixels: Range<usize>, width: usize) {
-        let bias = &self.conv.bias;
-        let Some(other) = other else {
-            pixels.for_each(|_| out.extend_from_slice(bias));
-            return;
+            Some(other) => {
+                bail!("cannot add {} x {} x {} to {height} x {width} x {outputs}", other.height, other.width, other.channels)
+            }
         };
-        let shrink = if other.width == width { 1 } else { 2 };
-        for index in pixels {
-            let (y, x) = (index / width / shrink, index % width / shrink);
-            let added = &other.data[(y * other.width + x) * bias.len()..][..bias.len()];
-            out.extend(bias.iter().zip(added).map(|(bias, added)| bias + added));
-        }
-    }
-
-    /// Writes the patch of each output pixel from `first` on as one row. A patch's rows are contiguous in a
-    /// channels-last map, so each is one copy.
-    fn unfold(&self, patches: &mut [f32], map: Map, first: usize, out_width: usize) {
-        let Conv { kernel: [kernel_y, kernel_x], inputs, .. } = *self.conv;
-        let [pad_y, pad_x] = self.conv.padding();
-        let length = kernel_x * inputs;
-        for (index, patch) in (first..).zip(patches.chunks_exact_mut(kernel_y * length)) {
-            let top = (index / out_width * self.step.stride[0]) as isize - pad_y as isize;
-            let left = (index % out_width * self.step.stride[1]) as isize - pad_x as isize;
-            for (row, y) in patch.chunks_exact_mut(length).zip(top..) {
-                if !(0..map.height as isize).contains(&y) {
-                    row.fill(0.0);
-                    continue;
-                }
-                let line = &map.data[y as usize * map.width * inputs..][..map.width * inputs];
-                if left >= 0 && left as usize + kernel_x <= map.width {
-                    row.copy_from_slice(&line[left as usize * inputs..][..length]);
-                } else {
-                    copy_clipped(row, line, left * inputs as isize);
-                }
-            }
-        }
-    }
-}
-
-/// Copies `line[start..]` to `row`, zeros where that lies outside the line.
-fn copy_clipped(row: &mut [f32], line: &[f32], start: isize) {
-    for (value, index) in row.iter_mut().zip(start..) {
-        *value = usize::try_from(index).ok().and_then(|index| line.get(index)).copied().unwrap_or(0.0);
+        let mut out = vec![0.0; height * width * outputs];
+        self.conv.compute(map, added, size, self.step, &mut self.scratch.0.borrow_mut(), &mut out);
+        Ok((CpuStorage::F32(out), Shape::from((height, width, outputs))))
     }
 }
 
@@ -224,7 +222,7 @@ impl CustomOp1 for Applied<'_> {
     }
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        self.run(Map::of(storage, layout)?, None)
+        self.run(map_of(storage, layout)?, None)
     }
 }
 
@@ -234,7 +232,7 @@ impl CustomOp2 for Applied<'_> {
     }
 
     fn cpu_fwd(&self, s1: &CpuStorage, l1: &Layout, s2: &CpuStorage, l2: &Layout) -> Result<(CpuStorage, Shape)> {
-        self.run(Map::of(s1, l1)?, Some(Map::of(s2, l2)?))
+        self.run(map_of(s1, l1)?, Some(map_of(s2, l2)?))
     }
 }
 

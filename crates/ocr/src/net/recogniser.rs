@@ -5,7 +5,6 @@
 use candle_core::{Result, Tensor};
 
 use super::conv::{Conv, Scratch, Step};
-use super::matmul::{Product, multiply_add};
 use super::pyramid::Residual;
 use crate::weights::{ModelError, Tensors};
 
@@ -83,40 +82,26 @@ impl Recogniser {
 }
 
 /// Features of a step -> a logit for each character of the charset.
-pub struct Classifier {
-    /// [features, classes].
-    weights: Vec<f32>,
-    bias: Vec<f32>,
-}
+pub struct Classifier(Conv);
 
 impl Classifier {
     /// Re-lays `weight` [classes, features] and `bias` [classes].
     pub(crate) fn new(weight: &Tensor, bias: &Tensor) -> Result<Classifier> {
-        let (classes, _) = weight.dims2()?;
-        let bias = bias.to_vec1::<f32>()?;
-        if bias.len() != classes {
-            candle_core::bail!("{classes} classes but a bias of {}", bias.len());
-        }
-        Ok(Classifier { weights: weight.t()?.flatten_all()?.to_vec1()?, bias })
+        let (classes, features) = weight.dims2()?;
+        Ok(Classifier(Conv::new(&weight.reshape((classes, features, 1, 1))?, bias)?))
     }
 
     /// How many characters it knows.
     pub fn classes(&self) -> usize {
-        self.bias.len()
+        self.0.outputs()
     }
 
     pub(crate) fn features(&self) -> usize {
-        self.weights.len() / self.bias.len().max(1)
+        self.0.inputs()
     }
 
     /// Features [steps, width] -> `logits` [steps, classes], whatever was in there before.
-    pub fn classify(&self, features: &[f32], logits: &mut Vec<f32>) {
-        let steps = features.len() / self.features().max(1);
-        logits.clear();
-        for _ in 0..steps {
-            logits.extend_from_slice(&self.bias);
-        }
-        let sizes = Product { rows: steps, inner: self.features(), columns: self.classes() };
-        multiply_add(logits, features, &self.weights, sizes);
+    pub fn classify(&self, features: &[f32], scratch: &Scratch, logits: &mut Vec<f32>) {
+        self.0.apply_to_pixels(features, scratch, logits);
     }
 }

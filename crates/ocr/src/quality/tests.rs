@@ -1,5 +1,6 @@
 use super::*;
 use crate::lines::FRAME;
+use crate::rectify::Picture;
 
 /// Where the frame's card stands in a picture of the frame's own size.
 const WHOLE: [u32; 2] = [512, 320];
@@ -16,8 +17,16 @@ fn blurred(image: &RgbImage, sigma: f32) -> RgbImage {
     image::imageops::blur(image, sigma)
 }
 
+fn judged_as(side: Side, image: &RgbImage, quad: &Quad, size: [u32; 2]) -> Quality {
+    let to_picture = Homography::scale_and_move(1.0, [0.0; 2]);
+    let frame = Frame { to_picture, width: FRAME[0], height: FRAME[1], samples: 1 };
+    let mut picture = Picture::new(image);
+    let (brightness, colours) = (picture.cut_grey(&frame), picture.cut(&coarse_frame(&frame)));
+    judge(&brightness, &colours, &Located { quad: *quad, side, confidence: 1.0 }, size)
+}
+
 fn judged(image: &RgbImage, quad: &Quad, size: [u32; 2]) -> Quality {
-    judge(image, quad, Side::Back, size)
+    judged_as(Side::Back, image, quad, size)
 }
 
 fn check(image: &RgbImage) -> Quality {
@@ -51,7 +60,7 @@ fn a_blown_out_spot_is_glare_unless_it_is_the_portraits_ground() {
     assert_eq!(check(&print()).glare, 1.0);
     let share = (128.0 * 64.0) / (480.0 * 304.0);
     assert!((check(&spot).glare - (1.0 - share / MOST_GLARE)).abs() < 1e-3);
-    assert_eq!(judge(&spot, &FRAME_CARD, Side::Front, WHOLE).glare, 1.0);
+    assert_eq!(judged_as(Side::Front, &spot, &FRAME_CARD, WHOLE).glare, 1.0);
 }
 
 #[test]

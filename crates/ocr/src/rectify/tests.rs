@@ -57,10 +57,25 @@ fn fine_stripes_average_out_when_shrunk() {
 #[test]
 fn halving_rounds_sizes_up_and_keeps_the_last_column() {
     let image = RgbImage::from_fn(5, 3, |x, _| image::Rgb([if x == 4 { 90 } else { 10 }; 3]));
-    let half = halved(&image);
-    assert_eq!(half.dimensions(), (3, 2));
-    assert_eq!(half.get_pixel(2, 1).0, [90; 3]);
-    assert_eq!(halved(&RgbImage::from_pixel(1, 1, image::Rgb([7; 3]))).get_pixel(0, 0).0, [7; 3]);
+    let half = |image: &RgbImage| {
+        let mut picture = Picture::new(image);
+        let Plane { data, width, height } = picture.colour(1);
+        RgbImage::from_raw(*width as u32, *height as u32, data.to_vec()).unwrap()
+    };
+    assert_eq!(half(&image).dimensions(), (3, 2));
+    assert_eq!(half(&image).get_pixel(2, 1).0, [90; 3]);
+    assert_eq!(half(&RgbImage::from_pixel(1, 1, image::Rgb([7; 3]))).get_pixel(0, 0).0, [7; 3]);
+}
+
+#[test]
+fn brightness_weighs_the_colours_as_eyes_do() {
+    let mut image = RgbImage::from_pixel(9, 9, image::Rgb([255, 0, 0]));
+    let same = frame(Homography::scale_and_move(1.0, [0.0, 0.0]), 9, 9, 1);
+    for (colour, brightness) in [([255, 0, 0], 76), ([0, 255, 0], 150), ([0, 0, 255], 29), ([255; 3], 255)] {
+        image.pixels_mut().for_each(|pixel| pixel.0 = colour);
+        let cut = Picture::new(&image).cut_grey(&same);
+        assert!(cut.as_raw().iter().all(|&value| value == brightness), "{colour:?}");
+    }
 }
 
 proptest! {
@@ -73,6 +88,12 @@ proptest! {
         if let Some(map) = Homography::between(&rectangle(0.0, 0.0, 16.0, 8.0), &corners) {
             let cut = Picture::new(&image).cut(&frame(map, 16, 8, samples));
             prop_assert_eq!(cut.dimensions(), (16, 8));
+            let grey = Picture::new(&image).cut_grey(&frame(map, 16, 8, samples));
+            let expected = cut.pixels().map(|pixel| if pixel.0 == [1, 2, 3] { 2 } else { 128 });
+            // Pixels at the border are a mixture.
+            for (here, expected) in grey.as_raw().iter().zip(expected) {
+                prop_assert!(*here == expected || expected == 128);
+            }
         }
     }
 }
