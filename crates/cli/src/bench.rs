@@ -12,6 +12,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use serde::Serialize;
 use shenfen_core::Elapsed;
+use shenfen_ocr::net::fastest_rate;
 use shenfen_worker::{CardPictures, Found, PictureReader, Source};
 
 use crate::pictures::ReadingArgs;
@@ -19,6 +20,8 @@ use crate::table::{Format, Table};
 
 /// So many different pictures are held in memory.
 const MOST_PICTURES: usize = 200;
+/// How long the networks' arithmetic alone is measured.
+const RATE_TIME: Duration = Duration::from_millis(500);
 
 /// Measure the speed of reading on this machine.
 #[derive(Args)]
@@ -50,9 +53,11 @@ pub(crate) fn run(args: BenchArgs) -> anyhow::Result<ExitCode> {
     reader.another().read(&pictures[0]);
     let time = Duration::from_secs(args.seconds);
     let one = measure(&reader, &pictures, 1, time);
+    let memory_mib = memory("VmRSS:").map(mebibytes);
     let all = measure(&reader, &pictures, args.reading.threads(), time);
-    let peak_memory_mib = peak_memory().map(|bytes| bytes as f64 / f64::from(1 << 20));
-    let report = Report { pictures: pictures.len(), runs: vec![one, all], peak_memory_mib };
+    let floor = Floor::of(&one, fastest_rate(RATE_TIME)?);
+    let peak_memory_mib = memory("VmHWM:").map(mebibytes);
+    let report = Report { pictures: pictures.len(), floor, runs: vec![one, all], memory_mib, peak_memory_mib };
 
     let mut out = BufWriter::new(io::stdout());
     match Format::or_default(args.format) {
@@ -85,8 +90,36 @@ fn load(folder: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
 struct Report {
     pictures: usize,
     runs: Vec<Run>,
+    floor: Floor,
+    /// Held after the run on one core, and the most that was ever held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory_mib: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     peak_memory_mib: Option<f64>,
+}
+
+/// What a picture would take if there were nothing but decoding and the networks' multiplications, each at the kernel's
+/// best rate.
+#[derive(Serialize)]
+struct Floor {
+    milliseconds: f64,
+    /// How many times the floor reading takes on one core.
+    ratio: f64,
+    /// Multiplications of a picture, in millions, and a second, in thousand millions.
+    products_millions: f64,
+    products_per_second_thousand_millions: f64,
+}
+
+impl Floor {
+    fn of(run: &Run, rate: f64) -> Floor {
+        let milliseconds = run.decode + run.products / rate * 1000.0;
+        Floor {
+            milliseconds,
+            ratio: run.mean / milliseconds,
+            products_millions: run.products / 1e6,
+            products_per_second_thousand_millions: rate / 1e9,
+        }
+    }
 }
 
 /// A measurement on some threads.
@@ -95,6 +128,7 @@ struct Run {
     threads: usize,
     pictures_per_second: f64,
     cards_per_second: f64,
+    mean: f64,
     p50: f64,
     p95: f64,
     p99: f64,
@@ -103,11 +137,15 @@ struct Run {
     locate: f64,
     recognise: f64,
     check: f64,
+    /// Mean multiplications of the networks.
+    #[serde(skip)]
+    products: f64,
 }
 
 /// One picture's times.
 struct Sample {
     whole: f64,
+    products: u64,
     stages: Elapsed,
     cards: usize,
 }
@@ -119,10 +157,11 @@ fn measure(reader: &CardPictures, pictures: &[Vec<u8>], threads: usize, time: Du
         let mut samples = Vec::new();
         while begin.elapsed() < time || samples.is_empty() {
             let picture = &pictures[next.fetch_add(1, Ordering::Relaxed) % pictures.len()];
-            let start = Instant::now();
+            let (start, before) = (Instant::now(), reader.products());
             let result = reader.read(picture);
             let whole = start.elapsed().as_secs_f64() * 1000.0;
-            samples.push(Sample { whole, stages: result.elapsed_ms, cards: result.cards.len() });
+            let products = reader.products() - before;
+            samples.push(Sample { whole, products, stages: result.elapsed_ms, cards: result.cards.len() });
         }
         samples
     };
@@ -145,6 +184,7 @@ fn measure(reader: &CardPictures, pictures: &[Vec<u8>], threads: usize, time: Du
         threads,
         pictures_per_second: samples.len() as f64 / seconds,
         cards_per_second: samples.iter().map(|sample| sample.cards).sum::<usize>() as f64 / seconds,
+        mean: mean(|sample| sample.whole),
         p50: percentile(0.50).unwrap_or_default(),
         p95: percentile(0.95).unwrap_or_default(),
         p99: percentile(0.99).unwrap_or_default(),
@@ -152,15 +192,20 @@ fn measure(reader: &CardPictures, pictures: &[Vec<u8>], threads: usize, time: Du
         locate: mean(|sample| sample.stages.locate),
         recognise: mean(|sample| sample.stages.recognise),
         check: mean(|sample| (sample.whole - sample.stages.total).max(0.0)),
+        products: mean(|sample| sample.products as f64),
     }
 }
 
-/// The most memory that this process ever held, in bytes; where the system tells it.
-fn peak_memory() -> Option<u64> {
+/// A figure of this process's memory, in bytes, by its name in /proc; where the system has that.
+fn memory(name: &str) -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes * 1024)
+}
+
+fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
 }
 
 fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
@@ -173,8 +218,20 @@ fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
         [run.threads.to_string(), rate, cards, p50, p95, p99, decode, locate, recognise, check]
     };
     Table::new(heads).print(out, &report.runs.iter().map(row).collect::<Vec<_>>())?;
-    match report.peak_memory_mib {
-        Some(mebibytes) => writeln!(out, "{} different pictures, peak memory {mebibytes:.0} MiB", report.pictures),
-        None => writeln!(out, "{} different pictures", report.pictures),
+    if let [one, .., all] = report.runs.as_slice()
+        && all.threads > 1
+    {
+        writeln!(out, "{} threads: {:.2} times one", all.threads, all.pictures_per_second / one.pictures_per_second)?;
     }
+    let floor = &report.floor;
+    writeln!(
+        out,
+        "floor {:.1} ms: decoding, and {:.0} million multiplications at {:.0} thousand million a second; mean on one core {:.2} times that",
+        floor.milliseconds, floor.products_millions, floor.products_per_second_thousand_millions, floor.ratio
+    )?;
+    write!(out, "{} different pictures", report.pictures)?;
+    if let (Some(held), Some(peak)) = (report.memory_mib, report.peak_memory_mib) {
+        write!(out, ", memory {held:.0} MiB, at its peak {peak:.0} MiB")?;
+    }
+    writeln!(out)
 }

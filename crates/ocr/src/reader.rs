@@ -136,6 +136,11 @@ impl CardReader {
         &self.models
     }
 
+    /// How many multiplications of the networks it has done so far.
+    pub fn products(&self) -> u64 {
+        self.buffers.scratch.products()
+    }
+
     /// Reads every card in an encoded picture, on the calling thread alone.
     ///
     /// # Errors

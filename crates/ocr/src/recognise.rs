@@ -21,13 +21,15 @@ const ROOM: f32 = 0.4;
 /// Width of a strip in pixels: narrowest and widest. Longer lines are squeezed.
 const WIDTH: [usize; 2] = [24, 1024];
 /// The most samples per strip pixel and direction.
-const SAMPLES: u32 = 2;
+const SAMPLES: u32 = 4;
 /// The least spread of brightness that is stretched to 1: an even strip keeps its noise small.
 const LEAST_SPREAD: f32 = 6.0;
 /// A step as sure as this, but not sure enough to count, may be a missed character.
 const DOUBT: f32 = 0.15;
 /// How many readings of a character are kept.
 const CANDIDATES: usize = 5;
+/// Of so many characters, the likeliest at first sight, the logits are computed exactly.
+const SHORTLIST: usize = 12;
 /// Logits this far below the best add less than 1e-8 of its probability.
 const NEGLIGIBLE: f32 = 20.0;
 
@@ -82,13 +84,18 @@ pub(crate) fn recognise(
     model.network.classifier().classify(&buffers.features, &buffers.scratch, &mut buffers.logits);
 
     let mut fields = BTreeMap::new();
-    let rows = centres.iter().zip(buffers.logits.chunks_exact(model.charset.len()));
-    for (centre, logits) in rows {
+    let classifier = model.network.classifier();
+    let rows = buffers.features.chunks_exact(width).zip(buffers.logits.chunks_exact_mut(classifier.classes()));
+    for (centre, (features, logits)) in centres.iter().zip(rows) {
+        let best = shortlist(logits);
+        for &class in &best {
+            logits[class] = classifier.exact(features, class);
+        }
         let text = &lines[centre.line];
         let x = (centre.step as f32 + 0.5) * STEP_WIDTH as f32 / scales[centre.line] - ROOM * text.em;
         let first_line = lines.iter().position(|line| line.field == text.field).unwrap_or(centre.line);
         let read = ReadChar {
-            candidates: candidates(logits, model.config.temperature, &model.charset),
+            candidates: candidates(logits, best, model.config.temperature, &model.charset),
             position: (x / text.length().max(1e-6)).clamp(0.0, 1.0),
             line: (centre.line - first_line) as u8,
         };
@@ -151,23 +158,29 @@ fn peaks(centres: &[f32]) -> impl Iterator<Item = (usize, f32)> {
     })
 }
 
-/// The most probable characters, best first.
-fn candidates(logits: &[f32], temperature: f32, charset: &[char]) -> Vec<Candidate> {
-    let mut best: Vec<(usize, f32)> = Vec::with_capacity(CANDIDATES + 1);
+/// The characters with the largest logits.
+fn shortlist(logits: &[f32]) -> Vec<usize> {
+    let mut best: Vec<(usize, f32)> = Vec::with_capacity(SHORTLIST + 1);
     for (class, &logit) in logits.iter().enumerate() {
-        if best.len() < CANDIDATES || logit > best[CANDIDATES - 1].1 {
+        if best.len() < SHORTLIST || logit > best[SHORTLIST - 1].1 {
             let place = best.partition_point(|&(_, other)| other >= logit);
             best.insert(place, (class, logit));
-            best.truncate(CANDIDATES);
+            best.truncate(SHORTLIST);
         }
     }
-    let Some(&(_, top)) = best.first() else { return Vec::new() };
-    let near = logits.iter().map(|logit| (logit - top) / temperature).filter(|&below| below > -NEGLIGIBLE);
+    best.into_iter().map(|(class, _)| class).collect()
+}
+
+/// The most probable characters of the `best`, best first.
+fn candidates(logits: &[f32], mut best: Vec<usize>, temperature: f32, charset: &[char]) -> Vec<Candidate> {
+    best.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+    best.truncate(CANDIDATES);
+    let Some(&top) = best.first() else { return Vec::new() };
+    let below = |logit: f32| (logit - logits[top]) / temperature;
+    let near = logits.iter().map(|&logit| below(logit)).filter(|&below| below > -NEGLIGIBLE);
     let total: f32 = near.map(f32::exp).sum();
-    let probability = |logit: f32| ((logit - top) / temperature).exp() / total;
-    best.into_iter()
-        .map(|(class, logit)| Candidate { character: charset[class], probability: probability(logit) })
-        .collect()
+    let probability = |class: usize| below(logits[class]).exp() / total;
+    best.into_iter().map(|class| Candidate { character: charset[class], probability: probability(class) }).collect()
 }
 
 /// A product of probabilities to the probability that all is right, by a line fitted to its logit.

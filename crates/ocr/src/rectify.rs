@@ -12,7 +12,7 @@ const MID_GREY: u8 = 128;
 /// The weights of a sample's four pixels are in units of a 256th across and down, so they sum to this.
 const WHOLE: u32 = 1 << 16;
 /// A pixel counts as one sample up to this many picture pixels more.
-const SLACK: f32 = 0.4;
+const SLACK: f32 = 0.3;
 
 /// A picture with its halvings, in colour and in grey, each made when first needed.
 pub(crate) struct Picture<'a> {

@@ -1,4 +1,4 @@
-//! The networks give what the trainer's networks gave for the same input, to 2e-3 of the output's spread.
+//! The networks give what the trainer's networks gave for the same input, but for what bytes cost.
 
 #![expect(clippy::unwrap_used, reason = "test code")]
 
@@ -9,7 +9,9 @@ use candle_core::{Device, Tensor};
 use shenfen_ocr::Models;
 use shenfen_ocr::net::conv::Scratch;
 
-const TOLERANCE: f32 = 2e-3;
+/// Root of the mean square error, in standard deviations of the output. Bytes cost about 0.01; a layer that is out of
+/// place costs 1.
+const TOLERANCE: f32 = 0.03;
 
 fn models_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models")
@@ -31,9 +33,12 @@ fn values(tensor: &Tensor) -> Vec<f32> {
 
 fn assert_agree(what: &str, ours: &[f32], expected: &[f32]) {
     assert_eq!(ours.len(), expected.len(), "{what}");
-    let largest = expected.iter().fold(1.0_f32, |most, value| most.max(value.abs()));
-    let off = ours.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-    assert!(off <= TOLERANCE * largest, "{what}: off by {off}, largest value {largest}");
+    let count = expected.len() as f32;
+    let mean = expected.iter().sum::<f32>() / count;
+    let spread = expected.iter().map(|value| (value - mean).powi(2)).sum::<f32>() / count;
+    let error = ours.iter().zip(expected).map(|(a, b)| (a - b).powi(2)).sum::<f32>() / count;
+    let off = (error / spread).sqrt();
+    assert!(off <= TOLERANCE, "{what}: off by {off} standard deviations");
 }
 
 #[test]
@@ -60,6 +65,15 @@ fn the_recogniser_agrees_with_the_trainer() {
     let seen = recogniser.forward(&channels_last(&expected["input"]), &Scratch::default()).unwrap();
     assert_agree("centres", &seen.centres, &values(&expected["centre"]));
     let mut logits = Vec::new();
-    recogniser.classifier().classify(&seen.features, &Scratch::default(), &mut logits);
-    assert_agree("logits", &logits, &values(&expected["logits"]));
+    let classifier = recogniser.classifier();
+    classifier.classify(&seen.features, &Scratch::default(), &mut logits);
+    let expected = values(&expected["logits"]);
+    assert_agree("logits", &logits, &expected);
+    let width = seen.features.len() / seen.centres.len();
+    let rows = seen.features.chunks(width).zip(expected.chunks(classifier.classes()));
+    for (step, (features, expected)) in rows.enumerate() {
+        let best = (0..expected.len()).max_by(|&a, &b| expected[a].total_cmp(&expected[b])).unwrap();
+        let off = (classifier.exact(features, best) - expected[best]).abs();
+        assert!(off < 0.05 * expected[best].abs().max(4.0), "step {step}: off by {off}");
+    }
 }

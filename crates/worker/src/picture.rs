@@ -56,6 +56,11 @@ impl CardPictures {
         let reader = CardReader::new(Arc::clone(&models), limits);
         CardPictures { models, limits, today, policy, reader }
     }
+
+    /// How many multiplications of the networks it has done so far.
+    pub fn products(&self) -> u64 {
+        self.reader.products()
+    }
 }
 
 impl PictureReader for CardPictures {

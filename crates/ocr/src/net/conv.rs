@@ -22,6 +22,14 @@ struct Work {
     map: QuantisedMap,
     start: Vec<i32>,
     factors: Vec<f32>,
+    products: u64,
+}
+
+impl Scratch {
+    /// How many multiplications of the networks were done with it.
+    pub fn products(&self) -> u64 {
+        self.0.borrow().products
+    }
 }
 
 /// The weights of a convolution, laid out once for the kernel.
@@ -115,11 +123,6 @@ impl Conv {
         self.outputs
     }
 
-    /// Multiplications for a result of so many pixels.
-    pub fn products(&self, pixels: usize) -> usize {
-        pixels * self.kernel[0] * self.kernel[1] * self.inputs * self.outputs
-    }
-
     fn padding(&self) -> [usize; 2] {
         self.kernel.map(|size| if size % 2 == 1 { size / 2 } else { 0 })
     }
@@ -144,8 +147,9 @@ impl Conv {
         ])
     }
 
-    /// The results for a map into `out` [height, width, outputs], whose height and width `size_for` gave.
-    fn compute(&self, map: Map, added: Added, [height, width]: [usize; 2], step: Step, work: &mut Work, out: &mut [f32]) {
+    /// The results for a map into `out` [height, width, outputs], of the `size` that `size_for` gave.
+    fn compute(&self, (map, size): (Map, [usize; 2]), added: Added, step: Step, work: &mut Work, out: &mut [f32]) {
+        let [height, width] = size;
         work.map.fill(map, self.padding());
         work.start.clear();
         work.start.extend(self.sums.iter().map(|sum| -work.map.zero() * sum));
@@ -169,6 +173,7 @@ impl Conv {
             added,
         };
         product.compute(Level::best(), out);
+        work.products += (height * width * self.kernel[0] * self.kernel[1] * self.inputs * self.outputs) as u64;
     }
 
     /// Applies it, a 1 x 1 one, to single pixels [count, inputs]; the results [count, outputs] replace what is in `out`.
@@ -177,7 +182,7 @@ impl Conv {
         let map = Map { data: pixels, height: 1, width: count, channels: self.inputs };
         out.clear();
         out.resize(count * self.outputs, 0.0);
-        self.compute(map, Added::Nothing, [1, count], Step::PLAIN, &mut scratch.0.borrow_mut(), out);
+        self.compute((map, [1, count]), Added::Nothing, Step::PLAIN, &mut scratch.0.borrow_mut(), out);
     }
 }
 
@@ -207,11 +212,16 @@ impl Applied<'_> {
                 Added::Half(other.data, other.width)
             }
             Some(other) => {
-                bail!("cannot add {} x {} x {} to {height} x {width} x {outputs}", other.height, other.width, other.channels)
+                bail!(
+                    "cannot add {} x {} x {} to {height} x {width} x {outputs}",
+                    other.height,
+                    other.width,
+                    other.channels
+                )
             }
         };
         let mut out = vec![0.0; height * width * outputs];
-        self.conv.compute(map, added, size, self.step, &mut self.scratch.0.borrow_mut(), &mut out);
+        self.conv.compute((map, size), added, self.step, &mut self.scratch.0.borrow_mut(), &mut out);
         Ok((CpuStorage::F32(out), Shape::from((height, width, outputs))))
     }
 }

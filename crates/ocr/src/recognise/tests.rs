@@ -38,7 +38,8 @@ fn strips_are_never_narrower_or_wider_than_the_network_takes() {
 
 #[test]
 fn an_even_strip_keeps_its_noise_small() {
-    let striped = |dark: u8, bright: u8| GrayImage::from_fn(40, 8, |x, _| image::Luma([[dark, bright][x as usize % 2]]));
+    let striped =
+        |dark: u8, bright: u8| GrayImage::from_fn(40, 8, |x, _| image::Luma([[dark, bright][x as usize % 2]]));
     assert!(spread(&striped(100, 101)).iter().all(|value| value.abs() < 0.1));
     assert!(spread(&striped(0, 100)).iter().all(|value| (value.abs() - 1.0).abs() < 1e-3));
 }
@@ -64,7 +65,7 @@ proptest! {
     #[test]
     fn candidates_are_the_best_of_a_softmax(logits in prop::collection::vec(-30.0_f32..30.0, 1..200), temperature in 0.5_f32..3.0) {
         let charset: Vec<char> = (0..logits.len() as u32).map(|i| char::from_u32(0x4E00 + i).unwrap()).collect();
-        let found = candidates(&logits, temperature, &charset);
+        let found = candidates(&logits, shortlist(&logits), temperature, &charset);
         prop_assert_eq!(found.len(), logits.len().min(CANDIDATES));
         let mut order: Vec<usize> = (0..logits.len()).collect();
         order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));

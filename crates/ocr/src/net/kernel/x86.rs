@@ -1,5 +1,7 @@
 //! The tiles in the instructions of x86-64.
 
+#![expect(clippy::needless_range_loop, reason = "registers are named by their place in the tile")]
+
 use std::arch::x86_64::*;
 
 use super::{Block, DEPTH, LANES, Product, Sums, Tile, pass};
@@ -48,12 +50,7 @@ fn avx512_passes(product: &Product, out: &mut [f32]) {
 // Loops, not closures: a closure that is not inlined hands its vectors over through memory.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 #[inline]
-fn avx512_tile<const M: usize, const N: usize>(
-    product: &Product,
-    tile: &Tile<M>,
-    group: usize,
-    out: &mut [f32],
-) {
+fn avx512_tile<const M: usize, const N: usize>(product: &Product, tile: &Tile<M>, group: usize, out: &mut [f32]) {
     let steps = product.steps;
     let mut sums = [[_mm512_setzero_si512(); N]; M];
     for n in 0..N {
