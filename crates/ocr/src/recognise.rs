@@ -30,8 +30,8 @@ const DOUBT: f32 = 0.15;
 const CANDIDATES: usize = 5;
 /// Of so many characters, the likeliest at first sight, the logits are computed exactly.
 const SHORTLIST: usize = 12;
-/// Logits this far below the best add less than 1e-8 of its probability.
-const NEGLIGIBLE: f32 = 20.0;
+/// Logits this far below the best add less than 2e-7 of its probability each.
+const NEGLIGIBLE: f32 = 16.0;
 
 /// A strip to cut for a line, and how to find the way back.
 struct Strip {

@@ -156,28 +156,57 @@ vectorised! {
     /// leaves room for 256 samples.
     fn sample[const C: usize](plane: &Plane<C>, sampling: &Sampling, width: usize, out: &mut [u8]) {
         let per_side = sampling.per_side;
-        let mut sums = vec![0_u32; width * C];
-        let share = 1.0 / (WHOLE as f32 * (per_side * per_side) as f32);
-        let [x_row, y_row, w_row] = sampling.rows;
         let mut run = Run::default();
-        for (row, line) in out.chunks_exact_mut(width * C).enumerate() {
-            sums.fill(0);
-            for v in (row * per_side..(row + 1) * per_side).map(|v| v as f64 + 0.5) {
-                // Along a line of samples numerator and denominator grow by constants.
-                let start = |r: [f64; 3]| [r[0] as f32, (r[0] * 0.5 + r[1] * v + r[2]) as f32];
-                let steps = [start(x_row), start(y_row), start(w_row)];
-                for first in (0..width * per_side).step_by(RUN) {
-                    run.place(first, steps, plane);
-                    let samples = RUN.min(width * per_side - first);
-                    for i in 0..samples {
+        if per_side == 1 {
+            for (row, line) in out.chunks_exact_mut(width * C).enumerate() {
+                let line = line.as_chunks_mut::<C>().0;
+                let steps = sampling.along(row);
+                for (number, pixels) in line.chunks_mut(RUN).enumerate() {
+                    run.place(number * RUN, steps, plane);
+                    for (i, pixel) in pixels.iter_mut().enumerate() {
                         let found = run.sample(i, plane);
-                        let at = if per_side == 1 { first + i } else { (first + i) / per_side } * C;
-                        sums[at..at + C].iter_mut().zip(found).for_each(|(sum, value)| *sum += value);
+                        for c in 0..C {
+                            pixel[c] = ((found[c] + WHOLE / 2) / WHOLE) as u8;
+                        }
                     }
                 }
             }
-            line.iter_mut().zip(&sums).for_each(|(value, sum)| *value = (*sum as f32 * share + 0.5) as u8);
+            return;
         }
+        let mut sums = vec![[0_u32; C]; width];
+        let share = 1.0 / (WHOLE as f32 * (per_side * per_side) as f32);
+        for (row, line) in out.chunks_exact_mut(width * C).enumerate() {
+            sums.fill([0; C]);
+            for row in row * per_side..(row + 1) * per_side {
+                let steps = sampling.along(row);
+                let mut at = RUN;
+                for (column, sum) in sums.iter_mut().enumerate() {
+                    for sample in column * per_side..(column + 1) * per_side {
+                        if at == RUN {
+                            run.place(sample, steps, plane);
+                            at = 0;
+                        }
+                        let found = run.sample(at, plane);
+                        at += 1;
+                        for c in 0..C {
+                            sum[c] += found[c];
+                        }
+                    }
+                }
+            }
+            for (value, sum) in line.iter_mut().zip(sums.as_flattened()) {
+                *value = (*sum as f32 * share + 0.5) as u8;
+            }
+        }
+    }
+}
+
+impl Sampling {
+    /// By how much numerators and denominator of the samples' places grow along a row of them, and where they begin.
+    #[inline(always)]
+    fn along(&self, row: usize) -> [[f32; 2]; 3] {
+        let v = row as f64 + 0.5;
+        self.rows.map(|r| [r[0] as f32, (r[0] * 0.5 + r[1] * v + r[2]) as f32])
     }
 }
 
@@ -214,10 +243,11 @@ impl Run {
             let (x, y) = (self.x[i], self.y[i]);
             let inside = (x >= 0.0) & (y >= 0.0) & (x < most_x) & (y < most_y);
             let (x, y) = (if inside { x } else { 0.0 }, if inside { y } else { 0.0 });
-            let (left, top) = (x as i32, y as i32);
-            self.right[i] = ((x - left as f32) * 256.0) as i32 as u32;
-            self.lower[i] = ((y - top as f32) * 256.0) as i32 as u32;
-            let at = (top as u32 * plane.width as u32 + left as u32) * C as u32;
+            // A whole number may count as all of its pixel or all of the one before; that is the same.
+            let ((left, left_number), (top, top_number)) = (rounded(x - 0.5), rounded(y - 0.5));
+            self.right[i] = rounded((x - left_number) * 256.0).0;
+            self.lower[i] = rounded((y - top_number) * 256.0).0;
+            let at = (top * plane.width as u32 + left) * C as u32;
             self.at[i] = if inside { at } else { OUTSIDE };
         }
     }
@@ -231,11 +261,23 @@ impl Run {
         let at = self.at[i] as usize;
         let (upper, lower) = (&plane.data[at..at + 2 * C], &plane.data[at + plane.width * C..][..2 * C]);
         let (right, below) = (self.right[i], self.lower[i]);
-        std::array::from_fn(|c| {
-            let across = |row: &[u8]| u32::from(row[c]) * (256 - right) + u32::from(row[c + C]) * right;
-            across(upper) * (256 - below) + across(lower) * below
-        })
+        let mut found = [0; C];
+        for c in 0..C {
+            let upper = u32::from(upper[c]) * (256 - right) + u32::from(upper[c + C]) * right;
+            let lower = u32::from(lower[c]) * (256 - right) + u32::from(lower[c + C]) * right;
+            found[c] = upper * (256 - below) + lower * below;
+        }
+        found
     }
+}
+
+/// To the nearest whole number, for numbers from -0.5 to 2^22: as an integer and as it was. By the lowest bits of a sum,
+/// because a conversion that has to think of other numbers is no vector instruction.
+#[inline(always)]
+fn rounded(value: f32) -> (u32, f32) {
+    const ROUND: f32 = 12_582_912.0;
+    let sum = value + ROUND;
+    (sum.to_bits() & 0x3F_FFFF, sum - ROUND)
 }
 
 #[cold]
