@@ -23,6 +23,10 @@ const SECOND_LOOK_CARD: Quad = rectangle(18.0, 26.6, 238.0, 165.4);
 const CELL: f32 = 8.0;
 /// Input pixels per unit of a corner's offset.
 const OFFSET: f32 = 64.0;
+/// How far from where the card's middle sees a corner that corner is looked for, in card widths.
+const REACH: f32 = 0.2;
+/// A corner less sure than this stays where the middle sees it: it may be covered, or outside the picture.
+const SURE_CORNER: f32 = 0.3;
 /// A card that overlaps a surer one by more than this part of both is the same card.
 const SAME_CARD: f32 = 0.3;
 /// The least height of a card in pixels of the picture; type on smaller ones is a smear.
@@ -125,7 +129,8 @@ fn look(model: &MapModel, frame: &RgbImage, scratch: &Scratch) -> candle_core::R
     Ok(decode(&Map { values, height, width, channels }, model.config.threshold))
 }
 
-/// The locator's output: a centre logit, a side logit and eight corner offsets for each cell.
+/// The locator's output: for each cell a centre logit, a side logit and eight corner offsets for a card whose middle is
+/// there, four logits that one of its corners is there, and the offset to that corner.
 struct Map {
     values: Vec<f32>,
     height: usize,
@@ -140,6 +145,17 @@ impl Map {
 
     fn centre(&self, x: usize, y: usize) -> f32 {
         sigmoid(self.cell(x, y)[0])
+    }
+
+    /// How sure a cell is that a card's corner is beside it, by the corner's place in a quad.
+    fn corner(&self, x: usize, y: usize, corner: usize) -> f32 {
+        sigmoid(self.cell(x, y)[10 + corner])
+    }
+
+    /// Where a cell sees the corner that is beside it.
+    fn beside(&self, x: usize, y: usize) -> Point {
+        let offset = &self.cell(x, y)[14..16];
+        [(x as f32 + 0.5 + offset[0]) * CELL, (y as f32 + 0.5 + offset[1]) * CELL]
     }
 
     /// The cell and those around it.
@@ -186,7 +202,33 @@ fn at_peak(map: &Map, x: usize, y: usize) -> Located {
         }
     }
     quad.iter_mut().flatten().for_each(|sum| *sum /= total);
+    let reach = (REACH * side_lengths(&quad)[0]).max(CELL);
+    let quad = std::array::from_fn(|corner| refined(map, corner, quad[corner], reach));
     Located { quad, side: if side > 0.0 { Side::Back } else { Side::Front }, confidence }
+}
+
+/// A corner as the cells beside it see it, where they are sure: they see it closer than the card's middle does.
+fn refined(map: &Map, corner: usize, rough: Point, reach: f32) -> Point {
+    // Cells whose middles are within reach.
+    let range = |at: f32, cells: usize| {
+        let first = ((at - reach) / CELL - 0.5).ceil().clamp(0.0, cells as f32) as usize;
+        let end = ((at + reach) / CELL + 0.5).floor().clamp(0.0, cells as f32) as usize;
+        first..end
+    };
+    let columns = range(rough[0], map.width);
+    let cells = range(rough[1], map.height).flat_map(|y| columns.clone().map(move |x| (x, y)));
+    let surest = cells.map(|(x, y)| (map.corner(x, y, corner), x, y)).reduce(|a, b| if b.0 > a.0 { b } else { a });
+    let Some((sure, x, y)) = surest.filter(|&(sure, ..)| sure >= SURE_CORNER) else { return rough };
+    let (mut total, mut sum) = (0.0, [0.0; 2]);
+    for (u, v) in map.around(x, y) {
+        let weight = map.corner(u, v, corner);
+        if weight > sure / 2.0 {
+            let seen = map.beside(u, v);
+            total += weight;
+            sum = [sum[0] + weight * seen[0], sum[1] + weight * seen[1]];
+        }
+    }
+    sum.map(|part| part / total)
 }
 
 /// The surest cards without those that are no quad, too small, or the same card as a surer one.

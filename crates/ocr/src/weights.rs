@@ -22,8 +22,10 @@ static EMBEDDED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/embedded
 const SUMS: &str = "SHA256SUMS";
 /// The only format of configs and networks that this version knows.
 const FORMAT: u32 = 1;
-/// Channels that come out of the locator and of the line finder.
-const MAP_CHANNELS: usize = 10;
+/// Channels that come out of the locator.
+const LOCATOR_CHANNELS: usize = 16;
+/// Channels that come out of the line finder.
+const LINES_CHANNELS: usize = 10;
 
 /// Why the networks could not be loaded.
 #[derive(Debug, Error)]
@@ -197,8 +199,8 @@ impl Models {
     fn from_files(open: &Open) -> Result<Arc<Models>, ModelError> {
         let sums = open(SUMS)?;
         let files = Files { open, sums: String::from_utf8_lossy(&sums) };
-        let locator = files.map_model("locator", 3)?;
-        let lines = files.map_model("lines", 1)?;
+        let locator = files.map_model("locator", [3, LOCATOR_CHANNELS])?;
+        let lines = files.map_model("lines", [1, LINES_CHANNELS])?;
         let recogniser = files.line_model("recogniser")?;
         let versions: BTreeSet<_> = [&locator.config, &lines.config, &recogniser.config].map(|c| &*c.version).into();
         let info = ModelInfo {
@@ -249,15 +251,15 @@ impl Files<'_> {
         Ok(Tensors { network, tensors })
     }
 
-    fn map_model(&self, network: &'static str, channels: usize) -> Result<MapModel, ModelError> {
+    fn map_model(&self, network: &'static str, [inputs, outputs]: [usize; 2]) -> Result<MapModel, ModelError> {
         let config = self.config(network)?;
         let pyramid = Pyramid::new(&self.tensors(network)?, config.output_stage)?;
         // One pass over a small picture meets every layer, so a misfit shows here and not in the first job.
-        let probe = Tensor::zeros((64, 64, channels), DType::F32, &Device::Cpu)
+        let probe = Tensor::zeros((64, 64, inputs), DType::F32, &Device::Cpu)
             .and_then(|probe| pyramid.forward(&probe, &Scratch::default()))
             .map_err(|e| misfit(network, e))?;
         let side = 64 >> (config.output_stage + 1);
-        if probe.dims() != [side, side, MAP_CHANNELS] {
+        if probe.dims() != [side, side, outputs] {
             return Err(misfit(network, format!("its map is {:?}", probe.dims())));
         }
         Ok(MapModel { network: pyramid, config })

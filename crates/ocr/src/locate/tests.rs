@@ -1,15 +1,19 @@
 use super::*;
 
+const CHANNELS: usize = 16;
+
 /// A map where every cell is sure that there is nothing.
 fn empty(width: usize, height: usize) -> Map {
-    let values = [-10.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0].repeat(width * height);
-    Map { values, height, width, channels: 10 }
+    let mut cell = [0.0; CHANNELS];
+    cell[0] = -10.0;
+    cell[10..14].fill(-10.0);
+    Map { values: cell.repeat(width * height), height, width, channels: CHANNELS }
 }
 
 /// Makes a cell see a card.
 fn put(map: &mut Map, [x, y]: [usize; 2], centre: f32, side: f32, quad: &Quad) {
     let middle = [(x as f32 + 0.5) * CELL, (y as f32 + 0.5) * CELL];
-    let cell = &mut map.values[(y * map.width + x) * 10..][..10];
+    let cell = &mut map.values[(y * map.width + x) * CHANNELS..][..CHANNELS];
     cell[0] = centre;
     cell[1] = side;
     for i in 0..4 {
@@ -35,6 +39,32 @@ fn a_peak_becomes_the_mean_of_what_its_sure_neighbours_see() {
     assert_eq!(found[0].side, Side::Back);
     for (corner, expected) in found[0].quad.iter().zip(&rectangle(41.0, 50.0, 131.0, 110.0)) {
         assert!((corner[0] - expected[0]).abs() < 0.01 && (corner[1] - expected[1]).abs() < 0.01);
+    }
+}
+
+/// Makes a cell see a corner beside it.
+fn put_corner(map: &mut Map, [x, y]: [usize; 2], corner: usize, logit: f32, place: Point) {
+    let cell = &mut map.values[(y * map.width + x) * CHANNELS..][..CHANNELS];
+    cell[10 + corner] = logit;
+    cell[14] = place[0] / CELL - x as f32 - 0.5;
+    cell[15] = place[1] / CELL - y as f32 - 0.5;
+}
+
+#[test]
+fn a_corner_is_where_the_cells_beside_it_see_it_if_they_are_sure_and_near() {
+    let mut map = empty(32, 24);
+    let rough = rectangle(40.0, 50.0, 140.0, 113.0);
+    put(&mut map, [11, 10], 2.0, -1.0, &rough);
+    // The upper left corner by two cells that agree on average; the upper right one is not sure; the lower right one is
+    // far away; the lower left one sees nothing.
+    put_corner(&mut map, [5, 6], 0, 3.0, [43.0, 52.0]);
+    put_corner(&mut map, [5, 7], 0, 3.0, [45.0, 54.0]);
+    put_corner(&mut map, [17, 6], 1, -1.5, [150.0, 50.0]);
+    put_corner(&mut map, [25, 20], 2, 5.0, [201.0, 160.0]);
+    let found = decode(&map, 0.5);
+    let expected = [[44.0, 53.0], rough[1], rough[2], rough[3]];
+    for (corner, expected) in found[0].quad.iter().zip(&expected) {
+        assert!((corner[0] - expected[0]).abs() < 0.01 && (corner[1] - expected[1]).abs() < 0.01, "{corner:?}");
     }
 }
 
