@@ -1,0 +1,126 @@
+//! Receiving jobs: a handle on the task that keeps a consumer alive whatever happens to the broker.
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use crate::supervisor::Supervisor;
+use crate::{Broker, Delivery};
+
+/// How to consume.
+#[derive(Clone, Debug)]
+pub struct ConsumerSettings {
+    /// Most messages that are with this consumer unsettled: the only bound on the memory their bodies take.
+    pub prefetch: u16,
+}
+
+/// What a consumer is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Not connected, at the start or after a loss; keeps trying.
+    Connecting,
+    /// Receives.
+    Consuming,
+    /// Connected, receives nothing until resumed.
+    Paused,
+    /// Receives nothing more; what was received before can still be settled.
+    Drained,
+    /// Ended.
+    Stopped,
+}
+
+/// A consumer's state for people and probes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// What it does now.
+    pub phase: Phase,
+    /// How often it has come back after a loss.
+    pub reconnects: u64,
+    /// Why it is, or was last, not connected.
+    pub last_error: Option<String>,
+}
+
+/// What the owner of a consumer wants of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    Consume,
+    Pause,
+    Drain,
+    Stop,
+}
+
+/// A handle on a running consumer; dropping it stops the consumer, and what is unsettled then is delivered again.
+#[derive(Debug)]
+pub struct Consumer {
+    wish: watch::Sender<Wish>,
+    health: watch::Receiver<Health>,
+    task: JoinHandle<()>,
+}
+
+impl Consumer {
+    /// Starts to consume jobs, on a connection of its own. It never gives up: it connects as soon as the broker is there,
+    /// and again after any loss. Deliveries that wait in the receiver when a connection is lost are no longer
+    /// [`Delivery::is_live`]; the broker delivers them again.
+    ///
+    /// Needs the tokio runtime, and all work of more than a millisecond must be kept off its threads, lest heartbeats starve.
+    pub fn start(broker: Broker, settings: ConsumerSettings) -> (Self, mpsc::Receiver<Delivery>) {
+        let (deliveries, receiver) = mpsc::channel(usize::from(settings.prefetch.max(1)));
+        let (wish, wishes) = watch::channel(Wish::Consume);
+        let (report, health) = watch::channel(Health { phase: Phase::Connecting, reconnects: 0, last_error: None });
+        let supervisor = Supervisor::new(broker, settings, deliveries, wishes, report);
+        (Self { wish, health, task: tokio::spawn(supervisor.run()) }, receiver)
+    }
+
+    /// Receives nothing more until [`Consumer::resume`]; the connection stays. What was not handed out is given back.
+    pub fn pause(&self) {
+        self.change(Wish::Pause);
+    }
+
+    /// Receives again.
+    pub fn resume(&self) {
+        self.change(Wish::Consume);
+    }
+
+    /// Ends receiving for good and waits until nothing more can arrive: the receiver then yields what it holds and ends.
+    /// The connection stays, so that what was received can be settled, until [`Consumer::stop`].
+    pub async fn drain(&self) {
+        self.change(Wish::Drain);
+        self.reach(|phase| matches!(phase, Phase::Drained | Phase::Stopped)).await;
+    }
+
+    /// Closes the connection; what is unsettled is delivered again, here or elsewhere.
+    pub async fn stop(self) {
+        let _ = self.wish.send(Wish::Stop);
+        let _ = self.task.await;
+    }
+
+    /// How it is now.
+    pub fn health(&self) -> Health {
+        self.health.borrow().clone()
+    }
+
+    /// To be told of every change.
+    pub fn watch(&self) -> watch::Receiver<Health> {
+        self.health.clone()
+    }
+
+    /// Waits until it receives for the first time or again.
+    pub async fn consuming(&self) {
+        self.reach(|phase| matches!(phase, Phase::Consuming | Phase::Stopped)).await;
+    }
+
+    /// Draining is for good.
+    fn change(&self, wish: Wish) {
+        self.wish.send_if_modified(|now| {
+            let change = *now != wish && !matches!(now, Wish::Drain | Wish::Stop);
+            if change {
+                *now = wish;
+            }
+            change
+        });
+    }
+
+    async fn reach(&self, phase: impl Fn(Phase) -> bool) {
+        // The sender is gone only when the task is, so there is nothing to wait for.
+        let _ = self.health.clone().wait_for(|health| phase(health.phase)).await;
+    }
+}

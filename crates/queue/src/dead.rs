@@ -1,0 +1,233 @@
+//! Dead letters: looking at them, giving them another chance, throwing them away.
+//!
+//! AMQP has no way to look at a message but to take it. So they are taken without an acknowledgement and returned at the
+//! end, or by the broker itself if this program dies; a second one that looks at the same time sees fewer.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use lapin::Channel;
+use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions, QueueDeclareOptions, QueuePurgeOptions};
+use lapin::types::FieldTable;
+use uuid::Uuid;
+
+use crate::link::{Link, within};
+use crate::{Broker, Error, Message, Outgoing, Publisher, Route, headers};
+
+/// Messages that are published again before their confirms are awaited, and the bytes of them that are held at most.
+const CHUNK: usize = 256;
+const CHUNK_BYTES: usize = 32 << 20;
+
+/// A message that will not be tried again.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// The AMQP message id, if it has one.
+    pub message_id: Option<String>,
+    /// The job, if the message describes one.
+    pub job_id: Option<Uuid>,
+    /// The job's batch.
+    pub batch: Option<String>,
+    /// The publisher's name for the job.
+    pub reference: Option<String>,
+    /// Why it is dead.
+    pub reason: String,
+    /// How often the job was begun.
+    pub attempt: u32,
+    /// When it died, in seconds since 1970, if known.
+    pub at: Option<u64>,
+    /// Size of its body.
+    pub bytes: usize,
+}
+
+/// Hides the reference, which may tell who somebody is.
+impl fmt::Debug for DeadLetter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let DeadLetter { message_id, job_id, batch, reason, attempt, bytes, .. } = self;
+        write!(f, "DeadLetter({message_id:?}, job {job_id:?}, {batch:?}, {reason:?}, attempt {attempt}, {bytes} bytes)")
+    }
+}
+
+impl DeadLetter {
+    fn of(message: &lapin::message::Delivery) -> Self {
+        let properties = &message.properties;
+        let message_id = properties.message_id().as_ref().map(ToString::to_string);
+        let job = Message::parse(&message.data, message_id.as_deref()).ok();
+        Self {
+            job_id: job.as_ref().map(|job| job.job_id),
+            batch: job.as_ref().map(|job| job.batch.clone()),
+            reference: job.and_then(|job| job.reference),
+            message_id,
+            reason: headers::reason(properties),
+            attempt: headers::attempt(properties),
+            at: headers::time(properties),
+            bytes: message.data.len(),
+        }
+    }
+}
+
+/// Which dead letters are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Filter {
+    /// All.
+    All,
+    /// Those of these jobs.
+    Jobs(HashSet<Uuid>),
+    /// Those of this batch.
+    Batch(String),
+    /// Those whose reason contains this.
+    Reason(String),
+}
+
+impl Filter {
+    fn takes(&self, letter: &DeadLetter) -> bool {
+        match self {
+            Filter::All => true,
+            Filter::Jobs(jobs) => letter.job_id.is_some_and(|id| jobs.contains(&id)),
+            Filter::Batch(batch) => letter.batch.as_ref() == Some(batch),
+            Filter::Reason(part) => letter.reason.contains(part),
+        }
+    }
+}
+
+/// The queue of dead letters.
+#[derive(Debug)]
+pub struct DeadLetters {
+    link: Link,
+    publisher: Publisher,
+}
+
+impl DeadLetters {
+    /// Connects when first used.
+    pub fn new(broker: Broker) -> Self {
+        Self { link: Link::new(broker.clone(), "dead letters"), publisher: Publisher::new(broker) }
+    }
+
+    /// The oldest dead letters among the first `most` of the queue, each once.
+    ///
+    /// # Errors
+    /// Any of connecting and asking; nothing is lost.
+    pub async fn list(&self, most: usize) -> Result<Vec<DeadLetter>, Error> {
+        let mut taken = self.take(most).await?;
+        let mut known = HashSet::new();
+        let mut letters = Vec::new();
+        while let Some(message) = taken.next().await? {
+            let letter = DeadLetter::of(&message);
+            // Dead lettering at least once may double a message.
+            let name = letter.job_id.map(|id| id.to_string()).or_else(|| letter.message_id.clone());
+            if name.is_none_or(|name| known.insert(name)) {
+                letters.push(letter);
+            }
+        }
+        taken.put_back_rest().await?;
+        Ok(letters)
+    }
+
+    /// Publishes the dead letters that `filter` takes as new jobs, attempts counted from 0, and removes each when the broker
+    /// has confirmed its copy. Looks at those that are there now, so a job that dies again meanwhile is not met twice.
+    /// Returns how many.
+    ///
+    /// # Errors
+    /// Any of connecting and publishing. What was published until then stays so; nothing is lost.
+    pub async fn redrive(&self, filter: &Filter) -> Result<u64, Error> {
+        let mut taken = self.take(usize::MAX).await?;
+        let mut count = 0;
+        loop {
+            let (tags, chunk) = taken.next_chunk(filter).await?;
+            if chunk.is_empty() {
+                break;
+            }
+            for (tag, outcome) in tags.into_iter().zip(self.publisher.publish_all(&chunk).await) {
+                outcome?;
+                taken.remove(tag).await?;
+                count += 1;
+            }
+        }
+        taken.put_back_rest().await?;
+        Ok(count)
+    }
+
+    /// Deletes the dead letters that `filter` takes. Returns how many.
+    ///
+    /// # Errors
+    /// Any of connecting and asking.
+    pub async fn purge(&self, filter: &Filter) -> Result<u64, Error> {
+        if *filter == Filter::All {
+            let channel = self.link.channel().await?;
+            let Broker { topology, limits, .. } = self.link.broker();
+            let queue = topology.dead_queue();
+            let purging = channel.queue_purge(queue.as_str().into(), QueuePurgeOptions::default());
+            return within(&format!("purging {queue}"), limits.call, purging).await.map(u64::from);
+        }
+        let mut taken = self.take(usize::MAX).await?;
+        let mut count = 0;
+        while let Some(message) = taken.next().await? {
+            if filter.takes(&DeadLetter::of(&message)) {
+                taken.remove(message.delivery_tag).await?;
+                count += 1;
+            }
+        }
+        taken.put_back_rest().await?;
+        Ok(count)
+    }
+
+    async fn take(&self, most: usize) -> Result<Taken<'_>, Error> {
+        let broker = self.link.broker();
+        let channel = self.link.channel().await?;
+        let queue = broker.topology.dead_queue();
+        let passive = QueueDeclareOptions { passive: true, ..Default::default() };
+        let asking = channel.queue_declare(queue.as_str().into(), passive, FieldTable::default());
+        let there = within(&format!("looking at {queue}"), broker.limits.call, asking).await?.message_count();
+        Ok(Taken { broker, channel, queue, left: most.min(there as usize) })
+    }
+}
+
+/// Messages taken on a channel of their own: when that is dropped early, the broker returns them.
+struct Taken<'a> {
+    broker: &'a Broker,
+    channel: Channel,
+    queue: String,
+    /// How many more to take.
+    left: usize,
+}
+
+impl Taken<'_> {
+    async fn next(&mut self) -> Result<Option<lapin::message::Delivery>, Error> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        self.left -= 1;
+        let getting = self.channel.basic_get(self.queue.as_str().into(), BasicGetOptions::default());
+        let message = within(&format!("taking from {}", self.queue), self.broker.limits.call, getting).await?;
+        Ok(message.map(|message| message.delivery))
+    }
+
+    /// The next messages that `filter` takes, as to be published again, with their tags. None at the end.
+    async fn next_chunk(&mut self, filter: &Filter) -> Result<(Vec<u64>, Vec<Outgoing>), Error> {
+        let (mut tags, mut chunk, mut bytes) = (Vec::new(), Vec::new(), 0);
+        while chunk.len() < CHUNK && bytes < CHUNK_BYTES {
+            let Some(message) = self.next().await? else { break };
+            let letter = DeadLetter::of(&message);
+            if filter.takes(&letter) {
+                tags.push(message.delivery_tag);
+                bytes += message.data.len();
+                let (body, message_id) = (message.data, letter.message_id);
+                chunk.push(Outgoing { route: Route::Jobs, body, message_id, attempt: 0, reason: None });
+            }
+        }
+        Ok((tags, chunk))
+    }
+
+    async fn remove(&self, tag: u64) -> Result<(), Error> {
+        let acknowledging = self.channel.basic_ack(tag, BasicAckOptions::default());
+        within("removing a dead letter", self.broker.limits.call, acknowledging).await
+    }
+
+    async fn put_back_rest(self) -> Result<(), Error> {
+        // Tag 0 means all that are out, be there any or none.
+        let returning = self.channel.basic_nack(0, BasicNackOptions { multiple: true, requeue: true });
+        within("returning dead letters", self.broker.limits.call, returning).await?;
+        // An answered call, so that what went before has arrived when this returns.
+        let closing = self.channel.close(200, "done".into());
+        within("returning dead letters", self.broker.limits.call, closing).await
+    }
+}

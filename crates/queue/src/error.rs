@@ -1,0 +1,149 @@
+//! What can go wrong with the broker, in variants where a caller does something else.
+
+use std::{error, sync::Arc, time::Duration};
+
+use lapin::ErrorKind;
+use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
+
+/// A failed operation on the broker. The text holds no password and nothing of a message's content.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// The URL in the settings cannot be used; `rule` says what it must look like.
+    #[error("broker URL: {rule}")]
+    Url {
+        /// What is expected of the URL.
+        rule: String,
+    },
+    /// A queue prefix that is not 1 to 100 of the characters that queue names are made of.
+    #[error("queue prefix: must be 1 to 100 of a-z A-Z 0-9 . - _")]
+    Prefix,
+    /// No connection could be opened: nothing listens there, the name is unknown, or TLS failed.
+    #[error("cannot connect to {broker}")]
+    Unreachable {
+        /// The URL without its password.
+        broker: String,
+        /// Why.
+        source: Arc<dyn error::Error + Send + Sync>,
+    },
+    /// The broker is there but does not let this user in: wrong password, or no such virtual host.
+    #[error("{broker} refuses this user or virtual host: {detail}")]
+    Refused {
+        /// The URL without its password.
+        broker: String,
+        /// The broker's own words.
+        detail: String,
+    },
+    /// A queue or exchange of this name exists with other properties, declared by somebody else.
+    #[error(
+        "{name} exists with other properties than this service needs ({detail}); \
+         empty and delete it, or choose another queue prefix"
+    )]
+    Mismatch {
+        /// The queue or exchange.
+        name: String,
+        /// The broker's own words.
+        detail: String,
+    },
+    /// The broker took a message but no queue is bound to its route.
+    #[error("no queue takes messages of route {routing_key}")]
+    Unroutable {
+        /// The routing key it was published with.
+        routing_key: String,
+    },
+    /// The broker refused a message, as a full queue does.
+    #[error("the broker refuses messages of route {routing_key}; its queue may be full")]
+    Rejected {
+        /// The routing key it was published with.
+        routing_key: String,
+    },
+    /// A message is larger than [`crate::Limits::max_body`].
+    #[error("a message of {bytes} bytes is over the limit of {limit}")]
+    TooLarge {
+        /// Size of the body.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The broker takes no messages from anybody for now, as it does when it runs out of memory or disk.
+    #[error("the broker takes no messages now; it may be out of memory or disk")]
+    Blocked,
+    /// The broker did not answer in time: it hangs, has just begun to block publishers, or the network is cut.
+    #[error("{operation}: no answer from the broker within {limit:?}")]
+    Silent {
+        /// What was being done.
+        operation: String,
+        /// How long it waited.
+        limit: Duration,
+    },
+    /// The broker ended a subscription, as it does when the queue is deleted.
+    #[error("the broker cancelled the consumer of {queue}; it may have been deleted")]
+    Cancelled {
+        /// The queue.
+        queue: String,
+    },
+    /// The connection or channel was lost, or the broker answered with an error.
+    #[error("{operation}: {source}")]
+    Broker {
+        /// What was being done.
+        operation: String,
+        /// What lapin or the broker reported.
+        source: Arc<dyn error::Error + Send + Sync>,
+    },
+}
+
+impl Error {
+    /// Whether trying again later can help without anybody changing settings, queues or the message.
+    pub fn is_transient(&self) -> bool {
+        use Error::{Blocked, Broker, Cancelled, Rejected, Silent, Unreachable};
+        matches!(
+            self,
+            Unreachable { .. } | Rejected { .. } | Blocked | Silent { .. } | Cancelled { .. } | Broker { .. }
+        )
+    }
+
+    /// The error with the causes behind it, in one line for a log.
+    pub(crate) fn line(&self) -> String {
+        let mut line = self.to_string();
+        let mut cause = error::Error::source(self);
+        while let Some(error) = cause {
+            let text = error.to_string();
+            if !line.contains(&text) {
+                line.push_str(": ");
+                line.push_str(&text);
+            }
+            cause = error.source();
+        }
+        line
+    }
+
+    pub(crate) fn broker(operation: impl Into<String>, source: lapin::Error) -> Self {
+        Error::Broker { operation: operation.into(), source: Arc::new(source) }
+    }
+
+    /// An error met while a connection was opened.
+    pub(crate) fn connecting(broker: String, source: lapin::Error) -> Self {
+        match source.kind() {
+            ErrorKind::ProtocolError(error) if refuses(error.kind()) => {
+                Error::Refused { broker, detail: error.get_message().to_string() }
+            }
+            _ => Error::Unreachable { broker, source: Arc::new(source) },
+        }
+    }
+
+    /// An error met while `name` was declared.
+    pub(crate) fn declaring(name: &str, source: lapin::Error) -> Self {
+        match source.kind() {
+            ErrorKind::ProtocolError(error)
+                if *error.kind() == AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) =>
+            {
+                Error::Mismatch { name: name.to_owned(), detail: error.get_message().to_string() }
+            }
+            _ => Error::broker(format!("declaring {name}"), source),
+        }
+    }
+}
+
+/// The codes of a broker that does not want this user here: 403 for the password, 530 for the virtual host.
+fn refuses(kind: &AMQPErrorKind) -> bool {
+    matches!(kind, AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) | AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED))
+}

@@ -1,0 +1,83 @@
+//! Message headers: ours, and those the broker adds.
+
+use lapin::BasicProperties;
+use lapin::types::{AMQPValue, FieldArray, FieldTable};
+
+const ATTEMPT: &str = "x-shenfen-attempt";
+const REASON: &str = "x-shenfen-reason";
+
+/// The headers of a message of ours.
+pub(crate) fn table(attempt: u32, reason: Option<&str>) -> FieldTable {
+    let mut table = FieldTable::default();
+    table.insert(ATTEMPT.into(), AMQPValue::LongLongInt(attempt.into()));
+    if let Some(reason) = reason {
+        table.insert(REASON.into(), AMQPValue::LongString(reason.into()));
+    }
+    table
+}
+
+/// How often the job was begun before this message was published; 0 for a message of a stranger.
+pub(crate) fn attempt(properties: &BasicProperties) -> u32 {
+    number(properties, ATTEMPT).unwrap_or(0)
+}
+
+/// How often the broker delivered this message before without getting an acknowledgement.
+pub(crate) fn delivery_count(properties: &BasicProperties, redelivered: bool) -> u32 {
+    number(properties, "x-delivery-count").unwrap_or(u32::from(redelivered))
+}
+
+/// Why a message is dead: in our words, else from what the broker notes about dead letters.
+pub(crate) fn reason(properties: &BasicProperties) -> String {
+    if let Some(reason) = get(properties, REASON).and_then(text) {
+        return reason;
+    }
+    match last_death(properties).and_then(|death| death.inner().get("reason")).and_then(text).as_deref() {
+        Some("delivery_limit") => "delivered again and again, never acknowledged".to_owned(),
+        Some(other) => format!("set aside by the broker: {other}"),
+        None => "no reason given".to_owned(),
+    }
+}
+
+/// When the broker set a message aside, or its publisher published it; seconds since 1970.
+pub(crate) fn time(properties: &BasicProperties) -> Option<u64> {
+    match last_death(properties).and_then(|death| death.inner().get("time")) {
+        Some(AMQPValue::Timestamp(seconds)) => Some(*seconds),
+        _ => *properties.timestamp(),
+    }
+}
+
+/// The newest entry of `x-death`, which the broker puts first.
+fn last_death(properties: &BasicProperties) -> Option<&FieldTable> {
+    let AMQPValue::FieldArray(deaths) = get(properties, "x-death")? else { return None };
+    match FieldArray::as_slice(deaths).first()? {
+        AMQPValue::FieldTable(death) => Some(death),
+        _ => None,
+    }
+}
+
+fn get<'a>(properties: &'a BasicProperties, key: &str) -> Option<&'a AMQPValue> {
+    properties.headers().as_ref()?.inner().get(key)
+}
+
+fn text(value: &AMQPValue) -> Option<String> {
+    match value {
+        AMQPValue::LongString(text) => Some(String::from_utf8_lossy(text.as_bytes()).into_owned()),
+        AMQPValue::ShortString(text) => Some(text.to_string()),
+        _ => None,
+    }
+}
+
+/// Clients of other languages choose other widths for the same number.
+fn number(properties: &BasicProperties, key: &str) -> Option<u32> {
+    let number = match *get(properties, key)? {
+        AMQPValue::ShortShortInt(n) => i64::from(n),
+        AMQPValue::ShortShortUInt(n) => i64::from(n),
+        AMQPValue::ShortInt(n) => i64::from(n),
+        AMQPValue::ShortUInt(n) => i64::from(n),
+        AMQPValue::LongInt(n) => i64::from(n),
+        AMQPValue::LongUInt(n) => i64::from(n),
+        AMQPValue::LongLongInt(n) => n,
+        _ => return None,
+    };
+    u32::try_from(number).ok()
+}

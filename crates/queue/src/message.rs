@@ -1,0 +1,304 @@
+//! The JSON of a job, as any AMQP client may publish it.
+//!
+//! ```json
+//! {"v": 1, "job_id": "...", "batch": "kyc-2026-11", "reference": "customer-42", "side": "auto",
+//!  "image": {"base64": "..."}}
+//! ```
+//! `image` may instead be `{"path": "a/b.jpg"}` or `{"url": "https://..."}`. Only `v` and `image` are required. Unknown
+//! keys are allowed, so that later versions can add some. What is wrong is said by key, never by repeating a value.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+#[cfg(test)]
+mod tests;
+
+/// Strict about the alphabet, but not about `=` at the end, which some encoders leave out.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// Under which identifiers are made of message ids and contents (version 5, RFC 9562). Changing it would let repeats of
+/// old messages pass for new jobs.
+const NAMESPACE: Uuid = Uuid::from_u128(0x5d2f_6c0a_3b0e_5a61_9f4c_7e8d_21ab_904f);
+
+const DEFAULT_BATCH: &str = "default";
+const LONGEST_TEXT: usize = 300;
+const LONGEST_LOCATION: usize = 4096;
+
+/// A job to do: one picture to read.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Names the job: what arrives twice under one id is one job.
+    pub job_id: Uuid,
+    /// The group of jobs it is counted in; `default` unless given.
+    pub batch: String,
+    /// The publisher's own name for it, stored with the result.
+    pub reference: Option<String>,
+    /// Which side of the card to expect.
+    pub side: Side,
+    /// The picture.
+    pub image: Image,
+}
+
+/// Which side of the card the publisher says the picture shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Side {
+    /// Whichever is there.
+    #[default]
+    Auto,
+    /// The side with the portrait.
+    Front,
+    /// The side with the emblem.
+    Back,
+}
+
+impl Side {
+    /// Its name in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Side::Auto => "auto",
+            Side::Front => "front",
+            Side::Back => "back",
+        }
+    }
+}
+
+/// Where the picture is.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Image {
+    /// In the message: the bytes of a picture file.
+    Inline(Vec<u8>),
+    /// In a file below the worker's image root.
+    Path(String),
+    /// On a server that the worker may ask.
+    Url(String),
+}
+
+/// Why a message is not a job. The text holds nothing of the message but names of keys.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MessageError {
+    /// Not JSON at all.
+    #[error("message is not JSON (line {line}, column {column})")]
+    NotJson {
+        /// Where it stops to be JSON, from 1.
+        line: usize,
+        /// Where it stops to be JSON, from 1.
+        column: usize,
+    },
+    /// JSON, but not an object, or one with a key twice.
+    #[error("message is not a JSON object with each key once")]
+    NotAnObject,
+    /// Of a version that this program does not know, or of none.
+    #[error("v must be 1")]
+    Version,
+    /// A value that is not what the key stands for.
+    #[error("{key} must be {expected}")]
+    Value {
+        /// The key.
+        key: &'static str,
+        /// What its value must be.
+        expected: &'static str,
+    },
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    v: Option<&'a RawValue>,
+    #[serde(borrow)]
+    job_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    batch: Option<&'a RawValue>,
+    #[serde(borrow)]
+    reference: Option<&'a RawValue>,
+    #[serde(borrow)]
+    side: Option<&'a RawValue>,
+    #[serde(borrow)]
+    image: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Picture<'a> {
+    #[serde(borrow)]
+    base64: Option<&'a RawValue>,
+    #[serde(borrow)]
+    path: Option<&'a RawValue>,
+    #[serde(borrow)]
+    url: Option<&'a RawValue>,
+}
+
+impl Message {
+    /// The job that `body` describes. Its id is the `job_id` in it; else `message_id` (the AMQP property), if that is a
+    /// UUID or else a UUID made of it; else a UUID made of the content, so that the same content is always the same job.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn parse(body: &[u8], message_id: Option<&str>) -> Result<Self, MessageError> {
+        let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
+        let envelope: Envelope<'_> = object(body).map_err(|error| match error.classify() {
+            Category::Data => MessageError::NotAnObject,
+            _ => MessageError::NotJson { line: error.line(), column: error.column() },
+        })?;
+        if value::<u64>("v", "1", envelope.v).map_err(|_| MessageError::Version)? != Some(1) {
+            return Err(MessageError::Version);
+        }
+        let batch = text("batch", "1 to 300 bytes of text without control characters", envelope.batch)?;
+        let mut message = Message {
+            job_id: Uuid::nil(),
+            batch: batch.unwrap_or_else(|| DEFAULT_BATCH.to_owned()),
+            reference: text("reference", "1 to 300 bytes of text without control characters", envelope.reference)?,
+            side: side(envelope.side)?,
+            image: image(envelope.image)?,
+        };
+        let given: Option<String> = value("job_id", "a UUID", envelope.job_id)?;
+        message.job_id = match (given, message_id.filter(|id| !id.is_empty())) {
+            (Some(id), _) => Uuid::parse_str(&id).map_err(|_| wrong("job_id", "a UUID"))?,
+            (None, Some(id)) => Uuid::parse_str(id).unwrap_or_else(|_| made_of(&[b"message_id", id.as_bytes()])),
+            (None, None) => message.id_from_content(),
+        };
+        Ok(message)
+    }
+
+    /// The JSON to publish.
+    pub fn to_json(&self) -> Vec<u8> {
+        let image = match &self.image {
+            Image::Inline(bytes) => serde_json::json!({ "base64": BASE64.encode(bytes) }),
+            Image::Path(path) => serde_json::json!({ "path": path }),
+            Image::Url(url) => serde_json::json!({ "url": url }),
+        };
+        let mut json = serde_json::json!({
+            "v": 1, "job_id": self.job_id, "batch": self.batch, "side": self.side.as_str(), "image": image,
+        });
+        if let Some(reference) = &self.reference {
+            json["reference"] = reference.as_str().into();
+        }
+        json.to_string().into_bytes()
+    }
+
+    /// The id that this content has when nobody gives it one.
+    pub fn id_from_content(&self) -> Uuid {
+        let (kind, content) = match &self.image {
+            Image::Inline(bytes) => ("base64", bytes.as_slice()),
+            Image::Path(path) => ("path", path.as_bytes()),
+            Image::Url(url) => ("url", url.as_bytes()),
+        };
+        let reference = self.reference.as_deref().unwrap_or_default();
+        let parts = ["content", &self.batch, reference, self.side.as_str(), kind];
+        made_of(&[parts.map(str::as_bytes).as_slice(), &[content]].concat())
+    }
+}
+
+/// Shows ids and sizes only: a reference, a path and of course a picture may tell who somebody is.
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Message { job_id, batch, side, image, .. } = self;
+        write!(f, "Message({job_id}, batch {batch:?}, {}, {image:?})", side.as_str())
+    }
+}
+
+impl fmt::Debug for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Image::Inline(bytes) => write!(f, "picture of {} bytes", bytes.len()),
+            Image::Path(_) => f.write_str("path"),
+            Image::Url(_) => f.write_str("url"),
+        }
+    }
+}
+
+/// Parses a JSON object. serde would also take an array for a struct.
+fn object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> serde_json::Result<T> {
+    let parsed = serde_json::from_slice(json)?;
+    match json.trim_ascii_start().first() {
+        Some(b'{') => Ok(parsed),
+        _ => Err(serde::de::Error::custom("not an object")),
+    }
+}
+
+/// The value of a key; `null` is as good as nothing.
+fn value<T: DeserializeOwned>(
+    key: &'static str,
+    expected: &'static str,
+    raw: Option<&RawValue>,
+) -> Result<Option<T>, MessageError> {
+    let Some(raw) = raw else { return Ok(None) };
+    serde_json::from_str(raw.get()).map_err(|_| wrong(key, expected))
+}
+
+/// A text that a database can hold and a terminal can show; an empty one is as good as nothing.
+fn text(key: &'static str, expected: &'static str, raw: Option<&RawValue>) -> Result<Option<String>, MessageError> {
+    let text: Option<String> = value(key, expected, raw)?;
+    match text {
+        Some(text) if text.len() > LONGEST_TEXT || text.contains(char::is_control) => Err(wrong(key, expected)),
+        text => Ok(text.filter(|text| !text.is_empty())),
+    }
+}
+
+fn side(raw: Option<&RawValue>) -> Result<Side, MessageError> {
+    let expected = "\"auto\", \"front\" or \"back\"";
+    match value::<String>("side", expected, raw)?.as_deref() {
+        None | Some("auto") => Ok(Side::Auto),
+        Some("front") => Ok(Side::Front),
+        Some("back") => Ok(Side::Back),
+        Some(_) => Err(wrong("side", expected)),
+    }
+}
+
+fn image(raw: Option<&RawValue>) -> Result<Image, MessageError> {
+    let expected = "an object with exactly one of base64, path, url";
+    let Some(raw) = raw else { return Err(wrong("image", expected)) };
+    let picture: Picture<'_> = object(raw.get().as_bytes()).map_err(|_| wrong("image", expected))?;
+    let place = "1 to 4096 bytes of text without control characters";
+    let base64: Option<String> = value("image.base64", "text", picture.base64)?;
+    let path: Option<String> = value("image.path", place, picture.path)?;
+    let url: Option<String> = value("image.url", "an http or https URL of at most 4096 bytes", picture.url)?;
+    match (base64, path, url) {
+        (Some(encoded), None, None) => inline(encoded),
+        (None, Some(path), None) if fits(&path) => Ok(Image::Path(path)),
+        (None, Some(_), None) => Err(wrong("image.path", place)),
+        (None, None, Some(url)) if fits(&url) && is_web(&url) => Ok(Image::Url(url)),
+        (None, None, Some(_)) => Err(wrong("image.url", "an http or https URL of at most 4096 bytes")),
+        _ => Err(wrong("image", expected)),
+    }
+}
+
+/// Line breaks, as many encoders insert them, are allowed.
+fn inline(mut encoded: String) -> Result<Image, MessageError> {
+    encoded.retain(|character| !character.is_ascii_whitespace());
+    match BASE64.decode(encoded) {
+        Ok(bytes) if !bytes.is_empty() => Ok(Image::Inline(bytes)),
+        _ => Err(wrong("image.base64", "the base64 (RFC 4648, section 4) of a picture file, without a data: prefix")),
+    }
+}
+
+fn fits(location: &str) -> bool {
+    (1..=LONGEST_LOCATION).contains(&location.len()) && !location.contains(char::is_control)
+}
+
+fn is_web(url: &str) -> bool {
+    ["http://", "https://"].iter().any(|scheme| url.get(..scheme.len()).is_some_and(|s| s.eq_ignore_ascii_case(scheme)))
+}
+
+/// A UUID of version 5 that depends on every part and on where one ends and the next begins.
+fn made_of(parts: &[&[u8]]) -> Uuid {
+    let mut name = Vec::with_capacity(parts.iter().map(|part| part.len() + 8).sum());
+    for part in parts {
+        name.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        name.extend_from_slice(part);
+    }
+    Uuid::new_v5(&NAMESPACE, &name)
+}
+
+fn wrong(key: &'static str, expected: &'static str) -> MessageError {
+    MessageError::Value { key, expected }
+}

@@ -1,0 +1,148 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn parse(json: &str) -> Result<Message, MessageError> {
+    Message::parse(json.as_bytes(), None)
+}
+
+fn check_refused(json: &str, expected: &str) {
+    assert_eq!(parse(json).unwrap_err().to_string(), expected, "{json}");
+}
+
+#[test]
+fn the_least_that_is_needed_is_a_version_and_a_picture() {
+    let message = parse(r#"{"v":1,"image":{"base64":"aGVsbG8="}}"#).unwrap();
+    assert_eq!(message.batch, "default");
+    assert_eq!(message.reference, None);
+    assert_eq!(message.side, Side::Auto);
+    assert_eq!(message.image, Image::Inline(b"hello".to_vec()));
+}
+
+#[test]
+fn all_keys_are_read_and_unknown_ones_are_not_minded() {
+    let json = r#" {"v":1,"job_id":"018f3f2e-0000-7000-8000-00000000002a","batch":"kyc","reference":"客户-42","side":"back",
+        "image":{"path":"a/b.jpg","later":[1]},"later":{"a":null}}"#;
+    let message = parse(json).unwrap();
+    assert_eq!(message.job_id.to_string(), "018f3f2e-0000-7000-8000-00000000002a");
+    assert_eq!((message.batch.as_str(), message.reference.as_deref()), ("kyc", Some("客户-42")));
+    assert_eq!((message.side, message.image), (Side::Back, Image::Path("a/b.jpg".into())));
+}
+
+#[test]
+fn null_and_empty_text_are_as_good_as_nothing() {
+    let json = r#"{"v":1,"job_id":null,"batch":"","reference":null,"side":null,
+        "image":{"base64":null,"path":null,"url":"https://h/1"}}"#;
+    let bare = r#"{"v":1,"image":{"url":"https://h/1"}}"#;
+    assert_eq!(parse(json), parse(bare));
+}
+
+#[test]
+fn base64_may_be_broken_into_lines_and_lack_its_padding() {
+    for encoded in ["aGVs\\r\\nbG8=\\n", "aGVsbG8", "aGVsbG8="] {
+        let message = parse(&format!(r#"{{"v":1,"image":{{"base64":"{encoded}"}}}}"#)).unwrap();
+        assert_eq!(message.image, Image::Inline(b"hello".to_vec()));
+    }
+}
+
+#[test]
+fn what_is_wrong_is_named_by_its_key() {
+    let image = "image must be an object with exactly one of base64, path, url";
+    let base64 = "image.base64 must be the base64 (RFC 4648, section 4) of a picture file, without a data: prefix";
+    let text = "1 to 300 bytes of text without control characters";
+    check_refused("", "message is not JSON (line 1, column 0)");
+    check_refused("{\"v\":1,\n", "message is not JSON (line 2, column 0)");
+    check_refused("[1]", "message is not a JSON object with each key once");
+    check_refused(r#"[1,null,null,null,null,{"path":"a"}]"#, "message is not a JSON object with each key once");
+    check_refused(r#"{"v":1,"v":1}"#, "message is not a JSON object with each key once");
+    check_refused(r#"{"image":{"path":"a"}}"#, "v must be 1");
+    check_refused(r#"{"v":2,"image":{"path":"a"}}"#, "v must be 1");
+    check_refused(r#"{"v":"1","image":{"path":"a"}}"#, "v must be 1");
+    check_refused(r#"{"v":1}"#, image);
+    check_refused(r#"{"v":1,"image":{}}"#, image);
+    check_refused(r#"{"v":1,"image":["aGVsbG8="]}"#, image);
+    check_refused(r#"{"v":1,"image":{"path":"a","url":"https://h/"}}"#, image);
+    check_refused(r#"{"v":1,"image":{"base64":"data:image/jpeg;base64,aGVsbG8="}}"#, base64);
+    check_refused(r#"{"v":1,"image":{"base64":""}}"#, base64);
+    check_refused(
+        r#"{"v":1,"image":{"path":""}}"#,
+        "image.path must be 1 to 4096 bytes of text without control characters",
+    );
+    check_refused(
+        r#"{"v":1,"image":{"url":"file:///x"}}"#,
+        "image.url must be an http or https URL of at most 4096 bytes",
+    );
+    check_refused(r#"{"v":1,"side":"left","image":{"path":"a"}}"#, r#"side must be "auto", "front" or "back""#);
+    check_refused(r#"{"v":1,"job_id":"42","image":{"path":"a"}}"#, "job_id must be a UUID");
+    check_refused(r#"{"v":1,"batch":"a\u0000","image":{"path":"a"}}"#, &format!("batch must be {text}"));
+    check_refused(r#"{"v":1,"reference":42,"image":{"path":"a"}}"#, &format!("reference must be {text}"));
+}
+
+#[test]
+fn deep_nesting_is_refused() {
+    let deep = format!(r#"{{"v":1,"later":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
+    assert!(matches!(parse(&deep), Err(MessageError::NotJson { .. })));
+}
+
+#[test]
+fn the_id_is_the_one_given_else_the_message_id_else_made_of_the_content() {
+    let bare = br#"{"v":1,"image":{"path":"a"}}"#;
+    let id = |body: &[u8], message_id| Message::parse(body, message_id).unwrap().job_id;
+    let uuid = "018f3f2e-0000-7000-8000-00000000002a";
+    assert_eq!(id(bare, Some(uuid)).to_string(), uuid);
+    assert_eq!(id(bare, Some("")), id(bare, None));
+    // These must never change: they tell repeats from new jobs over all versions of this program.
+    assert_eq!(id(bare, Some("order-7")).to_string(), "fixed-message");
+    assert_eq!(id(bare, None).to_string(), "fixed-content");
+    let given = format!(r#"{{"v":1,"job_id":"{uuid}","image":{{"path":"a"}}}}"#);
+    assert_eq!(id(given.as_bytes(), Some("order-7")).to_string(), uuid);
+}
+
+#[test]
+fn debug_shows_nothing_that_tells_who_somebody_is() {
+    let message = parse(r#"{"v":1,"reference":"secret","image":{"path":"secret.jpg"}}"#).unwrap();
+    assert!(!format!("{message:?}").contains("secret"));
+}
+
+fn messages() -> impl Strategy<Value = Message> {
+    let word = "[^\\p{Cc}]{1,40}";
+    let image = prop_oneof![
+        proptest::collection::vec(any::<u8>(), 1..200).prop_map(Image::Inline),
+        word.prop_map(Image::Path),
+        "https://[a-z]{1,9}/[^\\p{Cc}]{0,40}".prop_map(Image::Url),
+    ];
+    let side = prop_oneof![Just(Side::Auto), Just(Side::Front), Just(Side::Back)];
+    (any::<u128>(), word, proptest::option::of(word), side, image).prop_map(|(id, batch, reference, side, image)| {
+        Message { job_id: Uuid::from_u128(id), batch, reference, side, image }
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_a_message_or_an_error(body in proptest::collection::vec(any::<u8>(), 0..300), id in ".{0,40}") {
+        let _ = Message::parse(&body, Some(&id));
+    }
+
+    #[test]
+    fn a_damaged_message_is_a_message_or_an_error(message in messages(), at in any::<prop::sample::Index>(), byte: u8) {
+        let mut json = message.to_json();
+        let at = at.index(json.len());
+        json[at] = byte;
+        let _ = Message::parse(&json, None);
+        let _ = Message::parse(&json[..at], None);
+    }
+
+    #[test]
+    fn what_is_written_is_read_again(message in messages(), other in ".{0,40}") {
+        prop_assert_eq!(Message::parse(&message.to_json(), Some(&other)).unwrap(), message);
+    }
+
+    #[test]
+    fn an_id_made_of_content_depends_on_every_part_of_it(a in messages(), b in messages()) {
+        let strip = |message: &Message| Message { job_id: Uuid::nil(), ..message.clone() };
+        prop_assert_eq!(a.id_from_content() == b.id_from_content(), strip(&a) == strip(&b));
+        prop_assert_eq!(strip(&a).id_from_content(), a.id_from_content());
+        let moved = Message { batch: a.batch.clone() + a.reference.as_deref().unwrap_or("x"), reference: None, ..a.clone() };
+        prop_assert_ne!(moved.id_from_content(), a.id_from_content());
+    }
+}

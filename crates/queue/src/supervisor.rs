@@ -1,0 +1,261 @@
+//! The task behind a consumer: connects, declares, consumes, and after any loss does all of it again.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+
+use futures_core::Stream;
+use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, QueueDeclareOptions};
+use lapin::types::FieldTable;
+use lapin::{Acker, Channel, Connection};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::backoff::Backoff;
+use crate::consumer::Wish;
+use crate::delivery::give_back;
+use crate::link::{close, open_channel, within};
+use crate::{Broker, ConsumerSettings, Delivery, Error, Health, Phase, Settled};
+
+pub(crate) struct Supervisor {
+    broker: Broker,
+    settings: ConsumerSettings,
+    /// None once drained, so that the receiver ends.
+    deliveries: Option<mpsc::Sender<Delivery>>,
+    wishes: watch::Receiver<Wish>,
+    health: watch::Sender<Health>,
+    /// Deliveries that were dropped unsettled come here.
+    returned: mpsc::UnboundedReceiver<Acker>,
+    returns: mpsc::UnboundedSender<Acker>,
+    /// When the present outage began, with the error last logged for it.
+    outage: Option<(Instant, String)>,
+}
+
+/// Why a session ended.
+enum End {
+    Asked,
+    Lost(Error),
+}
+
+/// What a session has in hand.
+#[derive(Default)]
+struct Hands {
+    subscription: Option<lapin::Consumer>,
+    /// A delivery that the receiver has no room for yet.
+    waiting: Option<Delivery>,
+}
+
+impl Supervisor {
+    pub(crate) fn new(
+        broker: Broker,
+        settings: ConsumerSettings,
+        deliveries: mpsc::Sender<Delivery>,
+        wishes: watch::Receiver<Wish>,
+        health: watch::Sender<Health>,
+    ) -> Self {
+        let (returns, returned) = mpsc::unbounded_channel();
+        Self { broker, settings, deliveries: Some(deliveries), wishes, health, returned, returns, outage: None }
+    }
+
+    pub(crate) async fn run(mut self) {
+        let limits = &self.broker.limits;
+        let (first, most) = (limits.backoff_first, limits.backoff_most);
+        let mut backoff = Backoff::new(first, most);
+        loop {
+            let began = Instant::now();
+            let End::Lost(error) = self.session().await else { break };
+            self.note_loss(&error);
+            if began.elapsed() > most {
+                backoff.reset();
+            }
+            tokio::select! {
+                () = sleep(backoff.wait()) => {}
+                () = leaving(&mut self.wishes) => break,
+            }
+        }
+        // Without a connection nothing more arrives and nothing can be settled, so a drain is complete.
+        self.deliveries = None;
+        self.set_phase(Phase::Drained);
+        let _ = self.wishes.wait_for(|wish| *wish == Wish::Stop).await;
+        self.set_phase(Phase::Stopped);
+    }
+
+    async fn session(&mut self) -> End {
+        let opened = tokio::select! {
+            () = leaving(&mut self.wishes) => return End::Asked,
+            opened = open(&self.broker, self.settings.prefetch) => opened,
+        };
+        match opened {
+            Ok((connection, channel)) => {
+                let end = self.serve(&channel).await;
+                close(connection).await;
+                end
+            }
+            Err(error) => End::Lost(error),
+        }
+    }
+
+    /// Receives, returns and follows wishes until the channel is lost or a stop is wished for.
+    async fn serve(&mut self, channel: &Channel) -> End {
+        let mut hands = Hands::default();
+        let broker = self.broker.clone();
+        let mut probing = Box::pin(probe(&broker, channel));
+        loop {
+            // A closed channel of wishes means that the handle was dropped.
+            let wish = if self.wishes.has_changed().is_err() { Wish::Stop } else { *self.wishes.borrow_and_update() };
+            if let Err(error) = self.follow(wish, channel, &mut hands).await {
+                return End::Lost(error);
+            }
+            if wish == Wish::Stop {
+                return End::Asked;
+            }
+            let Hands { subscription, waiting } = &mut hands;
+            tokio::select! {
+                _ = self.wishes.changed() => {}
+                Some(acker) = self.returned.recv() => {
+                    if give_back(&acker, self.broker.limits.call).await == Settled::Lost {
+                        tracing::debug!("a delivery of a lost connection was not returned");
+                    }
+                }
+                received = next(subscription), if waiting.is_none() => match received {
+                    Some(Ok(message)) => *waiting = Some(self.delivery(message)),
+                    Some(Err(source)) => return End::Lost(Error::broker("receiving", source)),
+                    None => return End::Lost(Error::Cancelled { queue: self.broker.topology.jobs_queue() }),
+                },
+                room = room(&self.deliveries), if waiting.is_some() => match (room, waiting.take()) {
+                    (Some(room), Some(delivery)) => room.send(delivery),
+                    // Nobody receives any more.
+                    _ => return End::Asked,
+                },
+                error = &mut probing => return End::Lost(error),
+            }
+        }
+    }
+
+    /// Brings the subscription in line with what is wished for, and says so.
+    async fn follow(&mut self, wish: Wish, channel: &Channel, hands: &mut Hands) -> Result<(), Error> {
+        match (wish, &hands.subscription) {
+            (Wish::Consume, None) => hands.subscription = Some(subscribe(&self.broker, channel).await?),
+            (Wish::Pause | Wish::Drain | Wish::Stop, Some(_)) => self.unsubscribe(channel, hands).await?,
+            _ => {}
+        }
+        if wish == Wish::Drain {
+            self.deliveries = None;
+        }
+        self.note_recovery();
+        self.set_phase(match wish {
+            Wish::Consume => Phase::Consuming,
+            Wish::Pause => Phase::Paused,
+            Wish::Drain | Wish::Stop => Phase::Drained,
+        });
+        Ok(())
+    }
+
+    /// Cancels the subscription and gives back what was received but not handed out.
+    async fn unsubscribe(&mut self, channel: &Channel, hands: &mut Hands) -> Result<(), Error> {
+        let limit = self.broker.limits.call;
+        let mut subscription = hands.subscription.take();
+        hands.waiting = None;
+        if let Some(consumer) = &subscription {
+            let cancelling = channel.basic_cancel(consumer.tag(), BasicCancelOptions::default());
+            within("cancelling the consumer", limit, cancelling).await?;
+        }
+        // What arrived before the broker's answer is still in the stream, which ends after it.
+        while let Ok(Some(Ok(message))) = timeout(limit, next(&mut subscription)).await {
+            drop(self.delivery(message));
+        }
+        while let Ok(acker) = self.returned.try_recv() {
+            let _ = give_back(&acker, limit).await;
+        }
+        Ok(())
+    }
+
+    fn delivery(&self, message: lapin::message::Delivery) -> Delivery {
+        Delivery::new(message, self.returns.clone(), self.broker.limits.call)
+    }
+
+    fn set_phase(&self, phase: Phase) {
+        self.health.send_if_modified(|health| {
+            let change = health.phase != phase;
+            health.phase = phase;
+            change
+        });
+    }
+
+    /// One line for a loss, one more whenever its cause changes, not one for every attempt.
+    fn note_loss(&mut self, error: &Error) {
+        let line = error.line();
+        let queue = self.broker.topology.jobs_queue();
+        match &self.outage {
+            Some((_, known)) if *known == line => tracing::debug!(queue, error = line, "still not consuming"),
+            _ if error.is_transient() => tracing::warn!(queue, error = line, "not consuming; will keep trying"),
+            _ => tracing::error!(queue, error = line, "cannot consume; will keep trying"),
+        }
+        let since = self.outage.as_ref().map_or_else(Instant::now, |(since, _)| *since);
+        self.outage = Some((since, line.clone()));
+        self.health.send_modify(|health| {
+            health.phase = Phase::Connecting;
+            health.last_error = Some(line);
+        });
+    }
+
+    fn note_recovery(&mut self) {
+        let queue = self.broker.topology.jobs_queue();
+        if let Some((since, _)) = self.outage.take() {
+            self.health.send_modify(|health| health.reconnects += 1);
+            tracing::info!(queue, outage_s = since.elapsed().as_secs_f32(), "connected to the broker again");
+        } else if self.health.borrow().phase == Phase::Connecting {
+            tracing::info!(queue, prefetch = self.settings.prefetch, "connected to the broker");
+        }
+    }
+}
+
+/// A connection with everything declared, and a channel for `prefetch` deliveries.
+async fn open(broker: &Broker, prefetch: u16) -> Result<(Connection, Channel), Error> {
+    let limit = broker.limits.call;
+    let connection = broker.connect("consumer").await?;
+    let channel = open_channel(&connection, limit).await?;
+    broker.topology.declare(&channel, limit).await?;
+    let limiting = channel.basic_qos(prefetch.max(1), BasicQosOptions::default());
+    within("setting the prefetch", limit, limiting).await?;
+    Ok((connection, channel))
+}
+
+async fn subscribe(broker: &Broker, channel: &Channel) -> Result<lapin::Consumer, Error> {
+    let queue = broker.topology.jobs_queue();
+    // The broker makes up a consumer tag.
+    let consuming =
+        channel.basic_consume(queue.as_str().into(), "".into(), BasicConsumeOptions::default(), FieldTable::default());
+    within(&format!("consuming from {queue}"), broker.limits.call, consuming).await
+}
+
+/// Asks now and then whether the queue is there; ends with the error when there is no answer. This finds a broker that
+/// hangs, a network that swallows everything, and a connection that is blocked for ever.
+async fn probe(broker: &Broker, channel: &Channel) -> Error {
+    let queue = broker.topology.jobs_queue();
+    loop {
+        sleep(broker.limits.probe).await;
+        let passive = QueueDeclareOptions { passive: true, ..Default::default() };
+        let declaring = channel.queue_declare(queue.as_str().into(), passive, FieldTable::default());
+        if let Err(error) = within(&format!("probing {queue}"), broker.limits.call, declaring).await {
+            return error;
+        }
+    }
+}
+
+/// The next item of a subscription; never, without one.
+async fn next(subscription: &mut Option<lapin::Consumer>) -> Option<lapin::Result<lapin::message::Delivery>> {
+    match subscription {
+        Some(consumer) => poll_fn(|context| Pin::new(&mut *consumer).poll_next(context)).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Room for a delivery; none if nobody receives.
+async fn room(deliveries: &Option<mpsc::Sender<Delivery>>) -> Option<mpsc::Permit<'_, Delivery>> {
+    deliveries.as_ref()?.reserve().await.ok()
+}
+
+/// Ends when the owner of the consumer wants no more of it.
+async fn leaving(wishes: &mut watch::Receiver<Wish>) {
+    let _ = wishes.wait_for(|wish| matches!(wish, Wish::Drain | Wish::Stop)).await;
+}
