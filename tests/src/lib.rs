@@ -1,1 +1,13 @@
 //! Private brokers and databases for tests, and the whole service seen from outside.
+//!
+//! [`Postgres`] and [`Rabbit`] are real servers of a test's own: each in a temporary folder, on free ports of this
+//! machine's loopback address, to be killed, frozen and started again at will. Nothing is left behind, even when the test's process is killed.
+
+mod folder;
+mod port;
+mod postgres;
+mod process;
+mod rabbit;
+
+pub use postgres::Postgres;
+pub use rabbit::Rabbit;
