@@ -37,6 +37,11 @@ pub(crate) fn advice(error: &anyhow::Error) -> Option<&'static str> {
     Some(match error {
         StoreError::Missing { .. } => "run `shenfen backfill` first, or name another one with --database",
         StoreError::CannotOpen { .. } => "check the folder and its permissions, or name another file with --database",
+        StoreError::NoTables { .. } => "run `shenfen migrate`",
+        StoreError::BadAddress { .. } => "it looks like postgres://USER:PASSWORD@HOST:PORT/NAME",
+        StoreError::Away { .. } => "check that it runs and can be reached, and try again: what was done is kept",
+        StoreError::Denied { .. } => "check user, password and name in --database, and what the user may do",
+        StoreError::Rejected { .. } => "please report it",
         StoreError::NotOurs { .. } => "name another file with --database",
         StoreError::Newer { .. } => "install that version, or name another file with --database",
         StoreError::InUse { .. } => "wait for it to end, or name another file with --database",

@@ -2,19 +2,35 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-/// The counts of one batch. Every job stands in exactly one of `queued`, `running`, `accepted`, `review`, `failed` and
-/// `dead`.
+/// Whether a batch is being worked on. An embedded one always is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BatchState {
+    /// Its jobs are read.
+    #[default]
+    Active,
+    /// Its jobs wait until it is resumed.
+    Paused,
+    /// What was not read will not be.
+    Cancelled,
+}
+
+/// The counts of one batch. Every job stands in exactly one of `queued`, `running`, `accepted`, `review`, `failed`, `dead`
+/// and `cancelled`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BatchProgress {
     /// The batch's name.
     pub name: String,
+    /// Whether it is being worked on.
+    pub state: BatchState,
     /// When its first job came.
     pub created_at: OffsetDateTime,
-    /// Jobs that wait.
+    /// Jobs that wait, here or with the broker.
     pub queued: u64,
-    /// Jobs that a worker has claimed.
+    /// Jobs that a worker has claimed or begun.
     pub running: u64,
     /// Results that were accepted.
     pub accepted: u64,
@@ -24,6 +40,8 @@ pub struct BatchProgress {
     pub failed: u64,
     /// Jobs without a result.
     pub dead: u64,
+    /// Jobs that were cancelled before they were read.
+    pub cancelled: u64,
     /// Results whose status is not `OK`; they are among `failed`.
     pub not_ok: u64,
     /// Results a second of late; `None` when none came within the last minute.
@@ -33,7 +51,7 @@ pub struct BatchProgress {
 impl BatchProgress {
     /// All of its jobs.
     pub fn total(&self) -> u64 {
-        self.open() + self.results() + self.dead
+        self.open() + self.results() + self.dead + self.cancelled
     }
 
     /// Jobs that have no end yet.
@@ -60,6 +78,7 @@ mod tests {
     fn batch(queued: u64, rate: Option<f64>) -> BatchProgress {
         BatchProgress {
             name: "kyc".into(),
+            state: BatchState::Active,
             created_at: OffsetDateTime::UNIX_EPOCH,
             queued,
             running: 10,
@@ -67,6 +86,7 @@ mod tests {
             review: 2,
             failed: 1,
             dead: 1,
+            cancelled: 5,
             not_ok: 1,
             rate,
         }
@@ -81,6 +101,6 @@ mod tests {
 
     #[test]
     fn every_job_counts_once() {
-        assert_eq!(batch(90, None).total(), 90 + 10 + 3 + 2 + 1 + 1);
+        assert_eq!(batch(90, None).total(), 90 + 10 + 3 + 2 + 1 + 1 + 5);
     }
 }

@@ -1,123 +1,141 @@
 //! What can go wrong with a store, told apart where a caller or a person does something different about it.
 
-use std::path::{Path, PathBuf};
+use std::error::Error;
 
 use thiserror::Error;
 
-/// A store failed. The text names the file and the trouble, never what was to be stored.
+/// A store failed. The text names the database (a file, or `NAME on HOST:PORT`, never a password) and the trouble, never
+/// what was to be stored.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// There is no such database, and this access does not make one.
-    #[error("there is no database {}", path.display())]
+    /// There is no such database file, and this access does not make one.
+    #[error("there is no database {database}")]
     Missing {
-        /// The database file.
-        path: PathBuf,
+        /// The database.
+        database: String,
+    },
+    /// The server's database has no tables of ours, or older ones than this program needs, and this access does not
+    /// make them.
+    #[error("the database {database} has no tables for this version of shenfen")]
+    NoTables {
+        /// The database.
+        database: String,
+    },
+    /// The address of a server's database is not one.
+    #[error("the address of the database is not understood: {reason}")]
+    BadAddress {
+        /// What is wrong with it.
+        reason: String,
     },
     /// The file cannot be opened or made.
-    #[error("cannot open the database {}: {reason}", path.display())]
+    #[error("cannot open the database {database}: {reason}")]
     CannotOpen {
-        /// The database file.
-        path: PathBuf,
+        /// The database.
+        database: String,
         /// What the system said.
         reason: String,
     },
-    /// The file is something else, or another program's database.
-    #[error("{} is not a database of shenfen", path.display())]
+    /// The server cannot be reached, does not answer in time, or is too busy. What was asked for may or may not have
+    /// been done; asking for it again later is right and harmless.
+    #[error("the database {database} is not available now: {reason}")]
+    Away {
+        /// The database.
+        database: String,
+        /// What was seen of it.
+        reason: String,
+    },
+    /// The server knows no such user, password or database, or does not let the user do this.
+    #[error("the database {database} refuses access: {reason}")]
+    Denied {
+        /// The database.
+        database: String,
+        /// What the server said.
+        reason: String,
+    },
+    /// The database is something else, or another program's.
+    #[error("{database} is not a database of shenfen")]
     NotOurs {
-        /// The file.
-        path: PathBuf,
+        /// The database.
+        database: String,
     },
     /// A newer program wrote it, and this one does not know its tables.
     #[error(
-        "the database {} is from a newer version of shenfen: it has version {found}, this program knows up to {known}",
-        path.display()
+        "the database {database} is from a newer version of shenfen: it has version {found}, this program knows up to \
+         {known}"
     )]
     Newer {
-        /// The database file.
-        path: PathBuf,
+        /// The database.
+        database: String,
         /// The version of its tables.
         found: i64,
         /// The newest version that this program knows.
         known: i64,
     },
     /// Another process works on it.
-    #[error("another process is working on the database {}", path.display())]
+    #[error("another process is working on the database {database}")]
     InUse {
-        /// The database file.
-        path: PathBuf,
+        /// The database.
+        database: String,
     },
     /// No room left on the disk, or the database reached its limit.
-    #[error("no room left to write the database {}", path.display())]
+    #[error("no room left to write the database {database}")]
     Full {
-        /// The database file.
-        path: PathBuf,
+        /// The database.
+        database: String,
     },
-    /// The file system refuses to write.
-    #[error("cannot write the database {}: {reason}", path.display())]
+    /// The database refuses to be written.
+    #[error("cannot write the database {database}: {reason}")]
     CannotWrite {
-        /// The database file.
-        path: PathBuf,
+        /// The database.
+        database: String,
         /// What the database said.
         reason: String,
     },
-    /// The file's content is broken.
-    #[error("the database {} is damaged: {reason}", path.display())]
+    /// The database is well but takes at least one of these rows never, however often it is tried.
+    #[error("the database {database} does not take a row: {reason}")]
+    Rejected {
+        /// The database.
+        database: String,
+        /// What the database said, without the row.
+        reason: String,
+    },
+    /// The database's content is broken.
+    #[error("the database {database} is damaged: {reason}")]
     Damaged {
-        /// The database file.
-        path: PathBuf,
+        /// The database.
+        database: String,
         /// What the database or the decoding of a row said.
         reason: String,
     },
     /// Anything else that the database reports.
-    #[error("the database {} failed to {operation}", path.display())]
+    #[error("the database {database} failed to {operation}")]
     Database {
-        /// The database file.
-        path: PathBuf,
+        /// The database.
+        database: String,
         /// What was being done.
         operation: &'static str,
         /// What the database said.
         #[source]
-        source: sqlx::Error,
+        source: Box<dyn Error + Send + Sync>,
     },
 }
 
-/// SQLite's primary result codes (sqlite.org/rescode.html) that mean something to the caller.
-mod code {
-    pub(super) const BUSY: i32 = 5;
-    pub(super) const READ_ONLY: i32 = 8;
-    pub(super) const IO_ERROR: i32 = 10;
-    pub(super) const CORRUPT: i32 = 11;
-    pub(super) const FULL: i32 = 13;
-    pub(super) const CANNOT_OPEN: i32 = 14;
-    pub(super) const NOT_A_DATABASE: i32 = 26;
-    /// Extended: no room for the shared index of the write-ahead log.
-    pub(super) const IO_ERROR_SHM_SIZE: i32 = 4874;
-}
-
 impl StoreError {
-    /// Names the trouble behind an error of the database file at `path`, met while trying to `operation`.
-    pub(crate) fn of(path: &Path, operation: &'static str, source: sqlx::Error) -> StoreError {
-        let path = path.to_path_buf();
-        let extended = match &source {
-            sqlx::Error::Database(error) => error.code().and_then(|code| code.parse::<i32>().ok()),
-            _ => None,
-        };
-        let reason = || source.to_string();
-        // The low byte of an extended code is the primary one.
-        match extended.map(|code| (code, code & 0xFF)) {
-            Some((code::IO_ERROR_SHM_SIZE, _) | (_, code::FULL)) => StoreError::Full { path },
-            Some((_, code::BUSY)) => StoreError::InUse { path },
-            Some((_, code::READ_ONLY | code::IO_ERROR)) => StoreError::CannotWrite { reason: reason(), path },
-            Some((_, code::CANNOT_OPEN)) => StoreError::CannotOpen { reason: reason(), path },
-            Some((_, code::CORRUPT)) => StoreError::Damaged { reason: reason(), path },
-            Some((_, code::NOT_A_DATABASE)) => StoreError::NotOurs { path },
-            _ => StoreError::Database { path, operation, source },
-        }
+    /// Whether the same call may succeed later without any change to it: the database is away, its disk is full, or it
+    /// cannot be written just now.
+    pub fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            StoreError::Away { .. }
+                | StoreError::Full { .. }
+                | StoreError::CannotWrite { .. }
+                | StoreError::InUse { .. }
+                | StoreError::Database { .. }
+        )
     }
 
     /// A row that no version of this program wrote.
-    pub(crate) fn damaged_row(path: &Path, column: &str) -> StoreError {
-        let reason = format!("a row has no valid {column}");
-        StoreError::Damaged { path: path.to_path_buf(), reason }
+    pub(crate) fn damaged_row(database: impl Into<String>, column: &str) -> StoreError {
+        StoreError::Damaged { database: database.into(), reason: format!("a row has no valid {column}") }
     }
 }

@@ -37,6 +37,12 @@ impl JobId {
     }
 }
 
+impl From<JobId> for Uuid {
+    fn from(id: JobId) -> Uuid {
+        id.0
+    }
+}
+
 impl fmt::Display for JobId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.hyphenated().fmt(formatter)
@@ -107,7 +113,7 @@ impl std::str::FromStr for RequestedSide {
     }
 }
 
-/// One picture to read. No `Debug`: paths and references may hold names.
+/// One picture to read. No `Debug`: sources and references may hold names.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Job {
     /// The key.
@@ -118,17 +124,27 @@ pub struct Job {
     pub reference: Option<String>,
     /// The picture as the user named it.
     pub source: String,
-    /// Where the picture is opened from any working folder.
-    pub path: String,
     /// The side expected.
     pub side: RequestedSide,
 }
 
-/// A job handed to this worker.
+/// A job with the way to its picture, to be enqueued.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NewJob {
+    /// The job.
+    pub job: Job,
+    /// How a worker gets at the picture: in the embedded store the path that opens it from any working folder, with a
+    /// broker the message to publish.
+    pub picture: String,
+}
+
+/// A job handed to this worker by the embedded store.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ClaimedJob {
     /// The job.
     pub job: Job,
+    /// Where the picture is opened from any working folder.
+    pub path: String,
     /// Which claim of it this is, from 1.
     pub attempt: u32,
 }
@@ -154,7 +170,9 @@ pub enum Outcome {
 #[derive(Clone, PartialEq)]
 pub struct Finished {
     /// The job.
-    pub claimed: ClaimedJob,
+    pub job: Job,
+    /// Which attempt at it ended so, from 1; 0 when it was never begun.
+    pub attempt: u32,
     /// Its end.
     pub outcome: Outcome,
 }

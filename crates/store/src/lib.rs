@@ -1,22 +1,29 @@
 //! Jobs, their results and their batches, kept so that a crash at any moment loses and doubles nothing.
 //!
 //! The traits in [`port`] are what the worker and the command line need; [`sqlite`] is the embedded implementation, one
-//! file without any service. The only crate that names sqlx.
+//! file without any service, [`postgres`] the one beside a broker, for any number of workers. The only crate that names
+//! sqlx.
 
 pub mod job;
 pub mod port;
 pub mod result;
 
+mod access;
 mod batch;
 mod error;
 
+pub mod postgres;
 pub mod sqlite;
 
+mod stored;
 mod timestamp;
+mod words;
 
-pub use batch::BatchProgress;
+pub use access::Access;
+pub use batch::{BatchProgress, BatchState};
 pub use error::StoreError;
-pub use job::{ClaimedJob, Finished, Job, JobId, Outcome, RequestedSide};
-pub use port::{Batches, JobQueue, Results};
+pub use job::{ClaimedJob, Finished, Job, JobId, NewJob, Outcome, RequestedSide};
+pub use port::{Batches, Beginning, Dispatch, JobQueue, Jobs, Ledger, Results};
+pub use postgres::PostgresStore;
 pub use result::{ResultFilter, ResultRow, Sides};
 pub use sqlite::{SqliteQueue, SqliteStore};

@@ -5,11 +5,11 @@
 //! opens the store belongs to a process that is no more.
 
 mod batches;
+mod failure;
 mod open;
 mod queue;
 mod results;
 mod schema;
-mod words;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,8 @@ use sqlx::SqlitePool;
 
 use crate::error::StoreError;
 
-pub use open::{Access, OpenOptions};
+pub use crate::access::Access;
+pub use open::OpenOptions;
 pub use queue::SqliteQueue;
 
 /// An open store. Clones share it.
@@ -45,7 +46,11 @@ impl SqliteStore {
         self.writer.close().await;
     }
 
+    fn damaged_row(&self, column: &str) -> StoreError {
+        StoreError::damaged_row(failure::name(&self.path), column)
+    }
+
     fn error(&self, operation: &'static str) -> impl Fn(sqlx::Error) -> StoreError + '_ {
-        move |source| StoreError::of(&self.path, operation, source)
+        move |source| failure::of(&self.path, operation, source)
     }
 }

@@ -7,7 +7,7 @@ use std::io;
 use std::time::Duration;
 
 use shenfen_store::port::Recovered;
-use shenfen_store::{ClaimedJob, Finished, Job, JobId, JobQueue, Outcome, StoreError};
+use shenfen_store::{ClaimedJob, Finished, JobId, JobQueue, NewJob, Outcome, StoreError};
 use thiserror::Error;
 use tokio::sync::mpsc::{self, Receiver};
 use tokio::sync::watch;
@@ -142,7 +142,7 @@ impl<Q: JobQueue, R: PictureReader> Backfill<Q, R> {
 /// A piece of the listing.
 #[derive(Default)]
 struct Piece {
-    jobs: Vec<Job>,
+    jobs: Vec<NewJob>,
     left_out: u64,
     unreadable: Vec<SourceError>,
 }
@@ -286,7 +286,7 @@ impl<Q: JobQueue, O: FnMut(Event<'_>)> Run<Q, O> {
         self.may_claim = true;
         for finished in self.unstored.ends.drain(..) {
             if let Outcome::Dead { reason } = &finished.outcome {
-                tracing::error!(job.id = %finished.claimed.job.id, reason, "job given up");
+                tracing::error!(job.id = %finished.job.id, reason, "job given up");
             }
             (self.observe)(Event::Stored(&finished));
         }

@@ -82,10 +82,10 @@ fn next(queue: &Mutex<Receiver<ClaimedJob>>) -> Option<ClaimedJob> {
 
 fn read<R: PictureReader>(reader: &mut R, claimed: ClaimedJob) -> Finished {
     let _span = tracing::debug_span!("read", job.id = %claimed.job.id, job.attempt = claimed.attempt).entered();
-    let read = read_file(reader, &claimed.job.path, claimed.job.side);
+    let read = read_file(reader, &claimed.path, claimed.job.side);
     let outcome = match read.result {
         Ok(result) => Outcome::Read { result: Box::new(result), image_sha256: read.image_sha256 },
         Err(reason) => Outcome::Dead { reason },
     };
-    Finished { claimed, outcome }
+    Finished { job: claimed.job, attempt: claimed.attempt, outcome }
 }

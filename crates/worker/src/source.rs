@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use shenfen_store::{Job, JobId, RequestedSide};
+use shenfen_store::{Job, JobId, NewJob, RequestedSide};
 use thiserror::Error;
 
 use folder::Folder;
@@ -29,10 +29,10 @@ pub struct PictureRef {
 
 impl PictureRef {
     /// The job of reading it for a batch.
-    pub fn into_job(self, batch: &str) -> Job {
+    pub fn into_job(self, batch: &str) -> NewJob {
         let PictureRef { source, path, reference, side } = self;
         let id = JobId::of_picture(batch, &path, reference.as_deref());
-        Job { id, batch: batch.to_owned(), reference, source, path, side }
+        NewJob { job: Job { id, batch: batch.to_owned(), reference, source, side }, picture: path }
     }
 }
 

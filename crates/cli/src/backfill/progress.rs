@@ -102,7 +102,7 @@ impl Progress {
         }
         let Some(reason) = reason else { return };
         match self.failed {
-            ..=FAILURES_TOLD => self.tell(&format!("{}: {reason}", finished.claimed.job.source)),
+            ..=FAILURES_TOLD => self.tell(&format!("{}: {reason}", finished.job.source)),
             failed if failed == FAILURES_TOLD + 1 => self.tell("more pictures failed: `shenfen results` shows all"),
             _ => {}
         }

@@ -5,7 +5,7 @@ use sqlx::sqlite::SqliteRow;
 use time::OffsetDateTime;
 
 use super::SqliteStore;
-use crate::batch::BatchProgress;
+use crate::batch::{BatchProgress, BatchState};
 use crate::error::StoreError;
 use crate::port::Batches;
 use crate::timestamp;
@@ -66,7 +66,7 @@ impl SqliteStore {
     ) -> Result<Result<BatchProgress, StoreError>, sqlx::Error> {
         let count = |column| Ok::<u64, sqlx::Error>(row.try_get::<Option<u64>, _>(column)?.unwrap_or(0));
         let Ok(created_at) = timestamp::from_text(row.try_get("created_at")?) else {
-            return Ok(Err(StoreError::damaged_row(self.path(), "created_at")));
+            return Ok(Err(self.damaged_row("created_at")));
         };
         let since = row.try_get::<Option<&str>, _>("since")?.and_then(|since| timestamp::from_text(since).ok());
         let latest = count("latest")? as f64;
@@ -74,6 +74,7 @@ impl SqliteStore {
         let rate = since.map(|since| (now - since).as_seconds_f64()).filter(|&seconds| seconds > 0.0);
         Ok(Ok(BatchProgress {
             name: row.try_get("name")?,
+            state: BatchState::Active,
             created_at,
             queued: count("queued")?,
             running: count("running")?,
@@ -81,6 +82,7 @@ impl SqliteStore {
             review: count("review")?,
             failed: count("failed")?,
             dead: count("dead")?,
+            cancelled: 0,
             not_ok: count("not_ok")?,
             rate: rate.map(|seconds| latest / seconds),
         }))

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
 
-use super::{SqliteStore, schema};
+use super::{SqliteStore, failure, schema};
+use crate::access::Access;
 use crate::error::StoreError;
 
 /// Readers beside the one writer; a person's queries and a progress display need no more.
@@ -15,15 +16,6 @@ const READERS: u32 = 2;
 
 /// How long a statement waits for another process's transaction. They are all short.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// What the store is opened for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// To work on its jobs: makes the file if there is none, and keeps other workers out.
-    Work,
-    /// To look at results and batches, also while another process works on it.
-    Read,
-}
 
 /// How to open a store.
 #[derive(Clone, Debug)]
@@ -55,7 +47,7 @@ impl OpenOptions {
         let lock = match access {
             Access::Work => Some(Arc::new(lock(&path)?)),
             Access::Read if path.exists() => None,
-            Access::Read => return Err(StoreError::Missing { path }),
+            Access::Read => return Err(StoreError::Missing { database: failure::name(&path) }),
         };
         let options = SqliteConnectOptions::new()
             .filename(&path)
@@ -69,7 +61,7 @@ impl OpenOptions {
             Some(pages) => options.clone().pragma("max_page_count", pages.to_string()),
             None => options.clone(),
         };
-        let failed = |source| StoreError::of(&path, "open", source);
+        let failed = |source| failure::of(&path, "open", source);
         let writer = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
         let writer = writer.connect_with(limited).await.map_err(failed)?;
         schema::bring_up_to_date(&writer, &path, access).await?;
@@ -84,13 +76,13 @@ fn lock(path: &Path) -> Result<File, StoreError> {
     let mut lock_path = path.as_os_str().to_owned();
     lock_path.push("-lock");
     let cannot_open = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::StorageFull => StoreError::Full { path: path.to_path_buf() },
-        _ => StoreError::CannotOpen { path: path.to_path_buf(), reason: error.to_string() },
+        std::io::ErrorKind::StorageFull => StoreError::Full { database: failure::name(path) },
+        _ => StoreError::CannotOpen { database: failure::name(path), reason: error.to_string() },
     };
     let file = File::options().create(true).append(true).open(lock_path).map_err(cannot_open)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: path.to_path_buf() }),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { database: failure::name(path) }),
         Err(TryLockError::Error(error)) => Err(cannot_open(error)),
     }
 }

@@ -7,8 +7,9 @@ use time::OffsetDateTime;
 
 use super::{SqliteStore, results};
 use crate::error::StoreError;
-use crate::job::{ClaimedJob, Finished, Job, JobId, MAX_ATTEMPTS, Outcome, SUSPECT_ATTEMPTS};
-use crate::port::{Completed, JobQueue, Recovered};
+use crate::job::{ClaimedJob, Finished, Job, JobId, MAX_ATTEMPTS, NewJob, Outcome, SUSPECT_ATTEMPTS};
+use crate::port::{Completed, JobQueue, Jobs, Recovered};
+use crate::stored::StoredResult;
 use crate::timestamp;
 
 /// Claims jobs above suspicion, in the order of the index: no sorting, however many wait.
@@ -48,11 +49,17 @@ struct NewRow<'a> {
     side: &'a str,
 }
 
-impl JobQueue for SqliteQueue {
-    async fn enqueue(&self, jobs: &[Job]) -> Result<u64, StoreError> {
+impl Jobs for SqliteQueue {
+    async fn enqueue(&self, jobs: &[NewJob]) -> Result<u64, StoreError> {
         self.insert(jobs).await.map_err(self.store.error("enqueue jobs"))
     }
 
+    async fn complete(&self, finished: &[Finished]) -> Result<Completed, StoreError> {
+        self.finish(finished).await.map_err(self.store.error("store results"))
+    }
+}
+
+impl JobQueue for SqliteQueue {
     async fn recover(&self) -> Result<Recovered, StoreError> {
         self.take_back().await.map_err(self.store.error("recover jobs"))
     }
@@ -66,14 +73,10 @@ impl JobQueue for SqliteQueue {
     async fn give_back(&self, jobs: &[JobId]) -> Result<(), StoreError> {
         self.put_back(jobs).await.map_err(self.store.error("give jobs back"))
     }
-
-    async fn complete(&self, finished: &[Finished]) -> Result<Completed, StoreError> {
-        self.finish(finished).await.map_err(self.store.error("store results"))
-    }
 }
 
 impl SqliteQueue {
-    async fn insert(&self, jobs: &[Job]) -> Result<u64, sqlx::Error> {
+    async fn insert(&self, jobs: &[NewJob]) -> Result<u64, sqlx::Error> {
         let rows: Vec<NewRow<'_>> = jobs.iter().map(NewRow::of).collect();
         let rows = to_json(&rows)?;
         let now = timestamp::to_text(OffsetDateTime::now_utc());
@@ -161,17 +164,16 @@ impl SqliteQueue {
     fn claimed(&self, row: &SqliteRow) -> Result<Result<ClaimedJob, StoreError>, sqlx::Error> {
         let id: &str = row.try_get("job_id")?;
         let side: &str = row.try_get("side")?;
-        let damaged = |column| Ok(Err(StoreError::damaged_row(&self.store.path, column)));
+        let damaged = |column| Ok(Err(self.store.damaged_row(column)));
         let (Ok(id), Ok(side)) = (id.parse(), side.parse()) else { return damaged("job_id or side") };
         let job = Job {
             id,
             batch: row.try_get("batch")?,
             reference: row.try_get("reference")?,
             source: row.try_get("source")?,
-            path: row.try_get("path")?,
             side,
         };
-        Ok(Ok(ClaimedJob { job, attempt: row.try_get("attempts")? }))
+        Ok(Ok(ClaimedJob { job, path: row.try_get("path")?, attempt: row.try_get("attempts")? }))
     }
 
     async fn put_back(&self, jobs: &[JobId]) -> Result<(), sqlx::Error> {
@@ -191,7 +193,7 @@ impl SqliteQueue {
         let mut completed = Completed::default();
         let mut transaction = self.store.writer.begin_with("BEGIN IMMEDIATE").await?;
         for end in finished {
-            let id = end.claimed.job.id.to_string();
+            let id = end.job.id.to_string();
             let (state, reason) = match &end.outcome {
                 Outcome::Read { .. } => ("done", None),
                 Outcome::Dead { reason } => ("dead", Some(reason.as_str())),
@@ -213,8 +215,9 @@ impl SqliteQueue {
                 continue;
             };
             if let Outcome::Read { result, image_sha256 } = &end.outcome {
+                let stored = StoredResult::of(result, image_sha256.as_deref());
                 let times = results::Times { created_at: row.try_get("created_at")?, finished_at: &now };
-                results::insert(&mut transaction, &end.claimed, result, image_sha256.as_deref(), times).await?;
+                results::insert(&mut transaction, end, &stored, times).await?;
             }
             completed.stored += 1;
         }
@@ -224,14 +227,14 @@ impl SqliteQueue {
 }
 
 impl NewRow<'_> {
-    fn of(job: &Job) -> NewRow<'_> {
+    fn of(new: &NewJob) -> NewRow<'_> {
         NewRow {
-            id: job.id.to_string(),
-            batch: &job.batch,
-            reference: job.reference.as_deref(),
-            source: &job.source,
-            path: &job.path,
-            side: job.side.as_str(),
+            id: new.job.id.to_string(),
+            batch: &new.job.batch,
+            reference: new.job.reference.as_deref(),
+            source: &new.job.source,
+            path: &new.picture,
+            side: new.job.side.as_str(),
         }
     }
 }

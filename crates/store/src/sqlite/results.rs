@@ -1,17 +1,18 @@
 //! The table of results.
 
-use shenfen_core::{CardColumns, PictureResult};
+use shenfen_core::CardColumns;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use time::Date;
 use time::macros::format_description;
 
-use super::{SqliteStore, words};
+use super::SqliteStore;
 use crate::error::StoreError;
-use crate::job::ClaimedJob;
+use crate::job::Finished;
 use crate::port::Results;
-use crate::result::{ResultFilter, ResultRow, Sides};
-use crate::timestamp;
+use crate::result::{ResultFilter, ResultRow};
+use crate::stored::StoredResult;
+use crate::{timestamp, words};
 
 /// When a job came and when it ended, as text.
 pub(super) struct Times<'a> {
@@ -22,47 +23,48 @@ pub(super) struct Times<'a> {
 /// Stores a result. The fields stand in columns as well as in the JSON, for people who query the table.
 pub(super) async fn insert(
     connection: &mut SqliteConnection,
-    claimed: &ClaimedJob,
-    result: &PictureResult,
-    image_sha256: Option<&str>,
+    finished: &Finished,
+    stored: &StoredResult<'_>,
     times: Times<'_>,
 ) -> Result<(), sqlx::Error> {
-    let columns = CardColumns::of(result);
-    let confidence = result.cards.iter().map(|card| f64::from(card.confidence)).reduce(f64::min);
-    let json = serde_json::to_string(result).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    let json = serde_json::to_string(stored.result).map_err(unwritable)?;
     sqlx::query(
         "INSERT INTO results (job_id, batch, reference, source, status, decision, side, name, gender, ethnic, birth_date,
                               address, identity_no, authority, valid_from, valid_to, long_term, confidence, result,
                               attempts, model_version, image_sha256, created_at, finished_at)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
-    .bind(claimed.job.id.to_string())
-    .bind(&claimed.job.batch)
-    .bind(&claimed.job.reference)
-    .bind(&claimed.job.source)
-    .bind(words::word(&result.status))
-    .bind(words::word(&result.decision))
-    .bind(Sides::of(result).map(|sides| words::word(&sides)))
-    .bind(unless_empty(&columns.name))
-    .bind(unless_empty(&columns.gender))
-    .bind(unless_empty(&columns.ethnic))
-    .bind(columns.birth_date.map(date_to_text))
-    .bind(unless_empty(&columns.address))
-    .bind(unless_empty(&columns.identity_no))
-    .bind(unless_empty(&columns.authority))
-    .bind(columns.valid_from.map(date_to_text))
-    .bind(columns.valid_to.map(date_to_text))
-    .bind(columns.long_term)
-    .bind(confidence)
+    .bind(finished.job.id.to_string())
+    .bind(&finished.job.batch)
+    .bind(&finished.job.reference)
+    .bind(&finished.job.source)
+    .bind(&stored.status)
+    .bind(&stored.decision)
+    .bind(&stored.sides)
+    .bind(&stored.name)
+    .bind(&stored.gender)
+    .bind(&stored.ethnic)
+    .bind(&stored.birth_date)
+    .bind(&stored.address)
+    .bind(&stored.identity_no)
+    .bind(&stored.authority)
+    .bind(&stored.valid_from)
+    .bind(&stored.valid_to)
+    .bind(stored.long_term)
+    .bind(stored.confidence)
     .bind(json)
-    .bind(claimed.attempt)
-    .bind(&result.model.version)
-    .bind(image_sha256)
+    .bind(finished.attempt)
+    .bind(stored.model_version)
+    .bind(stored.image_sha256)
     .bind(times.created_at)
     .bind(times.finished_at)
     .execute(connection)
     .await?;
     Ok(())
+}
+
+pub(super) fn unwritable(error: serde_json::Error) -> sqlx::Error {
+    sqlx::Error::Encode(error.into())
 }
 
 impl Results for SqliteStore {
@@ -89,7 +91,7 @@ impl Results for SqliteStore {
 impl SqliteStore {
     /// A row of the table, or the name of its first column that no version of this program wrote.
     fn result_row(&self, row: &SqliteRow) -> Result<Result<ResultRow, StoreError>, sqlx::Error> {
-        let damaged = |column| Ok(Err(StoreError::damaged_row(self.path(), column)));
+        let damaged = |column| Ok(Err(self.damaged_row(column)));
         let Ok(job_id) = row.try_get::<&str, _>("job_id")?.parse() else { return damaged("job_id") };
         let Some(status) = words::value(row.try_get("status")?) else { return damaged("status") };
         let Some(decision) = words::value(row.try_get("decision")?) else { return damaged("decision") };
@@ -127,18 +129,8 @@ impl SqliteStore {
     }
 }
 
-/// A field that could not be read is NULL in the table.
-fn unless_empty(text: &str) -> Option<&str> {
-    Some(text).filter(|text| !text.is_empty())
-}
-
 fn text(row: &SqliteRow, column: &str) -> Result<String, sqlx::Error> {
     Ok(row.try_get::<Option<String>, _>(column)?.unwrap_or_default())
-}
-
-fn date_to_text(date: Date) -> String {
-    // A date's own Display is YYYY-MM-DD for the years that a card can show.
-    date.to_string()
 }
 
 fn date(row: &SqliteRow, column: &str) -> Result<Option<Date>, sqlx::Error> {

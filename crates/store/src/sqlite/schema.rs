@@ -4,7 +4,7 @@ use std::path::Path;
 
 use sqlx::{AssertSqlSafe, SqliteConnection, SqlitePool};
 
-use super::Access;
+use super::{Access, failure};
 use crate::error::StoreError;
 
 /// The steps; the nth leads to version n.
@@ -26,13 +26,13 @@ enum Standing {
 /// # Errors
 /// When the file is another program's, from a newer version, empty and only to be read, or cannot be written.
 pub(super) async fn bring_up_to_date(writer: &SqlitePool, path: &Path, access: Access) -> Result<(), StoreError> {
-    let failed = |source| StoreError::of(path, "bring its tables up to date", source);
+    let failed = |source| failure::of(path, "bring its tables up to date", source);
     // All of it seen at one moment: another process may be making the tables right now.
     let mut snapshot = writer.begin().await.map_err(failed)?;
     let standing = standing(&mut snapshot, path).await?;
     snapshot.commit().await.map_err(failed)?;
     match (standing, access) {
-        (Standing::Empty, Access::Read) => return Err(StoreError::Missing { path: path.to_path_buf() }),
+        (Standing::Empty, Access::Read) => return Err(StoreError::Missing { database: failure::name(path) }),
         (Standing::At(done), _) if done == MIGRATIONS.len() => return Ok(()),
         _ => {}
     }
@@ -54,13 +54,13 @@ pub(super) async fn bring_up_to_date(writer: &SqlitePool, path: &Path, access: A
 }
 
 async fn standing(connection: &mut SqliteConnection, path: &Path) -> Result<Standing, StoreError> {
-    let (owner, version, tables) = marks(connection).await.map_err(|source| StoreError::of(path, "open", source))?;
+    let (owner, version, tables) = marks(connection).await.map_err(|source| failure::of(path, "open", source))?;
     let known = MIGRATIONS.len();
     match usize::try_from(version) {
         Ok(0) if owner == 0 && tables == 0 => Ok(Standing::Empty),
-        _ if owner != APPLICATION_ID => Err(StoreError::NotOurs { path: path.to_path_buf() }),
+        _ if owner != APPLICATION_ID => Err(StoreError::NotOurs { database: failure::name(path) }),
         Ok(done) if done <= known => Ok(Standing::At(done)),
-        _ => Err(StoreError::Newer { path: path.to_path_buf(), found: version, known: known as i64 }),
+        _ => Err(StoreError::Newer { database: failure::name(path), found: version, known: known as i64 }),
     }
 }
 

@@ -86,7 +86,7 @@ fn a_big_folder_is_listed_in_sorted_pieces_and_completely() {
 fn the_same_picture_is_the_same_job_by_whatever_way_it_is_named() {
     let folder = folder_with(&["a.jpg"]);
     let job = |path: PathBuf| match Source::open(&path).unwrap().next() {
-        Some(Found::Picture(picture)) => picture.into_job("kyc").id,
+        Some(Found::Picture(picture)) => picture.into_job("kyc").job.id,
         _ => panic!("a picture"),
     };
     let direct = job(folder.path().join("cards"));

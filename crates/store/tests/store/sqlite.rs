@@ -1,17 +1,16 @@
 //! The embedded store: the promises of every store, and what is SQLite's own.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
-
-mod conformance;
+mod queue;
 
 use std::fs;
 use std::path::PathBuf;
 
-use conformance::World;
-use proptest::prelude::*;
 use shenfen_store::sqlite::{Access, OpenOptions};
-use shenfen_store::{Batches, Job, JobId, JobQueue, RequestedSide, SqliteQueue, SqliteStore, StoreError};
+use shenfen_store::{Batches, JobId, JobQueue, Jobs, SqliteQueue, SqliteStore, StoreError};
 use tempfile::TempDir;
+
+use crate::conformance::{Taken, World, keeps_the_promises};
+use crate::made::jobs;
 
 struct Sqlite {
     store: SqliteStore,
@@ -27,13 +26,19 @@ impl Sqlite {
         let options = OpenOptions::new(folder.path().join("test.db"), Access::Work);
         Sqlite { store: options.open().await.unwrap(), folder }
     }
+
+    /// Another process on the same file, which has not taken anything back yet.
+    async fn crash(self) -> Sqlite {
+        drop(self.store);
+        Sqlite::open(self.folder).await
+    }
 }
 
 impl World for Sqlite {
-    type Queue = SqliteQueue;
+    type Jobs = SqliteQueue;
     type Tables = SqliteStore;
 
-    fn queue(&self, batch: &str) -> SqliteQueue {
+    fn jobs(&self, batch: &str) -> SqliteQueue {
         self.store.queue(batch).unwrap()
     }
 
@@ -41,59 +46,24 @@ impl World for Sqlite {
         &self.store
     }
 
+    async fn take(&self, batch: &str, limit: usize) -> Vec<Taken> {
+        let claimed = self.jobs(batch).claim(limit).await.unwrap();
+        claimed.into_iter().map(|claimed| Taken { job: claimed.job, attempt: claimed.attempt }).collect()
+    }
+
+    async fn give_back(&self, batch: &str, taken: &[Taken]) {
+        let ids: Vec<JobId> = taken.iter().map(|taken| taken.job.id).collect();
+        self.jobs(batch).give_back(&ids).await.unwrap();
+    }
+
     async fn restart(self) -> Sqlite {
-        drop(self.store);
-        Sqlite::open(self.folder).await
+        let world = self.crash().await;
+        world.jobs("kyc").recover().await.unwrap();
+        world
     }
 }
 
-/// One test for each promise.
-macro_rules! keeps {
-    ($($promise:ident,)+) => {
-        $(#[tokio::test]
-        async fn $promise() {
-            conformance::$promise(Sqlite::new().await).await;
-        })+
-    };
-}
-
-keeps! {
-    jobs_are_claimed_in_order_and_by_one_worker_only,
-    a_job_arrives_as_it_was_enqueued,
-    enqueueing_again_changes_nothing_in_any_state,
-    a_result_is_stored_whole_and_once,
-    a_job_given_back_loses_no_attempt,
-    a_crash_returns_what_was_claimed_and_keeps_what_was_completed,
-    a_picture_that_kills_its_workers_is_read_alone_at_last_and_then_given_up,
-    a_suspect_waits_until_nothing_else_is_running,
-    batches_do_not_mix,
-    pages_show_every_result_once_in_order_and_filters_hold,
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
-
-    #[test]
-    fn every_job_ends_exactly_once(steps in conformance::steps()) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async { conformance::every_job_ends_exactly_once(Sqlite::new().await, steps).await });
-    }
-}
-
-fn jobs(count: usize) -> Vec<Job> {
-    let job = |number: usize| {
-        let path = format!("/cards/{number:06}.jpg");
-        Job {
-            id: JobId::of_picture("kyc", &path, None),
-            batch: "kyc".into(),
-            reference: None,
-            source: path.clone(),
-            path,
-            side: RequestedSide::Auto,
-        }
-    };
-    (0..count).map(job).collect()
-}
+keeps_the_promises!(Sqlite);
 
 async fn refusal(path: impl Into<PathBuf>, access: Access) -> StoreError {
     OpenOptions::new(path, access).open().await.err().unwrap()
@@ -102,7 +72,7 @@ async fn refusal(path: impl Into<PathBuf>, access: Access) -> StoreError {
 #[tokio::test]
 async fn one_process_works_and_others_may_look() {
     let world = Sqlite::new().await;
-    world.queue("kyc").enqueue(&jobs(3)).await.unwrap();
+    world.jobs("kyc").enqueue(&jobs("kyc", 0..3)).await.unwrap();
     let path = world.store.path().to_path_buf();
     assert!(matches!(refusal(&path, Access::Work).await, StoreError::InUse { .. }));
 
@@ -127,7 +97,7 @@ async fn looking_at_a_store_that_is_just_being_made_harms_nobody() {
         };
         let lookers = [tokio::spawn(look(path.clone())), tokio::spawn(look(path.clone()))];
         let store = OpenOptions::new(&path, Access::Work).open().await.unwrap();
-        store.queue("kyc").unwrap().enqueue(&jobs(1)).await.unwrap();
+        store.queue("kyc").unwrap().enqueue(&jobs("kyc", 0..1)).await.unwrap();
         for looker in lookers {
             assert!(looker.await.unwrap() <= 1);
         }
@@ -196,7 +166,7 @@ async fn a_full_disk_loses_nothing_that_was_stored() {
     let path = folder.path().join("full.db");
     let store = OpenOptions::new(&path, Access::Work).max_pages(60).open().await.unwrap();
     let queue = store.queue("kyc").unwrap();
-    let all = jobs(2000);
+    let all = jobs("kyc", 0..2000);
     let mut stored = 0;
     let error = loop {
         match queue.enqueue(&all[stored..stored + 50]).await {

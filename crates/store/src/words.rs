@@ -5,7 +5,7 @@ use serde::de::value::{Error, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer};
 
 /// The word for a value of an enum without content.
-pub(super) fn word<T: Serialize>(value: &T) -> String {
+pub(crate) fn word<T: Serialize>(value: &T) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word,
         _ => String::new(),
@@ -13,7 +13,7 @@ pub(super) fn word<T: Serialize>(value: &T) -> String {
 }
 
 /// The value that a word stands for.
-pub(super) fn value<T: DeserializeOwned>(word: &str) -> Option<T> {
+pub(crate) fn value<T: DeserializeOwned>(word: &str) -> Option<T> {
     let word: StrDeserializer<'_, Error> = word.into_deserializer();
     T::deserialize(word).ok()
 }

@@ -1,0 +1,68 @@
+//! The store beside a broker: books about jobs, results and batches in a PostgreSQL database (15 or later).
+//!
+//! Any number of workers use it at once. Every call is one statement with a time limit on both ends, so that no
+//! transaction is ever left open by a worker that stops in the middle, and what a call did it did whole. Statements that
+//! touch many jobs take them in the order of their identifiers, so that they do not lock each other out.
+
+mod batches;
+mod connections;
+mod dispatch;
+mod failure;
+mod jobs;
+mod ledger;
+mod open;
+mod results;
+mod schema;
+
+use std::sync::Arc;
+
+use sqlx::Postgres;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+
+use crate::error::StoreError;
+use connections::Connections;
+
+pub use open::PostgresOptions;
+
+/// An open store. Clones share it and its connections.
+#[derive(Clone)]
+pub struct PostgresStore {
+    connections: Arc<Connections>,
+}
+
+/// A statement with its arguments.
+type Statement<'q> = Query<'q, Postgres, PgArguments>;
+
+impl PostgresStore {
+    /// The database's name in errors and logs: `NAME on HOST:PORT`.
+    pub fn name(&self) -> &str {
+        &self.connections.name
+    }
+
+    /// Asks the server for an answer, for a health check.
+    ///
+    /// # Errors
+    /// When it gives none in time.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.rows("answer", sqlx::query("SELECT 1")).await.map(drop)
+    }
+
+    /// Runs one statement, which is its own transaction.
+    async fn rows(&self, operation: &'static str, statement: Statement<'_>) -> Result<Vec<PgRow>, StoreError> {
+        self.connections.rows(operation, statement).await
+    }
+
+    fn unreadable(&self, operation: &'static str) -> impl Fn(sqlx::Error) -> StoreError + '_ {
+        move |source| failure::of(self.name(), operation, source)
+    }
+
+    fn damaged_row(&self, column: &str) -> StoreError {
+        StoreError::damaged_row(self.name(), column)
+    }
+}
+
+/// Text as the database can hold it: everything but U+0000, which becomes the replacement character.
+fn storable(text: &str) -> String {
+    text.replace('\0', "\u{FFFD}")
+}

@@ -1,0 +1,102 @@
+//! Feeding enqueued jobs to a broker a window at a time.
+
+use std::time::Duration;
+
+use sqlx::Row;
+use sqlx::postgres::types::PgInterval;
+use uuid::Uuid;
+
+use super::PostgresStore;
+use super::ledger::uuids;
+use crate::batch::BatchState;
+use crate::error::StoreError;
+use crate::job::JobId;
+use crate::port::{Dispatch, Undispatched};
+use crate::words;
+
+/// Jobs cancelled by one statement, so that a batch of millions keeps within the time limit.
+const CANCELLED_AT_ONCE: i64 = 10_000;
+
+const UNDISPATCHED: &str = "
+    WITH active AS MATERIALIZED (SELECT name FROM batches WHERE name = $1 AND state = 'active'),
+    unsent AS (
+        SELECT job_id, seq, message FROM jobs, active
+        WHERE batch = $1 AND jobs.state = 'queued' AND message IS NOT NULL ORDER BY seq LIMIT $2),
+    lost AS (
+        SELECT job_id, seq, message FROM jobs, active
+        WHERE batch = $1 AND jobs.state IN ('sent', 'running') AND message IS NOT NULL
+              AND greatest(sent_at, begun_at) < now() - $3
+        ORDER BY seq LIMIT $2)
+    SELECT job_id, message FROM (TABLE unsent UNION ALL TABLE lost) AS open ORDER BY seq LIMIT $2";
+
+/// A worker may have begun a job before this note of its publishing comes.
+const MARK_SENT: &str = "
+    UPDATE jobs SET state = CASE state WHEN 'queued' THEN 'sent' ELSE state END, sent_at = now()
+    WHERE job_id IN (SELECT job_id FROM jobs WHERE job_id = ANY($1) AND state IN ('queued', 'sent', 'running')
+                     ORDER BY job_id FOR UPDATE)";
+
+/// Nothing leads out of cancelled.
+const SET_STATE: &str = "
+    UPDATE batches SET state = CASE state WHEN 'cancelled' THEN state ELSE $2 END WHERE name = $1 RETURNING state";
+
+const CANCEL: &str = "
+    WITH cancelled AS (
+        UPDATE jobs SET state = 'cancelled', finished_at = now(), message = NULL
+        WHERE job_id IN (
+            SELECT job_id FROM jobs
+            WHERE job_id IN (SELECT job_id FROM jobs WHERE batch = $1 AND state IN ('queued', 'sent') LIMIT $2)
+                  AND state IN ('queued', 'sent')
+            ORDER BY job_id FOR UPDATE)
+        RETURNING 1)
+    SELECT count(*) AS jobs FROM cancelled";
+
+impl Dispatch for PostgresStore {
+    async fn undispatched(
+        &self,
+        batch: &str,
+        lost_after: Duration,
+        limit: usize,
+    ) -> Result<Vec<Undispatched>, StoreError> {
+        let failed = self.unreadable("find jobs to publish");
+        let lost_after = PgInterval {
+            microseconds: i64::try_from(lost_after.as_micros()).unwrap_or(i64::MAX),
+            ..PgInterval::default()
+        };
+        let statement = sqlx::query(UNDISPATCHED).bind(batch).bind(clamp(limit)).bind(lost_after);
+        let rows = self.rows("find jobs to publish", statement).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Undispatched { id: row.try_get::<Uuid, _>("job_id")?.into(), message: row.try_get("message")? })
+            })
+            .collect::<Result<_, _>>()
+            .map_err(failed)
+    }
+
+    async fn mark_sent(&self, jobs: &[JobId]) -> Result<(), StoreError> {
+        self.rows("note published jobs", sqlx::query(MARK_SENT).bind(uuids(jobs))).await.map(drop)
+    }
+
+    async fn window(&self, batch: &str) -> Result<u64, StoreError> {
+        let statement =
+            sqlx::query("SELECT count(*) AS jobs FROM jobs WHERE batch = $1 AND state IN ('sent', 'running')");
+        self.count("count published jobs", statement.bind(batch)).await
+    }
+
+    async fn set_batch_state(&self, batch: &str, state: BatchState) -> Result<Option<BatchState>, StoreError> {
+        let statement = sqlx::query(SET_STATE).bind(batch).bind(words::word(&state));
+        let rows = self.rows("change a batch", statement).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let word: &str = row.try_get("state").map_err(self.unreadable("change a batch"))?;
+        let now = words::value(word).ok_or_else(|| self.damaged_row("state"))?;
+        if now == BatchState::Cancelled {
+            // A crash on the way leaves the batch cancelled, and cancelling it again finishes this.
+            let some = || self.count("cancel jobs", sqlx::query(CANCEL).bind(batch).bind(CANCELLED_AT_ONCE));
+            while some().await? > 0 {}
+        }
+        Ok(Some(now))
+    }
+}
+
+fn clamp(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}

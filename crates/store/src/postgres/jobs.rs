@@ -1,0 +1,181 @@
+//! How jobs come in and end.
+
+use std::collections::HashSet;
+
+use serde::Serialize;
+use sqlx::Row;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::{PostgresStore, storable};
+use crate::error::StoreError;
+use crate::job::{Finished, Job, NewJob, Outcome};
+use crate::port::{Completed, Jobs};
+use crate::stored::StoredResult;
+
+/// Where there are all of them already, which is nearly always, this only looks.
+const NAME_BATCHES: &str = "
+    INSERT INTO batches (name)
+    SELECT name FROM (SELECT DISTINCT unnest($1::text[]) AS name) AS named
+    WHERE NOT EXISTS (SELECT FROM batches WHERE batches.name = named.name)
+    ORDER BY name
+    ON CONFLICT (name) DO NOTHING";
+
+/// The lock on the batch keeps a cancellation from running past jobs that are just being added.
+const ENQUEUE: &str = "
+    WITH held AS MATERIALIZED (
+        SELECT name, state FROM batches WHERE name = ANY($2) ORDER BY name FOR SHARE),
+    added AS (
+        INSERT INTO jobs (job_id, batch, reference, source, side, message, state)
+        SELECT job_id, batch, reference, source, side, message,
+               CASE held.state WHEN 'cancelled' THEN 'cancelled' ELSE 'queued' END
+        FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) WITH ORDINALITY
+             AS new (job_id, batch, reference, source, side, message, position)
+             JOIN held ON held.name = new.batch
+        ORDER BY position
+        ON CONFLICT (job_id) DO NOTHING
+        RETURNING 1)
+    SELECT count(*) AS jobs FROM added";
+
+/// The job's state decides: only the first end finds it open. A job that the books do not know, since its beginning was
+/// forgotten in a crash of the server, is entered with its end. The result carries batch and names of the books.
+const COMPLETE: &str = "
+    WITH barrier AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared($2)),
+    finished AS MATERIALIZED (
+        SELECT end_of.* FROM barrier, jsonb_to_recordset($1) AS end_of (
+            position integer, job_id uuid, batch text, reference text, source text, requested text, attempt integer,
+            state text, reason text, status text, decision text, sides text, name text, gender text, ethnic text,
+            birth_date date, address text, identity_no text, authority text, valid_from date, valid_to date,
+            long_term boolean, confidence double precision, result jsonb, model_version text, image_sha256 text)),
+    ended AS (
+        INSERT INTO jobs AS known (job_id, batch, reference, source, side, attempts, state, reason, finished_at)
+        SELECT job_id, batch, reference, source, requested, attempt, state, reason, now() FROM finished ORDER BY job_id
+        ON CONFLICT (job_id) DO UPDATE
+            SET state = excluded.state, reason = excluded.reason, finished_at = excluded.finished_at, message = NULL
+            WHERE known.state IN ('queued', 'sent', 'running')
+        RETURNING job_id, state, batch, reference, source, created_at, finished_at),
+    stored AS (
+        INSERT INTO results (job_id, batch, reference, source, status, decision, side, name, gender, ethnic, birth_date,
+                             address, identity_no, authority, valid_from, valid_to, long_term, confidence, result,
+                             attempts, model_version, image_sha256, created_at, finished_at)
+        SELECT job_id, ended.batch, ended.reference, ended.source, status, decision, sides, name, gender, ethnic,
+               birth_date, address, identity_no, authority, valid_from, valid_to, long_term, confidence, result,
+               attempt, model_version, image_sha256, created_at, finished_at
+        FROM ended JOIN finished USING (job_id)
+        WHERE ended.state = 'done' ORDER BY position
+        ON CONFLICT (job_id) DO NOTHING)
+    SELECT count(*) AS jobs FROM ended";
+
+/// Held shared while results are being stored: who waits for it alone knows that the results begun before are there.
+pub(super) const STORING: i64 = 0x5348_464E_0000_0002;
+
+/// An end as one element of the array that the statement takes.
+#[derive(Serialize)]
+struct EndRow<'a> {
+    position: usize,
+    job_id: Uuid,
+    batch: String,
+    reference: Option<String>,
+    source: String,
+    requested: &'a str,
+    attempt: u32,
+    state: &'a str,
+    reason: Option<String>,
+    #[serde(flatten)]
+    stored: Option<StoredResult<'a>>,
+}
+
+impl Jobs for PostgresStore {
+    async fn enqueue(&self, jobs: &[NewJob]) -> Result<u64, StoreError> {
+        if jobs.is_empty() {
+            return Ok(0);
+        }
+        self.name_batches(jobs.iter().map(|new| &new.job)).await?;
+        let columns = JobColumns::of(jobs.iter().map(|new| &new.job));
+        let statement = sqlx::query(ENQUEUE)
+            .bind(columns.ids)
+            .bind(columns.batches)
+            .bind(columns.references)
+            .bind(columns.sources)
+            .bind(columns.sides)
+            .bind(jobs.iter().map(|new| storable(&new.picture)).collect::<Vec<_>>());
+        self.count("enqueue jobs", statement).await
+    }
+
+    async fn complete(&self, finished: &[Finished]) -> Result<Completed, StoreError> {
+        if finished.is_empty() {
+            return Ok(Completed::default());
+        }
+        self.name_batches(finished.iter().map(|end| &end.job)).await?;
+        // One statement cannot end a job twice; the first end stands.
+        let mut met = HashSet::new();
+        let first = finished.iter().filter(|end| met.insert(end.job.id));
+        let rows: Vec<EndRow<'_>> = first.enumerate().map(|(position, end)| EndRow::of(position, end)).collect();
+        let stored = self.count("store results", sqlx::query(COMPLETE).bind(Json(rows)).bind(STORING)).await?;
+        Ok(Completed { stored, repeated: finished.len() as u64 - stored })
+    }
+}
+
+impl PostgresStore {
+    /// Makes the batches of these jobs known.
+    pub(super) async fn name_batches<'a>(&self, jobs: impl Iterator<Item = &'a Job>) -> Result<(), StoreError> {
+        let names: HashSet<&str> = jobs.map(|job| job.batch.as_str()).collect();
+        let names: Vec<String> = names.into_iter().map(storable).collect();
+        self.rows("note batches", sqlx::query(NAME_BATCHES).bind(names)).await.map(drop)
+    }
+
+    /// The number in a statement's column `jobs`.
+    pub(super) async fn count(
+        &self,
+        operation: &'static str,
+        statement: super::Statement<'_>,
+    ) -> Result<u64, StoreError> {
+        let rows = self.rows(operation, statement).await?;
+        let count = rows.first().map_or(Ok(0), |row| row.try_get::<i64, _>("jobs"));
+        Ok(count.map_err(self.unreadable(operation))?.cast_unsigned())
+    }
+}
+
+/// Jobs as arrays of the same length, one for each column.
+pub(super) struct JobColumns {
+    pub(super) ids: Vec<Uuid>,
+    pub(super) batches: Vec<String>,
+    pub(super) references: Vec<Option<String>>,
+    pub(super) sources: Vec<String>,
+    pub(super) sides: Vec<&'static str>,
+}
+
+impl JobColumns {
+    pub(super) fn of<'a>(jobs: impl Iterator<Item = &'a Job> + Clone) -> JobColumns {
+        JobColumns {
+            ids: jobs.clone().map(|job| job.id.into()).collect(),
+            batches: jobs.clone().map(|job| storable(&job.batch)).collect(),
+            references: jobs.clone().map(|job| job.reference.as_deref().map(storable)).collect(),
+            sources: jobs.clone().map(|job| storable(&job.source)).collect(),
+            sides: jobs.map(|job| job.side.as_str()).collect(),
+        }
+    }
+}
+
+impl EndRow<'_> {
+    fn of(position: usize, end: &Finished) -> EndRow<'_> {
+        let (state, reason, stored) = match &end.outcome {
+            Outcome::Read { result, image_sha256 } => {
+                ("done", None, Some(StoredResult::of(result, image_sha256.as_deref())))
+            }
+            Outcome::Dead { reason } => ("dead", Some(storable(reason)), None),
+        };
+        EndRow {
+            position,
+            job_id: end.job.id.into(),
+            batch: storable(&end.job.batch),
+            reference: end.job.reference.as_deref().map(storable),
+            source: storable(&end.job.source),
+            requested: end.job.side.as_str(),
+            attempt: end.attempt,
+            state,
+            reason,
+            stored,
+        }
+    }
+}

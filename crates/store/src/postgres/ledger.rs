@@ -1,0 +1,94 @@
+//! The books about jobs that a broker hands out.
+
+use std::collections::{HashMap, HashSet};
+
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+use uuid::Uuid;
+
+use super::PostgresStore;
+use super::jobs::JobColumns;
+use crate::error::StoreError;
+use crate::job::{Job, JobId, MAX_ATTEMPTS};
+use crate::port::{Beginning, Ledger};
+
+/// A beginning that is forgotten in a crash of the server costs a count only, so nobody waits for the disk here. A job of
+/// a paused batch stays with the broker, a job of a cancelled one ends. Jobs that have ended come back without a state.
+const BEGIN: &str = "
+    WITH unsynced AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
+    begun AS (
+        INSERT INTO jobs AS known (job_id, batch, reference, source, side, state, attempts, sent_at, begun_at)
+        SELECT job_id, batch, reference, source, side,
+               CASE batches.state WHEN 'paused' THEN 'sent' WHEN 'cancelled' THEN 'cancelled' ELSE 'running' END,
+               CASE batches.state WHEN 'active' THEN 1 ELSE 0 END,
+               now(), CASE batches.state WHEN 'active' THEN now() END
+        FROM unsynced,
+             unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[])
+                 AS arrived (job_id, batch, reference, source, side)
+             JOIN batches ON batches.name = arrived.batch
+        ORDER BY job_id
+        ON CONFLICT (job_id) DO UPDATE
+            SET state = excluded.state,
+                attempts = known.attempts + excluded.attempts,
+                sent_at = coalesce(known.sent_at, excluded.sent_at),
+                begun_at = coalesce(excluded.begun_at, known.begun_at),
+                finished_at = CASE excluded.state WHEN 'cancelled' THEN now() END,
+                message = CASE WHEN excluded.state <> 'cancelled' THEN known.message END
+            WHERE known.state IN ('queued', 'sent', 'running')
+        RETURNING job_id, state, attempts)
+    SELECT job_id, state, attempts FROM begun";
+
+const UNBEGIN: &str = "
+    UPDATE jobs SET state = 'sent', attempts = greatest(attempts - 1, 0)
+    WHERE job_id IN (SELECT job_id FROM jobs WHERE job_id = ANY($1) AND state = 'running' ORDER BY job_id FOR UPDATE)";
+
+const REOPEN: &str = "
+    WITH opened AS (
+        UPDATE jobs SET state = 'sent', attempts = 0, reason = NULL, finished_at = NULL, sent_at = now()
+        WHERE job_id IN (SELECT job_id FROM jobs WHERE job_id = ANY($1) AND state = 'dead' ORDER BY job_id FOR UPDATE)
+        RETURNING 1)
+    SELECT count(*) AS jobs FROM opened";
+
+impl Ledger for PostgresStore {
+    async fn begin(&self, jobs: &[Job]) -> Result<Vec<Beginning>, StoreError> {
+        if jobs.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.name_batches(jobs.iter()).await?;
+        let mut met = HashSet::new();
+        let columns = JobColumns::of(jobs.iter().filter(|job| met.insert(job.id)).collect::<Vec<_>>().into_iter());
+        let statement = sqlx::query(BEGIN)
+            .bind(columns.ids)
+            .bind(columns.batches)
+            .bind(columns.references)
+            .bind(columns.sources)
+            .bind(columns.sides);
+        let rows = self.rows("begin jobs", statement).await?;
+        let begun: Result<HashMap<JobId, Beginning>, sqlx::Error> = rows.iter().map(beginning).collect();
+        let begun = begun.map_err(self.unreadable("begin jobs"))?;
+        Ok(jobs.iter().map(|job| begun.get(&job.id).copied().unwrap_or(Beginning::Ended)).collect())
+    }
+
+    async fn unbegin(&self, jobs: &[JobId]) -> Result<(), StoreError> {
+        self.rows("give jobs back", sqlx::query(UNBEGIN).bind(uuids(jobs))).await.map(drop)
+    }
+
+    async fn reopen(&self, jobs: &[JobId]) -> Result<u64, StoreError> {
+        self.count("reopen jobs", sqlx::query(REOPEN).bind(uuids(jobs))).await
+    }
+}
+
+fn beginning(row: &PgRow) -> Result<(JobId, Beginning), sqlx::Error> {
+    let attempts = row.try_get::<i32, _>("attempts")?.cast_unsigned();
+    let beginning = match row.try_get("state")? {
+        "running" if attempts > MAX_ATTEMPTS => Beginning::Worn { attempts: attempts - 1 },
+        "running" => Beginning::Go { attempt: attempts },
+        "sent" => Beginning::Paused,
+        _ => Beginning::Ended,
+    };
+    Ok((row.try_get::<Uuid, _>("job_id")?.into(), beginning))
+}
+
+pub(super) fn uuids(jobs: &[JobId]) -> Vec<Uuid> {
+    jobs.iter().map(|&id| id.into()).collect()
+}

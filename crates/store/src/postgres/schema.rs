@@ -1,0 +1,119 @@
+//! The tables' versions: forward only, each step once, all of them or none.
+
+use std::time::Duration;
+
+use sqlx::PgConnection;
+use tokio::time::timeout;
+
+use super::connections::Connections;
+use super::failure;
+use crate::access::Access;
+use crate::error::StoreError;
+
+/// The steps; the nth leads to version n.
+const MIGRATIONS: &[&str] = &[include_str!("../../../../migrations/postgres/0001_jobs_results_batches.sql")];
+
+/// The advisory lock that one program holds while it changes the tables: "SHFN" and 1.
+const LOCK: i64 = 0x5348_464E_0000_0001;
+
+/// How long looking at the version may take.
+const LOOK_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long the steps may take, waiting for another program included: in a large table they take long.
+const LIMIT: Duration = Duration::from_secs(3600);
+
+/// A refused step, or one that cannot be done.
+const OPERATION: &str = "bring its tables up to date";
+
+/// How a database stands to this program.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Nothing of ours in it.
+    Empty,
+    /// Nothing of ours, but tables by the names that ours would have.
+    Occupied,
+    /// Ours, at this version.
+    At(i64),
+}
+
+/// Checks that the tables are ours and, to work on them, applies the steps that they do not have.
+///
+/// # Errors
+/// When the server cannot be reached or refuses, when the tables are not ours, newer, or, only to be read, not there.
+pub(super) async fn bring_up_to_date(connections: &Connections, access: Access) -> Result<(), StoreError> {
+    let mut connection = connections.connect().await?;
+    let name = connections.name.as_str();
+    let silent = || StoreError::Away { database: name.to_owned(), reason: "it gave no answer in time".into() };
+    let standing = timeout(LOOK_LIMIT, standing(&mut connection)).await.map_err(|_| silent())?;
+    if is_current(standing.map_err(|error| failure::of(name, "open", error))?, name)? {
+        return Ok(());
+    }
+    if access == Access::Read {
+        return Err(StoreError::NoTables { database: name.to_owned() });
+    }
+    timeout(LIMIT, apply(&mut connection, name)).await.map_err(|_| silent())?
+}
+
+/// False where steps are missing.
+fn is_current(standing: Standing, name: &str) -> Result<bool, StoreError> {
+    let known = MIGRATIONS.len() as i64;
+    let database = name.to_owned();
+    match standing {
+        Standing::Occupied => Err(StoreError::NotOurs { database }),
+        Standing::At(found) if found > known => Err(StoreError::Newer { database, found, known }),
+        Standing::At(found) => Ok(found == known),
+        Standing::Empty => Ok(false),
+    }
+}
+
+async fn apply(connection: &mut PgConnection, name: &str) -> Result<(), StoreError> {
+    let failed = |source| failure::of(name, OPERATION, source);
+    let begin = "BEGIN; SET LOCAL statement_timeout = 0";
+    sqlx::raw_sql(begin).execute(&mut *connection).await.map_err(failed)?;
+    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *connection).await.map_err(failed)?;
+    // Another program may have done it while this one waited.
+    let standing = standing(connection).await.map_err(failed)?;
+    if !is_current(standing, name)? {
+        steps(connection, standing).await.map_err(failed)?;
+    }
+    sqlx::raw_sql("COMMIT").execute(connection).await.map_err(failed)?;
+    Ok(())
+}
+
+async fn steps(connection: &mut PgConnection, standing: Standing) -> Result<(), sqlx::Error> {
+    let done = match standing {
+        Standing::At(version) => usize::try_from(version).unwrap_or_default(),
+        Standing::Empty | Standing::Occupied => {
+            let marks = "CREATE TABLE shenfen_schema (
+                             version bigint PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())";
+            sqlx::raw_sql(marks).execute(&mut *connection).await?;
+            0
+        }
+    };
+    for (index, step) in MIGRATIONS.iter().enumerate().skip(done) {
+        sqlx::raw_sql(*step).execute(&mut *connection).await?;
+        let mark = sqlx::query("INSERT INTO shenfen_schema (version) VALUES ($1)").bind(index as i64 + 1);
+        mark.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+async fn standing(connection: &mut PgConnection) -> Result<Standing, sqlx::Error> {
+    // Read from the catalogue itself: to_regclass answers from a cache, which may not have seen yet what another program
+    // made while this one waited for it.
+    let (ours, others): (bool, bool) = sqlx::query_as(
+        "SELECT coalesce(bool_or(relname = 'shenfen_schema'), false), count(*) > 0
+         FROM pg_class
+         WHERE relname IN ('shenfen_schema', 'jobs', 'results', 'batches') AND pg_table_is_visible(oid)",
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    match (ours, others) {
+        (true, _) => {
+            let version = sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM shenfen_schema");
+            Ok(Standing::At(version.fetch_one(connection).await?))
+        }
+        (false, true) => Ok(Standing::Occupied),
+        (false, false) => Ok(Standing::Empty),
+    }
+}

@@ -1,0 +1,306 @@
+//! What every store promises, whatever it is made of: one function a promise, over the ports alone.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use proptest::prelude::*;
+use shenfen_core::{Decision, PictureResult, Status};
+use shenfen_store::port::Completed;
+use shenfen_store::{BatchProgress, Batches, Finished, Job, JobId, Jobs, ResultFilter, ResultRow, Results};
+use time::macros::date;
+
+use crate::made::{dead, job, jobs, number_of, read, result};
+
+/// A store of one kind, empty at first.
+pub(crate) trait World: Sized {
+    /// The jobs of a batch.
+    type Jobs: Jobs;
+    /// Its tables.
+    type Tables: Results + Batches;
+
+    fn jobs(&self, batch: &str) -> Self::Jobs;
+
+    fn tables(&self) -> &Self::Tables;
+
+    /// Hands up to `limit` open jobs of a batch to a worker, oldest first, by whatever way jobs reach one.
+    async fn take(&self, batch: &str, limit: usize) -> Vec<Taken>;
+
+    /// The worker did not begin these after all.
+    async fn give_back(&self, batch: &str, taken: &[Taken]);
+
+    /// The worker's process ends without a word, and another one starts on the same store and takes back what the first
+    /// one had.
+    async fn restart(self) -> Self;
+}
+
+/// A job that a worker has.
+#[derive(Clone)]
+pub(crate) struct Taken {
+    pub(crate) job: Job,
+    pub(crate) attempt: u32,
+}
+
+impl Taken {
+    pub(crate) fn read(&self, decision: Decision) -> Finished {
+        read(&self.job, self.attempt, decision)
+    }
+
+    pub(crate) fn dead(&self) -> Finished {
+        dead(&self.job, self.attempt)
+    }
+}
+
+/// One test for each promise.
+macro_rules! keeps_the_promises {
+    ($world:path) => {
+        $crate::conformance::keeps_the_promises! {
+            $world:
+            enqueueing_again_changes_nothing_in_any_state,
+            a_result_is_stored_whole_and_once,
+            a_job_given_back_loses_no_attempt,
+            a_crash_returns_what_was_taken_and_keeps_what_was_completed,
+            batches_do_not_mix,
+            pages_show_every_result_once_in_order_and_filters_hold,
+            any_text_is_kept_or_replaced_but_never_in_the_way,
+        }
+
+        proptest::proptest! {
+            #![proptest_config(proptest::prelude::ProptestConfig { cases: 24, ..Default::default() })]
+
+            #[test]
+            fn every_job_ends_exactly_once(steps in $crate::conformance::steps()) {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                runtime.block_on(async {
+                    $crate::conformance::every_job_ends_exactly_once(<$world>::new().await, steps).await;
+                });
+            }
+        }
+    };
+    ($world:path: $($promise:ident,)+) => {
+        $(#[tokio::test]
+        async fn $promise() {
+            $crate::conformance::$promise(<$world>::new().await).await;
+        })+
+    };
+}
+pub(crate) use keeps_the_promises;
+
+pub(crate) async fn enqueueing_again_changes_nothing_in_any_state(world: impl World) {
+    let queue = world.jobs("kyc");
+    let all = jobs("kyc", 0..4);
+    assert_eq!(queue.enqueue(&all).await.unwrap(), 4);
+    let taken = world.take("kyc", 3).await;
+    queue.complete(&[taken[0].read(Decision::Accept), taken[1].dead()]).await.unwrap();
+
+    let before = only(&world).await;
+    assert_eq!(queue.enqueue(&all).await.unwrap(), 0);
+    assert_eq!(only(&world).await, before);
+    assert_eq!((before.queued, before.running, before.accepted, before.dead), (1, 1, 1, 1));
+}
+
+pub(crate) async fn a_result_is_stored_whole_and_once(world: impl World) {
+    let queue = world.jobs("kyc");
+    queue.enqueue(&jobs("kyc", 0..1)).await.unwrap();
+    let taken = world.take("kyc", 1).await.remove(0);
+    let end = taken.read(Decision::Review);
+    assert_eq!(queue.complete(std::slice::from_ref(&end)).await.unwrap(), Completed { stored: 1, repeated: 0 });
+    let stored = all_rows(&world).await;
+
+    // The same end again, and another one for the same job: the first stands.
+    let others = [end, taken.dead(), taken.read(Decision::Accept)];
+    assert_eq!(queue.complete(&others).await.unwrap(), Completed { stored: 0, repeated: 3 });
+    assert!(all_rows(&world).await == stored);
+
+    let [row] = stored.as_slice() else { panic!("one row") };
+    assert_eq!((row.job_id, row.batch.as_str()), (taken.job.id, "kyc"));
+    assert_eq!((row.source.as_str(), row.reference.as_deref()), ("0.jpg", Some("customer-0")));
+    assert_eq!((row.status, row.decision, row.attempts), (Status::Ok, Decision::Review, 1));
+    assert_eq!((row.model_version.as_str(), row.image_sha256.as_deref()), ("1.2.3", Some("abc")));
+    assert!(row.columns.name == "张三" && row.columns.authority.is_empty() && row.confidence.is_none());
+    assert!(row.columns.birth_date == Some(date!(1993 - 03 - 03)) && row.columns.valid_to.is_none());
+    assert!(serde_json::from_str::<PictureResult>(&row.result).unwrap() == result(Decision::Review));
+    assert!(row.created_at <= row.finished_at);
+}
+
+pub(crate) async fn a_job_given_back_loses_no_attempt(world: impl World) {
+    let queue = world.jobs("kyc");
+    queue.enqueue(&jobs("kyc", 0..2)).await.unwrap();
+    let taken = world.take("kyc", 2).await;
+    queue.complete(&[taken[0].read(Decision::Accept)]).await.unwrap();
+    // One of them is over already and stays so.
+    world.give_back("kyc", &taken).await;
+    let again = world.take("kyc", 9).await;
+    assert_eq!((sources(&again), again[0].attempt), (vec!["1.jpg"], 1));
+}
+
+pub(crate) async fn a_crash_returns_what_was_taken_and_keeps_what_was_completed(world: impl World) {
+    let queue = world.jobs("kyc");
+    queue.enqueue(&jobs("kyc", 0..4)).await.unwrap();
+    let taken = world.take("kyc", 3).await;
+    queue.complete(&[taken[1].read(Decision::Accept)]).await.unwrap();
+    drop(queue);
+
+    let world = world.restart().await;
+    let again = world.take("kyc", 9).await;
+    assert_eq!(sources(&again), ["0.jpg", "2.jpg", "3.jpg"]);
+    assert_eq!(again.iter().map(|taken| taken.attempt).collect::<Vec<_>>(), [2, 2, 1]);
+    assert_eq!(all_rows(&world).await.len(), 1);
+}
+
+pub(crate) async fn batches_do_not_mix(world: impl World) {
+    let (one, two) = (world.jobs("one"), world.jobs("two"));
+    one.enqueue(&jobs("one", 0..2)).await.unwrap();
+    two.enqueue(&jobs("two", 0..3)).await.unwrap();
+    let taken = world.take("two", 9).await;
+    assert_eq!(taken.len(), 3);
+    two.complete(&[taken[0].read(Decision::Reject)]).await.unwrap();
+
+    let names: Vec<String> = world.tables().batches().await.unwrap().into_iter().map(|batch| batch.name).collect();
+    assert_eq!(names, ["one", "two"]);
+    let one = world.tables().batch("one").await.unwrap().unwrap();
+    assert_eq!((one.total(), one.queued, one.rate), (2, 2, None));
+    let two = world.tables().batch("two").await.unwrap().unwrap();
+    assert_eq!((two.total(), two.running, two.failed), (3, 2, 1));
+    assert!(two.rate.is_none_or(|rate| rate > 0.0));
+    assert!(world.tables().batch("three").await.unwrap().is_none());
+}
+
+pub(crate) async fn pages_show_every_result_once_in_order_and_filters_hold(world: impl World) {
+    let queue = world.jobs("kyc");
+    queue.enqueue(&jobs("kyc", 0..7)).await.unwrap();
+    let taken = world.take("kyc", 9).await;
+    let end = |index: usize| taken[index].read(if index % 2 == 0 { Decision::Accept } else { Decision::Review });
+    for index in 0..3 {
+        queue.complete(&[end(index)]).await.unwrap();
+    }
+    queue.complete(&(3..7).map(end).collect::<Vec<_>>()).await.unwrap();
+    let all: Vec<String> = all_rows(&world).await.into_iter().map(|row| row.source).collect();
+    assert_eq!(all, ["0.jpg", "1.jpg", "2.jpg", "3.jpg", "4.jpg", "5.jpg", "6.jpg"]);
+
+    let count = async |filter: ResultFilter| world.tables().page(&filter, 0, 100).await.unwrap().len();
+    assert_eq!(count(ResultFilter { decision: Some(Decision::Review), ..ResultFilter::default() }).await, 3);
+    assert_eq!(count(ResultFilter { status: Some(Status::Fail), ..ResultFilter::default() }).await, 0);
+    assert_eq!(count(ResultFilter { batch: Some("other".into()), ..ResultFilter::default() }).await, 0);
+}
+
+pub(crate) async fn any_text_is_kept_or_replaced_but_never_in_the_way(world: impl World) {
+    let texts = ["批 \"1\"\\\n'{}", "a\u{301}\u{1F600}\t,;", "a\0b", ""];
+    let queue = world.jobs("批 \"1\"");
+    let job = |text: &str| Job {
+        id: JobId::of_picture("批 \"1\"", text, None),
+        batch: "批 \"1\"".into(),
+        reference: Some(text.into()),
+        source: text.into(),
+        ..job("", 0)
+    };
+    let mut all = jobs("批 \"1\"", 0..texts.len());
+    all.iter_mut().zip(texts).for_each(|(new, text)| new.job = job(text));
+    assert_eq!(queue.enqueue(&all).await.unwrap(), texts.len() as u64);
+    let ends: Vec<Finished> = all.iter().map(|new| read(&new.job, 1, Decision::Accept)).collect();
+    queue.complete(&ends).await.unwrap();
+    for (row, text) in all_rows(&world).await.iter().zip(texts).filter(|(_, text)| !text.contains('\0')) {
+        assert_eq!((row.source.as_str(), row.reference.as_deref()), (text, Some(text)));
+    }
+    assert_eq!(only(&world).await.accepted, texts.len() as u64);
+}
+
+/// One thing that may happen to a store.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    Enqueue(Range<usize>),
+    Take(usize),
+    Complete(usize),
+    CompleteAgain(usize),
+    GiveBack(usize),
+    Crash,
+}
+
+/// Any order of things that may happen.
+pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        (0..20_usize, 0..6_usize).prop_map(|(from, count)| Step::Enqueue(from..from + count)),
+        (0..6_usize).prop_map(Step::Take),
+        (0..6_usize).prop_map(Step::Complete),
+        (0..6_usize).prop_map(Step::CompleteAgain),
+        (0..3_usize).prop_map(Step::GiveBack),
+        Just(Step::Crash),
+    ];
+    prop::collection::vec(step, 1..40)
+}
+
+/// Whatever happens, once the work is let finish every job has exactly one end.
+pub(crate) async fn every_job_ends_exactly_once(mut world: impl World, steps: Vec<Step>) {
+    let mut known = BTreeSet::new();
+    let mut in_hand: Vec<Taken> = Vec::new();
+    let mut ended: Vec<Finished> = Vec::new();
+    for step in steps {
+        let queue = world.jobs("kyc");
+        match step {
+            Step::Enqueue(range) => {
+                known.extend(range.clone());
+                queue.enqueue(&jobs("kyc", range)).await.unwrap();
+            }
+            Step::Take(limit) => in_hand.extend(world.take("kyc", limit).await),
+            Step::Complete(count) => {
+                let some: Vec<Taken> = in_hand.drain(..count.min(in_hand.len())).collect();
+                let ends: Vec<Finished> = some.iter().map(|taken| taken.read(Decision::Accept)).collect();
+                let done = queue.complete(&ends).await.unwrap();
+                assert_eq!(done, Completed { stored: ends.len() as u64, repeated: 0 });
+                ended.extend(ends);
+            }
+            Step::CompleteAgain(count) => {
+                let ends = &ended[..count.min(ended.len())];
+                assert_eq!(queue.complete(ends).await.unwrap().stored, 0);
+            }
+            Step::GiveBack(count) => {
+                let some: Vec<Taken> = in_hand.drain(..count.min(in_hand.len())).collect();
+                world.give_back("kyc", &some).await;
+            }
+            Step::Crash => {
+                in_hand.clear();
+                drop(queue);
+                world = world.restart().await;
+            }
+        }
+    }
+    let world = world.restart().await;
+    loop {
+        let taken = world.take("kyc", 4).await;
+        if taken.is_empty() {
+            break;
+        }
+        let ends: Vec<Finished> = taken.iter().map(|taken| taken.read(Decision::Accept)).collect();
+        world.jobs("kyc").complete(&ends).await.unwrap();
+    }
+    let mut results: Vec<usize> = all_rows(&world).await.iter().map(|row| number_of(&row.source)).collect();
+    results.sort_unstable();
+    let dead = world.tables().batch("kyc").await.unwrap().map_or(0, |batch| batch.dead);
+    assert_eq!(results.len() as u64 + dead, known.len() as u64);
+    results.dedup();
+    assert_eq!(results.len() as u64 + dead, known.len() as u64, "a result stands twice");
+    assert!(results.iter().all(|number| known.contains(number)));
+}
+
+pub(crate) fn sources(taken: &[Taken]) -> Vec<&str> {
+    taken.iter().map(|taken| taken.job.source.as_str()).collect()
+}
+
+pub(crate) async fn only(world: &impl World) -> BatchProgress {
+    let mut batch = world.tables().batches().await.unwrap().pop().unwrap();
+    // The rate moves with the clock.
+    batch.rate = None;
+    batch
+}
+
+/// All results, in pages of two.
+pub(crate) async fn all_rows(world: &impl World) -> Vec<ResultRow> {
+    let mut rows: Vec<ResultRow> = Vec::new();
+    loop {
+        let after = rows.last().map_or(0, |row| row.seq);
+        let page = world.tables().page(&ResultFilter::default(), after, 2).await.unwrap();
+        if page.is_empty() {
+            return rows;
+        }
+        rows.extend(page);
+    }
+}

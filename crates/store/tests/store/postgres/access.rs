@@ -1,0 +1,117 @@
+//! Getting at the database: who may, how long it may take, and what is said when it fails.
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use shenfen_core::Decision;
+use shenfen_store::postgres::PostgresOptions;
+use shenfen_store::{Access, Batches, Jobs, Ledger, PostgresStore, StoreError};
+use sqlx::Connection;
+
+use super::server::TestDatabase;
+use crate::made::{job, jobs, read};
+
+async fn refusal(options: PostgresOptions, access: Access) -> StoreError {
+    options.open(access).await.err().unwrap()
+}
+
+#[tokio::test]
+async fn any_number_of_programs_make_the_tables_once() {
+    let database = TestDatabase::new().await;
+    let open = || tokio::spawn(database.options().open(Access::Work));
+    let opening: Vec<_> = (0..6).map(|_| open()).collect();
+    for opened in opening {
+        assert_eq!(opened.await.unwrap().unwrap().batches().await.unwrap(), []);
+    }
+}
+
+#[tokio::test]
+async fn looking_makes_no_tables_and_writes_nothing() {
+    let database = TestDatabase::new().await;
+    assert!(matches!(refusal(database.options(), Access::Read).await, StoreError::NoTables { .. }));
+    database.open().await.enqueue(&jobs("kyc", 0..3)).await.unwrap();
+    let reader = database.options().open(Access::Read).await.unwrap();
+    assert_eq!(reader.batch("kyc").await.unwrap().unwrap().queued, 3);
+    assert!(matches!(reader.enqueue(&jobs("kyc", 3..4)).await, Err(StoreError::CannotWrite { .. })));
+}
+
+#[tokio::test]
+async fn tables_of_a_newer_version_and_of_other_programs_are_refused_and_left_alone() {
+    let database = TestDatabase::new().await;
+    let mut connection = database.connect().await;
+    sqlx::raw_sql("CREATE TABLE jobs (note text)").execute(&mut connection).await.unwrap();
+    for access in [Access::Work, Access::Read] {
+        assert!(matches!(refusal(database.options(), access).await, StoreError::NotOurs { .. }));
+    }
+    sqlx::raw_sql("DROP TABLE jobs").execute(&mut connection).await.unwrap();
+    database.open().await;
+    sqlx::raw_sql("INSERT INTO shenfen_schema (version) VALUES (999)").execute(&mut connection).await.unwrap();
+    for access in [Access::Work, Access::Read] {
+        assert!(matches!(refusal(database.options(), access).await, StoreError::Newer { found: 999, known: 1, .. }));
+    }
+}
+
+#[tokio::test]
+async fn a_user_or_database_that_is_not_there_is_named_and_not_waited_for() {
+    let database = TestDatabase::new().await;
+    let nobody = database.connect_options().username("nobody_of_this_name").password("s3cret");
+    let nowhere = database.connect_options().database("nothing_of_this_name");
+    for options in [nobody, nowhere] {
+        let url = sqlx::ConnectOptions::to_url_lossy(&options).to_string();
+        let error = refusal(url.parse().unwrap(), Access::Work).await;
+        assert!(matches!(error, StoreError::Denied { .. }), "{error}");
+        assert!(!error.may_pass());
+        assert!(error.to_string().contains("of_this_name") && !format!("{error} {error:?}").contains("s3cret"));
+    }
+}
+
+/// Nobody there, and somebody who never says a word.
+#[tokio::test]
+async fn a_server_that_does_not_answer_is_given_up_in_time() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    for port in [silent.local_addr().unwrap().port(), closed] {
+        let options: PostgresOptions = format!("postgres://worker:s3cret@127.0.0.1:{port}/kyc").parse().unwrap();
+        let begun = Instant::now();
+        let error = refusal(options.connect_limit(Duration::from_millis(300)), Access::Work).await;
+        assert!(matches!(&error, StoreError::Away { .. }) && error.may_pass(), "{error}");
+        assert!(begun.elapsed() < Duration::from_secs(10));
+        assert!(error.to_string().contains(&format!("kyc on 127.0.0.1:{port}")), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_statement_that_has_to_wait_too_long_is_given_up_whole() {
+    let database = TestDatabase::new().await;
+    database.open().await.enqueue(&jobs("kyc", 0..2)).await.unwrap();
+    let store = database.options().statement_limit(Duration::from_millis(200)).open(Access::Work).await.unwrap();
+    let mut other = database.connect().await;
+    let mut holding = other.begin().await.unwrap();
+    let hold = "SELECT 1 FROM jobs WHERE source = '1.jpg' FOR UPDATE";
+    sqlx::query(hold).execute(&mut *holding).await.unwrap();
+
+    let ends = [read(&job("kyc", 0), 1, Decision::Accept), read(&job("kyc", 1), 1, Decision::Accept)];
+    let error = store.complete(&ends).await.err().unwrap();
+    assert!(matches!(&error, StoreError::Away { .. }) && error.may_pass(), "{error}");
+    assert_eq!(store.batch("kyc").await.unwrap().unwrap().accepted, 0, "all of them or none");
+
+    holding.rollback().await.unwrap();
+    assert_eq!(store.complete(&ends).await.unwrap().stored, 2);
+}
+
+#[tokio::test]
+async fn connections_that_the_server_ended_are_replaced() {
+    let database = TestDatabase::new().await;
+    let store: PostgresStore = database.options().connections(2).open(Access::Work).await.unwrap();
+    tokio::try_join!(store.ping(), store.ping()).unwrap();
+    let end_all = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                   WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    sqlx::query(end_all).execute(&mut database.connect().await).await.unwrap();
+    // As many calls may fail as there were connections; then all is well.
+    let mut failures = 0;
+    while let Err(error) = store.begin(&[job("kyc", 0)]).await {
+        assert!(error.may_pass(), "{error}");
+        failures += 1;
+        assert!(failures <= 2, "{error}");
+    }
+}

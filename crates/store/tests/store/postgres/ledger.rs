@@ -1,0 +1,172 @@
+//! The books: beginnings are counted, ends are found out, and any number of workers may write at once.
+
+use shenfen_core::Decision;
+use shenfen_store::job::MAX_ATTEMPTS;
+use shenfen_store::port::Completed;
+use shenfen_store::{
+    BatchState, Batches, Beginning, Dispatch, Finished, Job, Jobs, Ledger, PostgresStore, ResultFilter, Results,
+};
+
+use super::server::TestDatabase;
+use crate::made::{dead, job, jobs, read};
+
+const GO: Beginning = Beginning::Go { attempt: 1 };
+
+async fn begin(store: &PostgresStore, job: &Job) -> Beginning {
+    store.begin(std::slice::from_ref(job)).await.unwrap()[0]
+}
+
+#[tokio::test]
+async fn a_job_that_nobody_enqueued_is_known_from_its_beginning_on() {
+    let database = TestDatabase::new().await;
+    let store = database.open().await;
+    let arrived = [job("kyc", 2), job("kyc", 1), job("kyc", 2)];
+    assert_eq!(store.begin(&arrived).await.unwrap(), [GO, GO, GO]);
+    let batch = store.batch("kyc").await.unwrap().unwrap();
+    assert_eq!((batch.total(), batch.running), (2, 2));
+    assert_eq!(store.begin(&[]).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn beginnings_are_counted_until_the_job_is_worn_and_given_up() {
+    let database = TestDatabase::new().await;
+    let store = database.open().await;
+    let job = job("kyc", 0);
+    for attempt in 1..=MAX_ATTEMPTS {
+        assert_eq!(begin(&store, &job).await, Beginning::Go { attempt });
+        // What was not begun after all is not counted.
+        store.unbegin(&[job.id]).await.unwrap();
+        assert_eq!(begin(&store, &job).await, Beginning::Go { attempt });
+    }
+    assert_eq!(begin(&store, &job).await, Beginning::Worn { attempts: MAX_ATTEMPTS });
+    store.complete(&[dead(&job, MAX_ATTEMPTS)]).await.unwrap();
+    assert_eq!(begin(&store, &job).await, Beginning::Ended);
+
+    assert_eq!(store.reopen(&[job.id]).await.unwrap(), 1);
+    assert_eq!(store.reopen(&[job.id]).await.unwrap(), 0, "it is open already");
+    assert_eq!(begin(&store, &job).await, GO);
+    store.complete(&[read(&job, 1, Decision::Accept)]).await.unwrap();
+    assert_eq!(store.reopen(&[job.id]).await.unwrap(), 0, "a result stays");
+}
+
+#[tokio::test]
+async fn an_end_is_stored_for_a_job_whose_beginning_was_forgotten() {
+    let database = TestDatabase::new().await;
+    let store = database.open().await;
+    let ends = [read(&job("kyc", 0), 1, Decision::Accept), dead(&job("kyc", 1), 0)];
+    assert_eq!(store.complete(&ends).await.unwrap(), Completed { stored: 2, repeated: 0 });
+    assert_eq!(store.complete(&ends).await.unwrap(), Completed { stored: 0, repeated: 2 });
+    let batch = store.batch("kyc").await.unwrap().unwrap();
+    assert_eq!((batch.accepted, batch.dead, batch.total()), (1, 1, 2));
+}
+
+#[tokio::test]
+async fn a_paused_batch_keeps_its_jobs_with_the_broker_and_costs_them_nothing() {
+    let database = TestDatabase::new().await;
+    let store = database.open().await;
+    assert_eq!(begin(&store, &job("kyc", 0)).await, GO);
+    assert_eq!(store.set_batch_state("kyc", BatchState::Paused).await.unwrap(), Some(BatchState::Paused));
+    // One that was being read when its worker ended, and one that is new.
+    assert_eq!(store.begin(&[job("kyc", 0), job("kyc", 1)]).await.unwrap(), [Beginning::Paused; 2]);
+    let batch = store.batch("kyc").await.unwrap().unwrap();
+    assert_eq!((batch.state, batch.queued, batch.running), (BatchState::Paused, 2, 0));
+
+    store.set_batch_state("kyc", BatchState::Active).await.unwrap();
+    let begun = store.begin(&[job("kyc", 0), job("kyc", 1)]).await.unwrap();
+    assert_eq!(begun, [Beginning::Go { attempt: 2 }, GO]);
+}
+
+#[tokio::test]
+async fn a_cancelled_batch_ends_what_is_not_being_read_for_ever() {
+    let database = TestDatabase::new().await;
+    let store = database.open().await;
+    store.enqueue(&jobs("kyc", 0..4)).await.unwrap();
+    store.mark_sent(&[job("kyc", 1).id]).await.unwrap();
+    store.begin(&[job("kyc", 2), job("kyc", 3)]).await.unwrap();
+    assert_eq!(store.set_batch_state("kyc", BatchState::Cancelled).await.unwrap(), Some(BatchState::Cancelled));
+    let batch = store.batch("kyc").await.unwrap().unwrap();
+    assert_eq!((batch.cancelled, batch.running, batch.open()), (2, 2, 2));
+
+    // One worker finishes, the other one ended in the middle. New jobs come too late.
+    let end = read(&job("kyc", 2), 1, Decision::Accept);
+    assert_eq!(store.complete(&[end]).await.unwrap(), Completed { stored: 1, repeated: 0 });
+    store.enqueue(&jobs("kyc", 5..6)).await.unwrap();
+    let arrived: Vec<Job> = (0..7).map(|number| job("kyc", number)).collect();
+    assert_eq!(store.begin(&arrived).await.unwrap(), [Beginning::Ended; 7]);
+    let late = read(&job("kyc", 0), 1, Decision::Accept);
+    assert_eq!(store.complete(&[late]).await.unwrap(), Completed { stored: 0, repeated: 1 });
+
+    assert_eq!(store.set_batch_state("kyc", BatchState::Active).await.unwrap(), Some(BatchState::Cancelled));
+    let batch = store.batch("kyc").await.unwrap().unwrap();
+    assert_eq!((batch.cancelled, batch.accepted, batch.total()), (6, 1, 7));
+    assert_eq!(store.set_batch_state("none", BatchState::Paused).await.unwrap(), None);
+}
+
+/// Whatever the order in which workers and their copies of a delivery come, each job has one result.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn workers_at_the_same_jobs_at_once_store_one_result_each() {
+    let database = TestDatabase::new().await;
+    let store = database.open().await;
+    let arrived: Vec<Job> = (0..50).map(|number| job("kyc", number)).collect();
+    let work = |seed: usize| {
+        let store = store.clone();
+        let mut mine = arrived.clone();
+        mine.rotate_left(seed * 7);
+        if seed % 2 == 1 {
+            mine.reverse();
+        }
+        tokio::spawn(async move {
+            let mut stored = 0;
+            for some in mine.chunks(10) {
+                let begun = store.begin(some).await.unwrap();
+                let go = some.iter().zip(begun).filter(|(_, beginning)| matches!(beginning, Beginning::Go { .. }));
+                let ends: Vec<Finished> = go.map(|(job, _)| read(job, 1, Decision::Accept)).collect();
+                stored += store.complete(&ends).await.unwrap().stored;
+            }
+            stored
+        })
+    };
+    let mut stored = 0;
+    for worker in (0..6).map(work).collect::<Vec<_>>() {
+        stored += worker.await.unwrap();
+    }
+    assert_eq!(stored, 50);
+    let mut rows: Vec<_> = store.page(&ResultFilter::default(), 0, 1000).await.unwrap();
+    assert_eq!(rows.len(), 50);
+    rows.dedup_by_key(|row| row.job_id);
+    assert_eq!(rows.len(), 50);
+    assert_eq!(store.batch("kyc").await.unwrap().unwrap().open(), 0);
+}
+
+/// A later number may be committed before an earlier one; a reader who follows must not step over the earlier one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_reader_who_follows_misses_no_result() {
+    let database = TestDatabase::new().await;
+    let store = database.open().await;
+    let write = |from: usize| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            for number in from..from + 100 {
+                store.complete(&[read(&job("kyc", number), 1, Decision::Accept)]).await.unwrap();
+            }
+        })
+    };
+    let writers: Vec<_> = (0..3).map(|writer| write(writer * 1000)).collect();
+    let mut seen = Vec::new();
+    let mut after = 0;
+    while seen.len() < 300 {
+        let rows = store.page(&ResultFilter::default(), after, 20).await.unwrap();
+        after = rows.last().map_or(after, |row| row.seq);
+        seen.extend(rows.into_iter().map(|row| row.seq));
+        if writers.iter().all(|writer| writer.is_finished())
+            && store.page(&ResultFilter::default(), after, 1).await.unwrap().is_empty()
+        {
+            break;
+        }
+    }
+    assert_eq!(seen.len(), 300);
+    assert!(seen.is_sorted());
+    for writer in writers {
+        writer.await.unwrap();
+    }
+}
