@@ -1,0 +1,142 @@
+use std::time::{Duration, Instant};
+
+use shenfen_queue::{Consumer, Outgoing, Phase, RetryStep, Route, Settled};
+
+use crate::world::{World, body, job, jobs, receive, receive_all, soon};
+
+#[tokio::test]
+async fn what_is_given_back_comes_again_and_is_counted() {
+    let world = World::new();
+    world.publisher().publish(&job("one")).await.unwrap();
+    let (_consumer, mut deliveries) = world.consumer(1).await;
+    assert_eq!(receive(&mut deliveries).await.give_back().await, Settled::Sent);
+    let again = receive(&mut deliveries).await;
+    assert_eq!((body(&again).as_str(), again.redelivered, again.delivery_count), ("one", true, 1));
+    let _ = again.ack().await;
+    world.remove().await;
+}
+
+#[tokio::test]
+async fn what_is_dropped_unsettled_comes_again() {
+    let world = World::new();
+    world.publisher().publish(&job("one")).await.unwrap();
+    let (_consumer, mut deliveries) = world.consumer(1).await;
+    drop(receive(&mut deliveries).await);
+    let again = receive(&mut deliveries).await;
+    assert!(again.redelivered);
+    let _ = again.ack().await;
+    world.remove().await;
+}
+
+#[tokio::test]
+async fn no_more_arrive_unsettled_than_the_prefetch() {
+    let world = World::new();
+    for outcome in world.publisher().publish_all(&jobs(10)).await {
+        outcome.unwrap();
+    }
+    let (_consumer, mut deliveries) = world.consumer(3).await;
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        held.push(receive(&mut deliveries).await);
+    }
+    // The broker has sent all it would: the other seven are still ready.
+    world.until_depth(7, 0).await;
+    assert!(deliveries.try_recv().is_err());
+    let _ = held.remove(0).ack().await;
+    let _ = receive(&mut deliveries).await.ack().await;
+    world.remove().await;
+}
+
+#[tokio::test]
+async fn a_retry_comes_back_after_its_wait_with_all_it_had() {
+    let world = World::new();
+    let reason = Some("database away".to_owned());
+    let retry = Outgoing { route: Route::Retry(RetryStep::Seconds5), attempt: 2, reason, ..job("one") };
+    let (_consumer, mut deliveries) = world.consumer(1).await;
+    let began = Instant::now();
+    world.publisher().publish(&retry).await.unwrap();
+    let delivery = receive(&mut deliveries).await;
+    assert!(began.elapsed() >= Duration::from_secs(5), "{:?}", began.elapsed());
+    assert_eq!(
+        (delivery.body.clone(), delivery.message_id.clone(), delivery.attempt),
+        (retry.body, retry.message_id, 2)
+    );
+    assert!(!delivery.redelivered);
+    let _ = delivery.ack().await;
+    world.remove().await;
+}
+
+#[tokio::test]
+async fn a_paused_consumer_receives_nothing_and_can_settle_until_it_goes_on() {
+    let world = World::new();
+    for outcome in world.publisher().publish_all(&jobs(5)).await {
+        outcome.unwrap();
+    }
+    let (consumer, mut deliveries) = world.consumer(2).await;
+    let held = receive(&mut deliveries).await;
+    consumer.pause();
+    soon(phase(&consumer, Phase::Paused)).await;
+    assert_eq!(held.ack().await, Settled::Sent);
+    // One more was handed out before the pause; all others are ready for somebody else.
+    let second = receive(&mut deliveries).await;
+    world.until_depth(3, 0).await;
+    assert!(deliveries.try_recv().is_err());
+    assert_eq!(second.ack().await, Settled::Sent);
+
+    consumer.resume();
+    receive_all(&mut deliveries, (2..5).map(|number| format!("job {number}"))).await;
+    assert_eq!(consumer.health().reconnects, 0);
+    world.remove().await;
+}
+
+#[tokio::test]
+async fn after_a_drain_nothing_arrives_and_what_was_received_can_be_settled() {
+    let world = World::new();
+    for outcome in world.publisher().publish_all(&jobs(20)).await {
+        outcome.unwrap();
+    }
+    let (consumer, mut deliveries) = world.consumer(4).await;
+    let mut held = vec![receive(&mut deliveries).await];
+    soon(consumer.drain()).await;
+    while let Some(delivery) = soon(deliveries.recv()).await {
+        held.push(delivery);
+    }
+    assert!(held.len() <= 4);
+    let count = held.len() as u32;
+    for delivery in held {
+        assert_eq!(delivery.ack().await, Settled::Sent);
+    }
+    consumer.resume();
+    assert_eq!(consumer.health().phase, Phase::Drained);
+    consumer.stop().await;
+    world.until_depth(20 - count, 0).await;
+    world.remove().await;
+}
+
+#[tokio::test]
+async fn what_a_stopped_consumer_left_unsettled_goes_to_another() {
+    let world = World::new();
+    world.publisher().publish(&job("one")).await.unwrap();
+    let (first, mut deliveries) = world.consumer(1).await;
+    let held = receive(&mut deliveries).await;
+    first.stop().await;
+    let (_second, mut deliveries) = world.consumer(1).await;
+    let again = receive(&mut deliveries).await;
+    assert!(again.redelivered && !held.is_live());
+    assert_eq!(held.ack().await, Settled::Lost);
+    assert_eq!(again.ack().await, Settled::Sent);
+    world.remove().await;
+}
+
+#[tokio::test]
+async fn a_handle_that_is_dropped_stops_its_consumer() {
+    let world = World::new();
+    let (consumer, mut deliveries) = world.consumer(1).await;
+    drop(consumer);
+    assert!(soon(deliveries.recv()).await.is_none());
+    world.remove().await;
+}
+
+async fn phase(consumer: &Consumer, phase: Phase) {
+    consumer.watch().wait_for(|health| health.phase == phase).await.unwrap();
+}

@@ -1,0 +1,108 @@
+use std::collections::HashSet;
+
+use shenfen_queue::{DeadLetters, Filter, Image, Message, Outgoing, Route, Side};
+use uuid::Uuid;
+
+use crate::world::{World, body, job, receive};
+
+fn dead(number: u128, batch: &str, reason: &str) -> Outgoing {
+    let message = Message {
+        job_id: Uuid::from_u128(number),
+        batch: batch.to_owned(),
+        reference: Some(format!("customer {number}")),
+        side: Side::Auto,
+        image: Image::Path("a.jpg".to_owned()),
+    };
+    Outgoing {
+        route: Route::Dead,
+        body: message.to_json(),
+        message_id: Some(message.job_id.to_string()),
+        attempt: 4,
+        reason: Some(reason.to_owned()),
+    }
+}
+
+async fn with_three_dead() -> (World, DeadLetters) {
+    let world = World::new();
+    let letters = [
+        dead(1, "spring", "picture gone"),
+        dead(2, "spring", "worker died on it"),
+        // Dead lettering at least once may double one.
+        dead(2, "spring", "worker died on it"),
+        Outgoing { route: Route::Dead, reason: Some("message is not JSON".to_owned()), ..job("rubbish") },
+    ];
+    for outcome in world.publisher().publish_all(&letters).await {
+        outcome.unwrap();
+    }
+    let dead = DeadLetters::new(world.broker.clone());
+    (world, dead)
+}
+
+#[tokio::test]
+async fn a_list_tells_all_there_is_to_know_and_takes_nothing_away() {
+    let (world, dead) = with_three_dead().await;
+    for _ in 0..2 {
+        let letters = dead.list(100).await.unwrap();
+        assert_eq!(letters.len(), 3);
+        assert_eq!(letters[0].job_id, Some(Uuid::from_u128(1)));
+        assert_eq!(
+            (letters[0].batch.as_deref(), letters[0].reference.as_deref()),
+            (Some("spring"), Some("customer 1"))
+        );
+        assert_eq!((letters[0].reason.as_str(), letters[0].attempt), ("picture gone", 4));
+        assert!(letters[0].at.is_some());
+        assert_eq!((letters[2].job_id, letters[2].reason.as_str()), (None, "message is not JSON"));
+    }
+    assert_eq!(dead.list(1).await.unwrap().len(), 1);
+    world.until_depth(0, 4).await;
+    world.remove().await;
+}
+
+#[tokio::test]
+async fn redriven_letters_become_new_jobs_and_the_others_stay() {
+    let (world, dead) = with_three_dead().await;
+    assert_eq!(dead.redrive(&Filter::Jobs(HashSet::from([Uuid::from_u128(1)]))).await.unwrap(), 1);
+    let (_consumer, mut deliveries) = world.consumer(10).await;
+    let delivery = receive(&mut deliveries).await;
+    let message = Message::parse(&delivery.body, delivery.message_id.as_deref()).unwrap();
+    assert_eq!((message.job_id, delivery.attempt), (Uuid::from_u128(1), 0));
+    let _ = delivery.ack().await;
+    world.until_depth(0, 3).await;
+
+    assert_eq!(dead.redrive(&Filter::Batch("autumn".to_owned())).await.unwrap(), 0);
+    assert_eq!(dead.redrive(&Filter::Reason("worker".to_owned())).await.unwrap(), 2);
+    assert_eq!(dead.redrive(&Filter::All).await.unwrap(), 1);
+    for _ in 0..3 {
+        let _ = receive(&mut deliveries).await.ack().await;
+    }
+    world.until_depth(0, 0).await;
+    world.remove().await;
+}
+
+#[tokio::test]
+async fn purged_letters_are_gone_and_the_others_stay() {
+    let (world, dead) = with_three_dead().await;
+    assert_eq!(dead.purge(&Filter::Batch("spring".to_owned())).await.unwrap(), 3);
+    world.until_depth(0, 1).await;
+    assert_eq!(dead.purge(&Filter::All).await.unwrap(), 1);
+    assert_eq!(dead.list(10).await.unwrap(), []);
+    world.remove().await;
+}
+
+#[tokio::test]
+async fn a_message_that_is_never_settled_ends_dead_with_the_brokers_reason() {
+    let world = World::new();
+    world.publisher().publish(&job("poison")).await.unwrap();
+    let (consumer, mut deliveries) = world.consumer(1).await;
+    // As often as the queue allows, and once more.
+    for count in 0..=20 {
+        let delivery = receive(&mut deliveries).await;
+        assert_eq!((body(&delivery).as_str(), delivery.delivery_count), ("poison", count));
+        let _ = delivery.give_back().await;
+    }
+    world.until_depth(0, 1).await;
+    let letters = DeadLetters::new(world.broker.clone()).list(10).await.unwrap();
+    assert_eq!(letters[0].reason, "delivered again and again, never acknowledged");
+    consumer.stop().await;
+    world.remove().await;
+}
