@@ -2,11 +2,12 @@
 
 use std::{fmt, fs, str::FromStr, time::Duration};
 
+use lapin::ConnectionProperties;
 use lapin::tcp::OwnedTLSConfig;
 use lapin::uri::{AMQPScheme, AMQPUri};
-use lapin::{Connection, ConnectionProperties};
 use tokio::time::timeout;
 
+use crate::wire::Wire;
 use crate::{Error, Topology};
 
 /// What every part of this crate starts from.
@@ -27,17 +28,15 @@ impl Broker {
     }
 
     /// Opens a connection that the broker's tools show as `shenfen PURPOSE`.
-    pub(crate) async fn connect(&self, purpose: &str) -> Result<Connection, Error> {
+    pub(crate) async fn connect(&self, purpose: &str) -> Result<Wire, Error> {
         let mut uri = self.url.uri.clone();
         uri.query.heartbeat.get_or_insert(self.limits.heartbeat);
         let properties =
             ConnectionProperties::default().with_connection_name(format!("shenfen {purpose}").as_str().into());
         let tls = OwnedTLSConfig { identity: None, cert_chain: self.url.authorities.clone() };
-        let refused = |source| Error::connecting(self.url.to_string(), source);
-        let runtime = lapin::runtime::default_runtime().map_err(refused)?;
-        let opening = Connection::connect_uri_with_config(uri, properties, tls, runtime);
+        let opening = Wire::open(uri, properties, tls, self.limits.connect);
         match timeout(self.limits.connect, opening).await {
-            Ok(connection) => connection.map_err(refused),
+            Ok(wire) => wire.map_err(|source| Error::connecting(self.url.to_string(), source)),
             Err(_) => {
                 Err(Error::Silent { operation: format!("connecting to {}", self.url), limit: self.limits.connect })
             }
@@ -143,7 +142,9 @@ impl fmt::Display for BrokerUrl {
         let AMQPUri { scheme, authority, vhost, .. } = &self.uri;
         let scheme = if *scheme == AMQPScheme::AMQPS { "amqps" } else { "amqp" };
         let user = &authority.userinfo.username;
-        write!(f, "{scheme}://{user}:***@{}:{}/{}", authority.host, authority.port, vhost.trim_start_matches('/'))
+        let host = if authority.host.contains(':') { format!("[{}]", authority.host) } else { authority.host.clone() };
+        let vhost = if vhost == "/" { "" } else { vhost };
+        write!(f, "{scheme}://{user}:***@{host}:{}/{vhost}", authority.port)
     }
 }
 
@@ -174,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_host_in_brackets_is_not_taken_for_localhost() {
-        check("amqp://u:p@[fd00::5]:5673/", "amqp://u:***@fd00::5:5673/", "/");
+        check("amqp://u:p@[fd00::5]:5673/", "amqp://u:***@[fd00::5]:5673/", "/");
         assert!("amqp://u:p@[zz]/".parse::<BrokerUrl>().is_err());
     }
 

@@ -7,8 +7,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use lapin::Channel;
-use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions, QueueDeclareOptions, QueuePurgeOptions};
-use lapin::types::FieldTable;
+use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions, QueuePurgeOptions};
 use uuid::Uuid;
 
 use crate::link::{Link, within};
@@ -111,11 +110,9 @@ impl DeadLetters {
         let mut known = HashSet::new();
         let mut letters = Vec::new();
         while let Some(message) = taken.next().await? {
-            let letter = DeadLetter::of(&message);
             // Dead lettering at least once may double a message.
-            let name = letter.job_id.map(|id| id.to_string()).or_else(|| letter.message_id.clone());
-            if name.is_none_or(|name| known.insert(name)) {
-                letters.push(letter);
+            if known.insert(name(&message)) {
+                letters.push(DeadLetter::of(&message));
             }
         }
         taken.put_back_rest().await?;
@@ -123,16 +120,17 @@ impl DeadLetters {
     }
 
     /// Publishes the dead letters that `filter` takes as new jobs, attempts counted from 0, and removes each when the broker
-    /// has confirmed its copy. Looks at those that are there now, so a job that dies again meanwhile is not met twice.
-    /// Returns how many.
+    /// has confirmed its copy. Does each job once, so that one that dies again at once does not go round for ever; what is
+    /// there twice stays once. Returns how many.
     ///
     /// # Errors
     /// Any of connecting and publishing. What was published until then stays so; nothing is lost.
     pub async fn redrive(&self, filter: &Filter) -> Result<u64, Error> {
         let mut taken = self.take(usize::MAX).await?;
         let mut count = 0;
+        let mut done = HashSet::new();
         loop {
-            let (tags, chunk) = taken.next_chunk(filter).await?;
+            let (tags, chunk) = taken.next_chunk(filter, &mut done).await?;
             if chunk.is_empty() {
                 break;
             }
@@ -173,11 +171,16 @@ impl DeadLetters {
     async fn take(&self, most: usize) -> Result<Taken<'_>, Error> {
         let broker = self.link.broker();
         let channel = self.link.channel().await?;
-        let queue = broker.topology.dead_queue();
-        let passive = QueueDeclareOptions { passive: true, ..Default::default() };
-        let asking = channel.queue_declare(queue.as_str().into(), passive, FieldTable::default());
-        let there = within(&format!("looking at {queue}"), broker.limits.call, asking).await?.message_count();
-        Ok(Taken { broker, channel, queue, left: most.min(there as usize) })
+        Ok(Taken { broker, channel, queue: broker.topology.dead_queue(), left: most })
+    }
+}
+
+/// What tells one message from another: the job's id, or that of what is no job.
+fn name(message: &lapin::message::Delivery) -> Uuid {
+    let message_id = message.properties.message_id().as_ref().map(ToString::to_string);
+    match Message::parse(&message.data, message_id.as_deref()) {
+        Ok(job) => job.job_id,
+        Err(_) => Uuid::new_v5(&Uuid::nil(), &message.data),
     }
 }
 
@@ -201,13 +204,18 @@ impl Taken<'_> {
         Ok(message.map(|message| message.delivery))
     }
 
-    /// The next messages that `filter` takes, as to be published again, with their tags. None at the end.
-    async fn next_chunk(&mut self, filter: &Filter) -> Result<(Vec<u64>, Vec<Outgoing>), Error> {
+    /// The next messages that `filter` takes and that are not among those `done`, as to be published again, with their tags.
+    /// None at the end.
+    async fn next_chunk(
+        &mut self,
+        filter: &Filter,
+        done: &mut HashSet<Uuid>,
+    ) -> Result<(Vec<u64>, Vec<Outgoing>), Error> {
         let (mut tags, mut chunk, mut bytes) = (Vec::new(), Vec::new(), 0);
         while chunk.len() < CHUNK && bytes < CHUNK_BYTES {
             let Some(message) = self.next().await? else { break };
             let letter = DeadLetter::of(&message);
-            if filter.takes(&letter) {
+            if filter.takes(&letter) && done.insert(name(&message)) {
                 tags.push(message.delivery_tag);
                 bytes += message.data.len();
                 let (body, message_id) = (message.data, letter.message_id);

@@ -14,6 +14,7 @@ mod error;
 mod headers;
 mod link;
 mod topology;
+mod wire;
 
 mod consumer;
 mod delivery;

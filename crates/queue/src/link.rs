@@ -2,9 +2,10 @@
 
 use std::{future::Future, time::Duration};
 
-use lapin::{Channel, Connection};
+use lapin::Channel;
 use tokio::{sync::Mutex, time::timeout};
 
+use crate::wire::Wire;
 use crate::{Broker, Error};
 
 /// Holds at most one connection, shared by all who ask while it lives.
@@ -12,7 +13,7 @@ use crate::{Broker, Error};
 pub(crate) struct Link {
     broker: Broker,
     purpose: &'static str,
-    held: Mutex<Option<Connection>>,
+    held: Mutex<Option<Wire>>,
 }
 
 impl Link {
@@ -27,24 +28,25 @@ impl Link {
     /// A new channel, on the held connection if that still lives, else on a new one with the topology declared.
     pub(crate) async fn channel(&self) -> Result<Channel, Error> {
         let mut held = self.held.lock().await;
-        if let Some(connection) = held.as_ref().filter(|connection| connection.status().connected()) {
-            match open_channel(connection, self.broker.limits.call).await {
+        let limit = self.broker.limits.call;
+        if let Some(wire) = held.as_ref().filter(|wire| wire.is_open()) {
+            match wire.channel(limit).await {
                 Ok(channel) => return Ok(channel),
                 // A connection that cannot even open a channel is replaced.
                 Err(error) => tracing::debug!(error = error.line(), purpose = self.purpose, "connection given up"),
             }
         }
         *held = None;
-        let connection = self.broker.connect(self.purpose).await?;
-        let channel = open_channel(&connection, self.broker.limits.call).await?;
-        self.broker.topology.declare(&channel, self.broker.limits.call).await?;
-        *held = Some(connection);
+        let wire = self.broker.connect(self.purpose).await?;
+        let channel = wire.channel(limit).await?;
+        self.broker.topology.declare(&channel, limit).await?;
+        *held = Some(wire);
         Ok(channel)
     }
 
     /// Whether the broker blocks the held connection.
     pub(crate) async fn is_blocked(&self) -> bool {
-        self.held.lock().await.as_ref().is_some_and(|held| held.status().connected() && held.status().blocked())
+        self.held.lock().await.as_ref().is_some_and(Wire::is_blocked)
     }
 
     /// Forgets the connection, after a call on it went unanswered.
@@ -54,19 +56,10 @@ impl Link {
 
     /// Says goodbye to the broker.
     pub(crate) async fn close(&self) {
-        if let Some(connection) = self.held.lock().await.take() {
-            close(connection).await;
+        if let Some(wire) = self.held.lock().await.take() {
+            wire.close().await;
         }
     }
-}
-
-pub(crate) async fn open_channel(connection: &Connection, limit: Duration) -> Result<Channel, Error> {
-    within("opening a channel", limit, connection.create_channel()).await
-}
-
-/// Closes politely, but waits for no answer that does not come.
-pub(crate) async fn close(connection: Connection) {
-    let _ = timeout(Duration::from_secs(2), connection.close(200, "done".into())).await;
 }
 
 /// `call` under a time limit.

@@ -6,14 +6,15 @@ use std::pin::Pin;
 use futures_core::Stream;
 use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
-use lapin::{Acker, Channel, Connection};
+use lapin::{Acker, Channel};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::backoff::Backoff;
 use crate::consumer::Wish;
 use crate::delivery::give_back;
-use crate::link::{close, open_channel, within};
+use crate::link::within;
+use crate::wire::Wire;
 use crate::{Broker, ConsumerSettings, Delivery, Error, Health, Phase, Settled};
 
 pub(crate) struct Supervisor {
@@ -85,9 +86,9 @@ impl Supervisor {
             opened = open(&self.broker, self.settings.prefetch) => opened,
         };
         match opened {
-            Ok((connection, channel)) => {
+            Ok((wire, channel)) => {
                 let end = self.serve(&channel).await;
-                close(connection).await;
+                wire.close().await;
                 end
             }
             Err(error) => End::Lost(error),
@@ -210,14 +211,14 @@ impl Supervisor {
 }
 
 /// A connection with everything declared, and a channel for `prefetch` deliveries.
-async fn open(broker: &Broker, prefetch: u16) -> Result<(Connection, Channel), Error> {
+async fn open(broker: &Broker, prefetch: u16) -> Result<(Wire, Channel), Error> {
     let limit = broker.limits.call;
-    let connection = broker.connect("consumer").await?;
-    let channel = open_channel(&connection, limit).await?;
+    let wire = broker.connect("consumer").await?;
+    let channel = wire.channel(limit).await?;
     broker.topology.declare(&channel, limit).await?;
     let limiting = channel.basic_qos(prefetch.max(1), BasicQosOptions::default());
     within("setting the prefetch", limit, limiting).await?;
-    Ok((connection, channel))
+    Ok((wire, channel))
 }
 
 async fn subscribe(broker: &Broker, channel: &Channel) -> Result<lapin::Consumer, Error> {

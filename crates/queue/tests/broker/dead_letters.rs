@@ -70,8 +70,9 @@ async fn redriven_letters_become_new_jobs_and_the_others_stay() {
     world.until_depth(0, 3).await;
 
     assert_eq!(dead.redrive(&Filter::Batch("autumn".to_owned())).await.unwrap(), 0);
-    assert_eq!(dead.redrive(&Filter::Reason("worker".to_owned())).await.unwrap(), 2);
-    assert_eq!(dead.redrive(&Filter::All).await.unwrap(), 1);
+    // One that is there twice goes once at a time.
+    assert_eq!(dead.redrive(&Filter::Reason("worker".to_owned())).await.unwrap(), 1);
+    assert_eq!(dead.redrive(&Filter::All).await.unwrap(), 2);
     for _ in 0..3 {
         let _ = receive(&mut deliveries).await.ack().await;
     }
