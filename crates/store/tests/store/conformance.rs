@@ -169,7 +169,8 @@ pub(crate) async fn pages_show_every_result_once_in_order_and_filters_hold(world
     let queue = world.jobs("kyc");
     queue.enqueue(&jobs("kyc", 0..7)).await.unwrap();
     let taken = world.take("kyc", 9).await;
-    let end = |index: usize| taken[index].read(if index % 2 == 0 { Decision::Accept } else { Decision::Review });
+    let end =
+        |index: usize| taken[index].read(if index.is_multiple_of(2) { Decision::Accept } else { Decision::Review });
     for index in 0..3 {
         queue.complete(&[end(index)]).await.unwrap();
     }

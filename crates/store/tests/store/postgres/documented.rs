@@ -1,1 +1,106 @@
+//! What docs/results.md tells people who use SQL is so.
 
+use shenfen_store::{Access, ResultFilter, Results};
+use sqlx::{AssertSqlSafe, Executor, PgConnection, Row};
+
+use super::server::TestDatabase;
+
+const PAGE: &str = include_str!("../../../../../docs/results.md");
+
+/// The statements of the page by their first line, which is a comment.
+fn statement(name: &str) -> &'static str {
+    let blocks = PAGE.split("```sql\n").skip(1).filter_map(|block| block.split("```").next());
+    let mut named = blocks.filter_map(|block| block.strip_prefix("-- ")?.strip_prefix(name)?.strip_prefix('\n'));
+    named.next().unwrap_or_else(|| panic!("the page has no statement called {name}"))
+}
+
+/// A table of 20,000 results in 20 batches and 2,000 jobs without one.
+async fn filled(database: &TestDatabase) -> PgConnection {
+    database.open().await;
+    let mut connection = database.connect().await;
+    let fill = r#"
+        INSERT INTO batches (name) SELECT 'kyc-2026-' || n FROM generate_series(1, 20) AS n;
+        INSERT INTO batches (name) VALUES ('kyc-2025-11');
+        INSERT INTO results (job_id, batch, reference, source, status, decision, identity_no, long_term, result, attempts,
+                             model_version, created_at, finished_at)
+        SELECT gen_random_uuid(), 'kyc-2026-' || n % 20 + 1, 'customer-' || n / 2, n || '.jpg', 'OK',
+               CASE n % 50 WHEN 10 THEN 'review' ELSE 'accept' END,
+               CASE n % 10000 WHEN 42 THEN '11010519491231002X' ELSE (100000000000000000 + n)::text END, false,
+               '{"findings": [{"rule": "region", "severity": "warning"}, {"rule": "monochrome", "severity": "info"}]}',
+               1, '1.0.0', now(), now() - interval '1 hour'
+        FROM generate_series(0, 19999) AS n;
+        INSERT INTO jobs (job_id, batch, source, side, state)
+        SELECT gen_random_uuid(), 'kyc-2026-' || n % 20 + 1, n || '.jpg', 'auto', CASE n % 40 WHEN 10 THEN 'dead' ELSE 'sent' END
+        FROM generate_series(0, 1999) AS n"#;
+    sqlx::raw_sql(fill).execute(&mut connection).await.unwrap();
+    // What autovacuum does in time.
+    sqlx::raw_sql("VACUUM ANALYZE results, jobs").execute(&mut connection).await.unwrap();
+    connection
+}
+
+/// Runs a statement of the page, with that index, and returns how many rows came.
+async fn rows(connection: &mut PgConnection, name: &str, index: &str) -> usize {
+    let explain = AssertSqlSafe(format!("EXPLAIN {}", statement(name)));
+    let plan = connection.fetch_all(sqlx::raw_sql(explain)).await.unwrap();
+    let plan: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
+    assert!(plan.iter().any(|line| line.contains(index)), "{name}: {plan:#?}");
+    assert!(!plan.iter().any(|line| line.contains("Seq Scan")), "{name}: {plan:#?}");
+    connection.fetch_all(sqlx::raw_sql(statement(name))).await.unwrap().len()
+}
+
+#[tokio::test]
+async fn the_queries_bring_what_they_say_by_their_indexes() {
+    let database = TestDatabase::new().await;
+    let mut connection = filled(&database).await;
+    let connection = &mut connection;
+    assert_eq!(rows(connection, "by reference", "results_by_reference").await, 2);
+    assert_eq!(rows(connection, "by batch", "results_in_order").await, 1000);
+    assert_eq!(rows(connection, "outcomes of a batch", "results_by_outcome").await, 2);
+    assert_eq!(rows(connection, "needs review", "results_by_outcome").await, 100);
+    assert_eq!(rows(connection, "duplicates of one number", "results_by_identity_no").await, 2);
+    assert_eq!(rows(connection, "following", "results_seq_key").await, 1000);
+    assert_eq!(rows(connection, "dead letters", "jobs_by_state").await, 50);
+
+    let reasons = connection.fetch_one(sqlx::raw_sql(statement("needs review"))).await.unwrap();
+    assert_eq!(reasons.get::<serde_json::Value, _>("reasons"), serde_json::json!(["region"]));
+    // Every number has to be looked at here, by index or not.
+    let several = connection.fetch_all(sqlx::raw_sql(statement("numbers with several references"))).await.unwrap();
+    assert_eq!(several.len(), 1);
+}
+
+#[tokio::test]
+async fn every_column_is_documented_in_its_place_with_its_type() {
+    let database = TestDatabase::new().await;
+    let mut connection = filled(&database).await;
+    let columns = "SELECT column_name::text, data_type::text FROM information_schema.columns
+                   WHERE table_name = 'results' ORDER BY ordinal_position";
+    let columns: Vec<(String, String)> = sqlx::query_as(columns).fetch_all(&mut connection).await.unwrap();
+    let cells = PAGE.lines().filter_map(|line| {
+        let mut cells = line.strip_prefix("| `")?.split('|').map(|cell| cell.trim().trim_matches('`'));
+        Some((cells.next()?.to_owned(), cells.next()?.replace("timestamptz", "timestamp with time zone")))
+    });
+    assert_eq!(cells.collect::<Vec<_>>(), columns);
+}
+
+#[tokio::test]
+async fn a_role_may_only_read_and_a_batch_can_be_forgotten() {
+    let database = TestDatabase::new().await;
+    let mut connection = filled(&database).await;
+    let role = format!("reader_{}", std::process::id());
+    let run = async |connection: &mut PgConnection, text: String| {
+        sqlx::raw_sql(AssertSqlSafe(text)).execute(connection).await.unwrap();
+    };
+    run(&mut connection, format!("CREATE ROLE {role} LOGIN PASSWORD 'reading'")).await;
+    run(&mut connection, statement("a role that reads").replace("reader", &role)).await;
+    let options = database.connect_options().username(&role).password("reading");
+    let url = sqlx::ConnectOptions::to_url_lossy(&options).to_string();
+    let options: shenfen_store::postgres::PostgresOptions = url.parse().unwrap();
+    let reader = options.open(Access::Read).await.unwrap();
+    assert_eq!(reader.page(&ResultFilter::default(), 19_990, 100).await.unwrap().len(), 10);
+    run(&mut connection, format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
+
+    run(&mut connection, "UPDATE results SET batch = 'kyc-2025-11' WHERE batch = 'kyc-2026-7'".into()).await;
+    run(&mut connection, statement("forget a batch").into()).await;
+    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM results").fetch_one(&mut connection).await.unwrap();
+    assert_eq!(left, 19_000);
+}
