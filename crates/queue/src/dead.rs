@@ -47,11 +47,13 @@ impl fmt::Debug for DeadLetter {
 }
 
 impl DeadLetter {
-    fn of(message: &lapin::message::Delivery) -> Self {
+    /// The letter, and what tells it from others: the job's id, or that of a content that is no job.
+    fn of(message: &lapin::message::Delivery) -> (Uuid, Self) {
         let properties = &message.properties;
         let message_id = properties.message_id().as_ref().map(ToString::to_string);
         let job = Message::parse(&message.data, message_id.as_deref()).ok();
-        Self {
+        let name = job.as_ref().map_or_else(|| Uuid::new_v5(&Uuid::nil(), &message.data), |job| job.job_id);
+        let letter = Self {
             job_id: job.as_ref().map(|job| job.job_id),
             batch: job.as_ref().map(|job| job.batch.clone()),
             reference: job.and_then(|job| job.reference),
@@ -60,7 +62,8 @@ impl DeadLetter {
             attempt: headers::attempt(properties),
             at: headers::time(properties),
             bytes: message.data.len(),
-        }
+        };
+        (name, letter)
     }
 }
 
@@ -111,8 +114,9 @@ impl DeadLetters {
         let mut letters = Vec::new();
         while let Some(message) = taken.next().await? {
             // Dead lettering at least once may double a message.
-            if known.insert(name(&message)) {
-                letters.push(DeadLetter::of(&message));
+            let (name, letter) = DeadLetter::of(&message);
+            if known.insert(name) {
+                letters.push(letter);
             }
         }
         taken.put_back_rest().await?;
@@ -159,7 +163,7 @@ impl DeadLetters {
         let mut taken = self.take(usize::MAX).await?;
         let mut count = 0;
         while let Some(message) = taken.next().await? {
-            if filter.takes(&DeadLetter::of(&message)) {
+            if filter.takes(&DeadLetter::of(&message).1) {
                 taken.remove(message.delivery_tag).await?;
                 count += 1;
             }
@@ -172,15 +176,6 @@ impl DeadLetters {
         let broker = self.link.broker();
         let channel = self.link.channel().await?;
         Ok(Taken { broker, channel, queue: broker.topology.dead_queue(), left: most })
-    }
-}
-
-/// What tells one message from another: the job's id, or that of what is no job.
-fn name(message: &lapin::message::Delivery) -> Uuid {
-    let message_id = message.properties.message_id().as_ref().map(ToString::to_string);
-    match Message::parse(&message.data, message_id.as_deref()) {
-        Ok(job) => job.job_id,
-        Err(_) => Uuid::new_v5(&Uuid::nil(), &message.data),
     }
 }
 
@@ -214,8 +209,8 @@ impl Taken<'_> {
         let (mut tags, mut chunk, mut bytes) = (Vec::new(), Vec::new(), 0);
         while chunk.len() < CHUNK && bytes < CHUNK_BYTES {
             let Some(message) = self.next().await? else { break };
-            let letter = DeadLetter::of(&message);
-            if filter.takes(&letter) && done.insert(name(&message)) {
+            let (name, letter) = DeadLetter::of(&message);
+            if filter.takes(&letter) && done.insert(name) {
                 tags.push(message.delivery_tag);
                 bytes += message.data.len();
                 let (body, message_id) = (message.data, letter.message_id);

@@ -69,7 +69,7 @@ impl fmt::Debug for Delivery {
 pub enum Settled {
     /// It went out on the connection that the delivery came from.
     Sent,
-    /// The connection was lost before: the broker delivers the message again.
+    /// The connection was lost, or took nothing in time: the broker delivers the message again.
     Lost,
 }
 

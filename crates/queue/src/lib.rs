@@ -35,5 +35,9 @@ pub use message::{Image, Message, MessageError, Side};
 pub use publisher::{Outgoing, Publisher, Route};
 pub use topology::{RetryStep, Topology};
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 /// What a log filter must say about lapin so that no message's content reaches the log.
 pub const LOG_DIRECTIVES: &str = "lapin=info,lapin::returned_messages=off";

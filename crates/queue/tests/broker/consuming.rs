@@ -77,14 +77,17 @@ async fn a_paused_consumer_receives_nothing_and_can_settle_until_it_goes_on() {
     consumer.pause();
     soon(phase(&consumer, Phase::Paused)).await;
     assert_eq!(held.ack().await, Settled::Sent);
-    // One more was handed out before the pause; all others are ready for somebody else.
-    let second = receive(&mut deliveries).await;
-    world.until_depth(3, 0).await;
+    // A second may have been handed out before the pause; all others are ready for somebody else.
+    let second = deliveries.try_recv().ok();
+    let settled = if second.is_some() { 2 } else { 1 };
+    world.until_depth(5 - settled, 0).await;
+    if let Some(second) = second {
+        assert_eq!(second.ack().await, Settled::Sent);
+    }
     assert!(deliveries.try_recv().is_err());
-    assert_eq!(second.ack().await, Settled::Sent);
 
     consumer.resume();
-    receive_all(&mut deliveries, (2..5).map(|number| format!("job {number}"))).await;
+    receive_all(&mut deliveries, (settled..5).map(|number| format!("job {number}"))).await;
     assert_eq!(consumer.health().reconnects, 0);
     world.remove().await;
 }
