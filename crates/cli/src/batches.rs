@@ -1,43 +1,68 @@
-//! `shenfen batches`: how far each batch is.
+//! `shenfen batches`: how far each batch is, and holding one up.
 
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
-use clap::Args;
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
 use serde::Serialize;
-use shenfen_store::sqlite::Access;
-use shenfen_store::{BatchProgress, Batches};
+use shenfen_store::{Access, BatchProgress, BatchState, Batches, Dispatch};
 
 use crate::database::DatabaseArgs;
+use crate::read::word;
 use crate::table::{Format, Table};
 
-/// Show the progress of each batch.
+/// Show the progress of each batch, or hold one up.
 #[derive(Args)]
 pub(crate) struct BatchesArgs {
     /// Output [default: table on a terminal, otherwise json, one object a line]
-    #[arg(long, env = "SHENFEN_FORMAT", value_enum)]
+    #[arg(long, global = true, env = "SHENFEN_FORMAT", value_enum)]
     format: Option<Format>,
 
     #[command(flatten)]
     database: DatabaseArgs,
+
+    #[command(subcommand)]
+    change: Option<Change>,
+}
+
+#[derive(Subcommand)]
+enum Change {
+    /// Let what is being read come to its end and the rest wait
+    Pause(NameArgs),
+    /// Go on with a paused batch
+    Resume(NameArgs),
+    /// Never read the rest of a batch; it cannot be resumed
+    Cancel(NameArgs),
+}
+
+#[derive(Args)]
+struct NameArgs {
+    /// The batch
+    #[arg(value_name = "NAME")]
+    name: String,
 }
 
 /// Runs the command.
 ///
 /// # Errors
-/// When the database cannot be read or the output not be written.
+/// When the database cannot be read or changed, the batch does not exist, or the output cannot be written.
 pub(crate) fn run(args: BatchesArgs) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let batches = runtime.context("cannot start the runtime")?.block_on(async {
-        let store = args.database.open(Access::Read).await?;
-        store.batches().await
+        let (name, state) = match &args.change {
+            None => return Ok(args.database.open_to_read().await?.batches().await?),
+            Some(Change::Pause(NameArgs { name })) => (name, BatchState::Paused),
+            Some(Change::Resume(NameArgs { name })) => (name, BatchState::Active),
+            Some(Change::Cancel(NameArgs { name })) => (name, BatchState::Cancelled),
+        };
+        change(&args.database, name, state).await.map(|batch| vec![batch])
     })?;
     let mut out = BufWriter::new(io::stdout());
     match Format::or_default(args.format) {
         Format::Table => {
-            let heads = ["BATCH", "PICTURES", "QUEUED", "DONE", "OK", "REVIEW", "FAILED", "RATE", "ETA"];
+            let heads = ["BATCH", "STATE", "PICTURES", "QUEUED", "DONE", "OK", "REVIEW", "FAILED", "RATE", "ETA"];
             Table::new(heads).print(&mut out, &batches.iter().map(table_row).collect::<Vec<_>>())?;
         }
         Format::Json => {
@@ -51,9 +76,22 @@ pub(crate) fn run(args: BatchesArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Changes the state of a batch and looks at what became of it.
+async fn change(database: &DatabaseArgs, name: &str, state: BatchState) -> anyhow::Result<BatchProgress> {
+    let store = database.open_server(Access::Work).await?;
+    let now = store.set_batch_state(name, state).await?;
+    let batch = store.batch(name).await?;
+    match (now, batch) {
+        (Some(now), Some(batch)) if now == state => Ok(batch),
+        (Some(_), Some(_)) => bail!("the batch {name} was cancelled, which is final"),
+        _ => bail!("there is no batch {name} in the database {}", store.name()),
+    }
+}
+
 #[derive(Serialize)]
 struct Line<'a> {
     batch: &'a str,
+    state: BatchState,
     total: u64,
     queued: u64,
     running: u64,
@@ -62,6 +100,7 @@ struct Line<'a> {
     review: u64,
     failed: u64,
     dead: u64,
+    cancelled: u64,
     rate: Option<f64>,
     eta_seconds: Option<f64>,
 }
@@ -70,6 +109,7 @@ impl Line<'_> {
     fn of(batch: &BatchProgress) -> Line<'_> {
         Line {
             batch: &batch.name,
+            state: batch.state,
             total: batch.total(),
             queued: batch.queued,
             running: batch.running,
@@ -78,6 +118,7 @@ impl Line<'_> {
             review: batch.review,
             failed: batch.failed,
             dead: batch.dead,
+            cancelled: batch.cancelled,
             rate: batch.rate,
             eta_seconds: batch.eta().map(|eta| eta.as_secs_f64()),
         }
@@ -85,9 +126,10 @@ impl Line<'_> {
 }
 
 /// Jobs without a result count as failed here: a person wants to know how many need care.
-fn table_row(batch: &BatchProgress) -> [String; 9] {
+fn table_row(batch: &BatchProgress) -> [String; 10] {
     [
         batch.name.clone(),
+        word(&batch.state),
         batch.total().to_string(),
         batch.open().to_string(),
         batch.results().to_string(),

@@ -1,32 +1,136 @@
-//! The embedded database as an argument, and what to do when it fails.
+//! The database as an argument, file or server, and what to do when it fails.
 
 use std::error::Error;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
+use anyhow::bail;
 use clap::Args;
-use shenfen_store::sqlite::{Access, OpenOptions};
-use shenfen_store::{SqliteStore, StoreError};
+use shenfen_store::postgres::PostgresOptions;
+use shenfen_store::sqlite::OpenOptions;
+use shenfen_store::{
+    Access, BatchProgress, Batches, PostgresStore, ResultFilter, ResultRow, Results, SqliteStore, StoreError,
+};
 use shenfen_worker::BackfillError;
 
 /// Where results are kept.
 #[derive(Args)]
 pub(crate) struct DatabaseArgs {
-    /// The database file
-    #[arg(long, env = "SHENFEN_DATABASE", default_value = "shenfen.db", value_name = "FILE")]
-    database: PathBuf,
+    /// The database: a file, or a server as postgres://USER:PASSWORD@HOST:PORT/NAME
+    // Kept as typed: an error of the argument parser would repeat it, password and all.
+    #[arg(
+        long,
+        global = true,
+        env = "SHENFEN_DATABASE",
+        hide_env_values = true,
+        default_value = "shenfen.db",
+        value_name = "FILE|URL"
+    )]
+    database: OsString,
+}
+
+/// Which of the two stores is meant.
+#[expect(clippy::large_enum_variant, reason = "there is one, at the start")]
+pub(crate) enum DatabaseChoice {
+    /// The embedded one, in this file.
+    File(PathBuf),
+    /// The one on a server.
+    Postgres(PostgresOptions),
 }
 
 impl DatabaseArgs {
-    /// Opens it.
-    pub(crate) async fn open(&self, access: Access) -> Result<SqliteStore, StoreError> {
-        OpenOptions::new(&self.database, access).open().await
+    /// Which store is meant.
+    ///
+    /// # Errors
+    /// When it is an address that is not understood.
+    pub(crate) fn choice(&self) -> Result<DatabaseChoice, StoreError> {
+        match self.database.to_str() {
+            Some(text) if is_address(text) => text.parse().map(DatabaseChoice::Postgres),
+            _ => Ok(DatabaseChoice::File(PathBuf::from(&self.database))),
+        }
     }
 
-    /// The words that choose the same database in another command; empty for the default one.
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// When it is a server's address, or the file cannot be opened.
+    pub(crate) async fn open(&self, access: Access) -> anyhow::Result<SqliteStore> {
+        match self.choice()? {
+            DatabaseChoice::File(path) => Ok(OpenOptions::new(path, access).open().await?),
+            DatabaseChoice::Postgres(_) => bail!("--database must be a file here"),
+        }
+    }
+
+    /// Opens a server's database.
+    ///
+    /// # Errors
+    /// When it is a file, or the database cannot be opened.
+    pub(crate) async fn open_server(&self, access: Access) -> anyhow::Result<PostgresStore> {
+        match self.choice()? {
+            DatabaseChoice::File(_) => {
+                bail!("this needs a database on a server: --database postgres://USER:PASSWORD@HOST:PORT/NAME")
+            }
+            DatabaseChoice::Postgres(options) => Ok(options.open(access).await?),
+        }
+    }
+
+    /// Opens either to be read.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub(crate) async fn open_to_read(&self) -> Result<Store, StoreError> {
+        Ok(match self.choice()? {
+            DatabaseChoice::File(path) => Store::File(OpenOptions::new(path, Access::Read).open().await?),
+            DatabaseChoice::Postgres(options) => Store::Server(options.open(Access::Read).await?),
+        })
+    }
+
+    /// The words that choose the same database in another command, without a password; empty for the default one.
     pub(crate) fn as_typed(&self) -> String {
         match self.database.to_str() {
             Some("shenfen.db") => String::new(),
+            Some(text) if is_address(text) => " --database postgres://...".to_owned(),
             _ => format!(" --database '{}'", self.database.display()),
+        }
+    }
+}
+
+/// Whether the text is meant as an address, be it a wrong one: it may hold a password, so it must not pass for a file,
+/// whose name is shown.
+fn is_address(text: &str) -> bool {
+    let scheme = |scheme| text.get(..8).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    text.contains("://") || scheme("postgres") && text.contains([':', '@'])
+}
+
+/// Results and batches of either store.
+pub(crate) enum Store {
+    /// The embedded one.
+    File(SqliteStore),
+    /// The one on a server.
+    Server(PostgresStore),
+}
+
+impl Results for Store {
+    async fn page(&self, filter: &ResultFilter, after: i64, limit: u32) -> Result<Vec<ResultRow>, StoreError> {
+        match self {
+            Store::File(store) => store.page(filter, after, limit).await,
+            Store::Server(store) => store.page(filter, after, limit).await,
+        }
+    }
+}
+
+impl Batches for Store {
+    async fn batches(&self) -> Result<Vec<BatchProgress>, StoreError> {
+        match self {
+            Store::File(store) => store.batches().await,
+            Store::Server(store) => store.batches().await,
+        }
+    }
+
+    async fn batch(&self, name: &str) -> Result<Option<BatchProgress>, StoreError> {
+        match self {
+            Store::File(store) => store.batch(name).await,
+            Store::Server(store) => store.batch(name).await,
         }
     }
 }
@@ -36,15 +140,15 @@ pub(crate) fn advice(error: &anyhow::Error) -> Option<&'static str> {
     let error = error.chain().find_map(of_the_store)?;
     Some(match error {
         StoreError::Missing { .. } => "run `shenfen backfill` first, or name another one with --database",
-        StoreError::CannotOpen { .. } => "check the folder and its permissions, or name another file with --database",
+        StoreError::CannotOpen { .. } => "check the folder and its permissions, or name another one with --database",
         StoreError::NoTables { .. } => "run `shenfen migrate`",
         StoreError::BadAddress { .. } => "it looks like postgres://USER:PASSWORD@HOST:PORT/NAME",
         StoreError::Away { .. } => "check that it runs and can be reached, and try again: what was done is kept",
         StoreError::Denied { .. } => "check user, password and name in --database, and what the user may do",
         StoreError::Rejected { .. } => "please report it",
-        StoreError::NotOurs { .. } => "name another file with --database",
-        StoreError::Newer { .. } => "install that version, or name another file with --database",
-        StoreError::InUse { .. } => "wait for it to end, or name another file with --database",
+        StoreError::NotOurs { .. } => "name another one with --database",
+        StoreError::Newer { .. } => "install that version, or name another one with --database",
+        StoreError::InUse { .. } => "wait for it to end, or name another one with --database",
         StoreError::Full { .. } | StoreError::CannotWrite { .. } => {
             "make room or check the permissions and run the same command again: what was done is kept"
         }
@@ -58,5 +162,34 @@ fn of_the_store<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a StoreError> 
     match cause.downcast_ref::<BackfillError>() {
         Some(BackfillError::Store(error)) => Some(error),
         _ => cause.downcast_ref(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(database: &str) -> DatabaseArgs {
+        DatabaseArgs { database: database.into() }
+    }
+
+    #[test]
+    fn a_server_is_told_from_a_file_by_its_address() {
+        for file in ["shenfen.db", "/data/kyc.db", "postgres", "postgres.db", "postgres/kyc.db"] {
+            assert!(matches!(args(file).choice(), Ok(DatabaseChoice::File(path)) if path.as_os_str() == file));
+        }
+        for server in ["postgres://u:p@h:5433/kyc", "postgresql://h/kyc"] {
+            assert!(matches!(args(server).choice(), Ok(DatabaseChoice::Postgres(_))), "{server}");
+        }
+    }
+
+    #[test]
+    fn a_mistyped_address_neither_passes_for_a_file_nor_shows_its_password() {
+        for wrong in ["mysql://u:s3cret@h/d", "postgres:/u:s3cret@h/d", "Postgres:u:s3cret@h", "postgresql:u:s3cret"] {
+            let args = args(wrong);
+            let Err(error) = args.choice() else { panic!("{wrong} passes") };
+            assert!(!error.to_string().contains("s3cret"), "{error}");
+            assert!(!args.as_typed().contains("s3cret"));
+        }
     }
 }

@@ -8,7 +8,6 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use shenfen_core::{Decision, Status};
-use shenfen_store::sqlite::Access;
 use shenfen_store::{ResultFilter, ResultRow, Results};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -83,7 +82,7 @@ pub(crate) fn run(args: ResultsArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn results(args: ResultsArgs) -> anyhow::Result<ExitCode> {
-    let store = args.database.open(Access::Read).await?;
+    let store = args.database.open_to_read().await?;
     let filter = ResultFilter { batch: args.batch, status: args.status, decision: args.decision };
     let format = args.format.unwrap_or(match Format::or_default(None) {
         Format::Table => ExportFormat::Table,

@@ -1,0 +1,246 @@
+//! `shenfen dead`: jobs that were given up, looked at, tried again or thrown away.
+
+use std::collections::HashSet;
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::builder::FalseyValueParser;
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use shenfen_queue::{Broker, DeadLetter, DeadLetters, Depths, Filter};
+use shenfen_store::{Access, JobId, Ledger};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use uuid::Uuid;
+
+use crate::broker::BrokerArgs;
+use crate::database::DatabaseArgs;
+use crate::table::{Format, Table};
+
+/// Jobs opened again by one statement.
+const REOPENED_AT_ONCE: usize = 1000;
+
+/// Look at dead letters, the jobs that were given up, and try them again or throw them away.
+#[derive(Args)]
+pub(crate) struct DeadArgs {
+    #[command(flatten)]
+    broker: BrokerArgs,
+
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Show dead letters and why they are dead, oldest first; never what is in them
+    List(ListArgs),
+    /// Publish dead letters as new jobs, attempts counted from the start
+    Redrive(RedriveArgs),
+    /// Delete dead letters for good
+    Purge(PurgeArgs),
+}
+
+#[derive(Args)]
+struct ListArgs {
+    #[command(flatten)]
+    selection: Selection,
+
+    /// Look at the oldest N
+    #[arg(long, env = "SHENFEN_LIMIT", value_name = "N", default_value_t = 1000)]
+    limit: usize,
+
+    /// Output [default: table on a terminal, otherwise json, one object a line]
+    #[arg(long, env = "SHENFEN_FORMAT", value_enum)]
+    format: Option<Format>,
+}
+
+#[derive(Args)]
+struct RedriveArgs {
+    #[command(flatten)]
+    selection: Selection,
+
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+#[derive(Args)]
+struct PurgeArgs {
+    #[command(flatten)]
+    selection: Selection,
+
+    /// Delete without being asked again
+    #[arg(long, env = "SHENFEN_YES", value_parser = FalseyValueParser::new())]
+    yes: bool,
+}
+
+/// Which dead letters are meant. Not from the environment: a variable forgotten there must not choose what is deleted.
+#[derive(Args)]
+#[group(multiple = false)]
+struct Selection {
+    /// All of them
+    #[arg(long)]
+    all: bool,
+
+    /// The one of this job; may be given several times
+    #[arg(long, value_name = "ID")]
+    id: Vec<Uuid>,
+
+    /// Those whose reason contains this
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+
+    /// Those of this batch
+    #[arg(long, value_name = "NAME")]
+    batch: Option<String>,
+}
+
+impl Selection {
+    /// What was chosen; `None` where nothing was.
+    fn filter(&self) -> Option<Filter> {
+        match self {
+            Selection { all: true, .. } => Some(Filter::All),
+            Selection { reason: Some(text), .. } => Some(Filter::Reason(text.clone())),
+            Selection { batch: Some(name), .. } => Some(Filter::Batch(name.clone())),
+            Selection { id, .. } if !id.is_empty() => Some(Filter::Jobs(id.iter().copied().collect())),
+            _ => None,
+        }
+    }
+
+    /// For a command that does nothing unasked.
+    fn required(&self) -> anyhow::Result<Filter> {
+        match self.filter() {
+            Some(filter) => Ok(filter),
+            None => bail!("which ones? --id ID, --batch NAME, --reason TEXT or --all"),
+        }
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When broker or database fail, or the output cannot be written.
+pub(crate) fn run(args: DeadArgs) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("cannot start the runtime")?;
+    let broker = args.broker.required()?;
+    runtime.block_on(async {
+        match args.action {
+            Action::List(args) => list(broker, &args).await,
+            Action::Redrive(args) => redrive(broker, &args).await,
+            Action::Purge(args) => purge(broker, &args).await,
+        }
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn list(broker: Broker, args: &ListArgs) -> anyhow::Result<()> {
+    let filter = args.selection.filter().unwrap_or(Filter::All);
+    let letters = DeadLetters::new(broker.clone()).list(args.limit).await?;
+    let mut out = BufWriter::new(io::stdout());
+    let chosen = letters.iter().filter(|letter| takes(&filter, letter));
+    match Format::or_default(args.format) {
+        Format::Table => {
+            let heads = ["JOB", "BATCH", "REFERENCE", "ATTEMPTS", "SINCE", "REASON"];
+            Table::new(heads).print(&mut out, &chosen.map(table_row).collect::<Vec<_>>())?;
+        }
+        Format::Json => {
+            for letter in chosen {
+                serde_json::to_writer(&mut out, &Line::of(letter))?;
+                out.write_all(b"\n")?;
+            }
+        }
+    }
+    out.flush()?;
+    let all = Depths::new(broker).read().await?.dead as usize;
+    if all > args.limit {
+        let _ = writeln!(io::stderr(), "these are among the oldest {} of {all}; --limit shows more", args.limit);
+    }
+    Ok(())
+}
+
+/// The books first: a worker only acknowledges a job that it finds dead there, and the letter would be lost.
+async fn redrive(broker: Broker, args: &RedriveArgs) -> anyhow::Result<()> {
+    let filter = args.selection.required()?;
+    let store = args.database.open_server(Access::Work).await?;
+    let letters = DeadLetters::new(broker);
+    let found = letters.list(usize::MAX).await?;
+    let (jobs, no_jobs): (Vec<&DeadLetter>, Vec<&DeadLetter>) =
+        found.iter().filter(|letter| takes(&filter, letter)).partition(|letter| letter.job_id.is_some());
+    let jobs: HashSet<Uuid> = jobs.into_iter().filter_map(|letter| letter.job_id).collect();
+    let ids: Vec<JobId> = jobs.iter().copied().map(JobId::from).collect();
+    for ids in ids.chunks(REOPENED_AT_ONCE) {
+        store.reopen(ids).await?;
+    }
+    // Only those that were opened, not what died meanwhile.
+    let count = if jobs.is_empty() { 0 } else { letters.redrive(&Filter::Jobs(jobs)).await? };
+    writeln!(io::stdout(), "{count} published again")?;
+    if !no_jobs.is_empty() {
+        let count = no_jobs.len();
+        writeln!(io::stdout(), "{count} left as they are: they are no jobs, and would only come back")?;
+    }
+    Ok(())
+}
+
+async fn purge(broker: Broker, args: &PurgeArgs) -> anyhow::Result<()> {
+    let filter = args.selection.required()?;
+    if !args.yes {
+        bail!("this deletes dead letters for good; look at them with `shenfen dead list`, then say --yes");
+    }
+    let count = DeadLetters::new(broker).purge(&filter).await?;
+    writeln!(io::stdout(), "{count} deleted")?;
+    Ok(())
+}
+
+fn takes(filter: &Filter, letter: &DeadLetter) -> bool {
+    match filter {
+        Filter::All => true,
+        Filter::Jobs(jobs) => letter.job_id.is_some_and(|id| jobs.contains(&id)),
+        Filter::Batch(batch) => letter.batch.as_ref() == Some(batch),
+        Filter::Reason(part) => letter.reason.contains(part),
+    }
+}
+
+/// One line of JSON: a dead letter without its content.
+#[derive(Serialize)]
+struct Line<'a> {
+    job_id: Option<Uuid>,
+    message_id: Option<&'a str>,
+    batch: Option<&'a str>,
+    reference: Option<&'a str>,
+    reason: &'a str,
+    attempts: u32,
+    since: Option<String>,
+    bytes: usize,
+}
+
+impl Line<'_> {
+    fn of(letter: &DeadLetter) -> Line<'_> {
+        Line {
+            job_id: letter.job_id,
+            message_id: letter.message_id.as_deref(),
+            batch: letter.batch.as_deref(),
+            reference: letter.reference.as_deref(),
+            reason: &letter.reason,
+            attempts: letter.attempt,
+            since: since(letter),
+            bytes: letter.bytes,
+        }
+    }
+}
+
+fn table_row(letter: &DeadLetter) -> [String; 6] {
+    [
+        letter.job_id.map_or_else(|| "no job".to_owned(), |id| id.to_string()),
+        letter.batch.clone().unwrap_or_default(),
+        letter.reference.clone().unwrap_or_default(),
+        letter.attempt.to_string(),
+        since(letter).unwrap_or_default(),
+        letter.reason.clone(),
+    ]
+}
+
+fn since(letter: &DeadLetter) -> Option<String> {
+    let instant = OffsetDateTime::from_unix_timestamp(i64::try_from(letter.at?).ok()?).ok()?;
+    instant.format(&Rfc3339).ok()
+}
