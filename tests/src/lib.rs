@@ -10,7 +10,11 @@ mod postgres;
 mod process;
 mod proxy;
 mod rabbit;
+mod scratch;
+pub mod stub;
 
 pub use postgres::Postgres;
 pub use proxy::{Direction, Proxy};
 pub use rabbit::Rabbit;
+pub use scratch::{Scratch, remove_queues};
+pub use stub::StubPictures;

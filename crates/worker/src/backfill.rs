@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{self, Receiver};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::picture::PictureReader;
+use crate::picture::{PictureReader, read_file};
 use crate::readers::{Readers, Returned};
 use crate::source::{Found, SourceError};
 
@@ -126,7 +126,7 @@ impl<Q: JobQueue, R: PictureReader> Backfill<Q, R> {
     ) -> Result<Report, BackfillError> {
         let Backfill { queue, reader, batch, settings } = self;
         let window = settings.threads * WINDOW_PER_THREAD;
-        let readers = Readers::start(&reader, settings.threads, window).map_err(BackfillError::Threads)?;
+        let readers = Readers::start(&reader, settings.threads, window, read).map_err(BackfillError::Threads)?;
         let listing = Some(list(listing, batch));
         let report = Report { ended: Ended::Complete, listed: 0, left_out: 0, unreadable: 0, new: 0, stored: 0 };
         let may_claim = true;
@@ -137,6 +137,16 @@ impl<Q: JobQueue, R: PictureReader> Backfill<Q, R> {
         run.readers.stop().await;
         outcome.map(|()| run.report)
     }
+}
+
+fn read<R: PictureReader>(reader: &mut R, claimed: ClaimedJob) -> Finished {
+    let _span = tracing::debug_span!("read", job.id = %claimed.job.id, job.attempt = claimed.attempt).entered();
+    let read = read_file(reader, &claimed.path, claimed.job.side);
+    let outcome = match read.result {
+        Ok(result) => Outcome::Read { result: Box::new(result), image_sha256: read.image_sha256 },
+        Err(fault) => Outcome::Dead { reason: fault.to_string() },
+    };
+    Finished { job: claimed.job, attempt: claimed.attempt, outcome }
 }
 
 /// A piece of the listing.
@@ -177,7 +187,7 @@ struct Unstored {
 /// A backfill under way.
 struct Run<Q, O> {
     queue: Q,
-    readers: Readers,
+    readers: Readers<ClaimedJob, Finished>,
     /// `None` when it has ended or is not wanted any more.
     listing: Option<Receiver<Piece>>,
     settings: Settings,
@@ -217,7 +227,7 @@ impl<Q: JobQueue, O: FnMut(Event<'_>)> Run<Q, O> {
                 returned = self.readers.returned.recv() => {
                     self.in_hand -= 1;
                     match returned.ok_or_else(all_ended)? {
-                        Returned::Finished(finished) => self.keep(finished).await?,
+                        Returned::Done(finished) => self.keep(finished).await?,
                         Returned::NotBegun(claimed) => not_begun.push(claimed.job.id),
                     }
                 }
@@ -239,7 +249,7 @@ impl<Q: JobQueue, O: FnMut(Event<'_>)> Run<Q, O> {
         self.may_claim = !claimed.is_empty();
         for job in claimed {
             // The window bounds what is in hand, so there is always room; the threads end only after this sender.
-            if self.readers.jobs.send(job).await.is_ok() {
+            if self.readers.work.send(job).await.is_ok() {
                 self.in_hand += 1;
             }
         }

@@ -6,11 +6,15 @@ mod panics;
 mod picture;
 
 pub mod backfill;
+pub mod feed;
+pub mod service;
 mod ordered;
 mod readers;
 
 pub use backfill::{Backfill, BackfillError, Ended, Event, Report, Settings};
+pub use feed::{Feed, FeedEnd, FeedError, FeedEvent, FeedReport, FeedSettings};
 pub use ordered::read_in_order;
 pub use panics::silence_panics;
-pub use picture::{CardPictures, PictureReader, ReadFile, read_file, read_picture};
+pub use picture::{CardPictures, PictureReader, ReadFile, ReaderFault, read_bytes, read_file, read_picture};
+pub use service::{Service, ServiceReport, ServiceSettings};
 pub use source::{Found, PictureRef, Source, SourceError};

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use shenfen_core::{Decision, Elapsed, Finding, ModelInfo, PictureResult, Policy, Severity, Status, assess};
 use shenfen_ocr::{CardReader, Limits, Models, ReadError};
 use shenfen_store::RequestedSide;
+use thiserror::Error;
 use time::Date;
 
 use crate::panics;
@@ -81,44 +82,72 @@ impl PictureReader for CardPictures {
     }
 }
 
-/// What came of one picture file.
+/// What came of one picture.
 pub struct ReadFile {
     /// Its result; or where the reader failed, which is a fault of the program, not of the picture.
-    pub result: Result<PictureResult, String>,
+    pub result: Result<PictureResult, ReaderFault>,
     /// SHA-256 of its bytes in hexadecimal; `None` when they could not be had.
     pub image_sha256: Option<String>,
 }
 
+/// How a reader failed. No fault of the picture, so there is no result for it.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ReaderFault {
+    /// It panicked; the same picture would make it panic again.
+    #[error("the reader failed at {0}")]
+    Panicked(String),
+    /// The networks failed, for want of memory perhaps.
+    #[error("{0}")]
+    Engine(String),
+}
+
 /// Reads a picture file. A file that cannot be read has a result that says why; a reader that panics is replaced.
 pub fn read_file<R: PictureReader>(reader: &mut R, path: &str, side: RequestedSide) -> ReadFile {
-    let bytes = match load(path, reader.max_bytes()) {
-        Ok(bytes) => bytes,
-        Err(error) => {
-            let result = refusal(error.status, error.rule, error.detail, reader.model().clone());
-            return ReadFile { result: Ok(result), image_sha256: None };
-        }
-    };
-    let image_sha256 = Some(hexadecimal(&Sha256::digest(&bytes)));
-    let result = panics::catch(|| reader.read(&bytes)).map(|result| expect_side(result, side));
+    match load(path, reader.max_bytes()) {
+        Ok(bytes) => read_bytes(reader, &bytes, side),
+        Err(error) => refused(reader, error),
+    }
+}
+
+/// Reads a picture from its bytes. A reader that panics is replaced.
+pub fn read_bytes<R: PictureReader>(reader: &mut R, bytes: &[u8], side: RequestedSide) -> ReadFile {
+    if bytes.len() > reader.max_bytes() {
+        let error = ReadError::TooManyBytes { bytes: bytes.len(), limit: reader.max_bytes() };
+        return refused(reader, LoadError::from(&error));
+    }
+    let image_sha256 = Some(hexadecimal(&Sha256::digest(bytes)));
+    let result = panics::catch(|| reader.read(bytes)).map(|result| expect_side(result, side));
     if result.is_err() {
         *reader = reader.another();
     }
-    // The program, not the picture, is at fault: no result for the picture.
     let result = match result {
-        Ok(result) if result.status == Status::RetryLater => Err(details(&result)),
-        other => other.map_err(|place| format!("the reader failed at {place}")),
+        Ok(result) if result.status == Status::RetryLater => Err(ReaderFault::Engine(details(&result))),
+        other => other.map_err(ReaderFault::Panicked),
     };
     ReadFile { result, image_sha256 }
 }
 
-/// Why a file's bytes could not be had.
-struct LoadError {
-    status: Status,
-    rule: &'static str,
-    detail: String,
+/// The result of a picture whose bytes could not be had.
+pub(crate) fn refused<R: PictureReader>(reader: &R, error: LoadError) -> ReadFile {
+    let result = refusal(error.status, error.rule, error.detail, reader.model().clone());
+    ReadFile { result: Ok(result), image_sha256: None }
 }
 
-fn load(path: &str, max_bytes: usize) -> Result<Vec<u8>, LoadError> {
+/// Why a picture's bytes could not be had.
+#[derive(Clone)]
+pub(crate) struct LoadError {
+    pub(crate) status: Status,
+    pub(crate) rule: &'static str,
+    pub(crate) detail: String,
+}
+
+impl From<&ReadError> for LoadError {
+    fn from(error: &ReadError) -> LoadError {
+        LoadError { status: error.status(), rule: rule(error), detail: error.to_string() }
+    }
+}
+
+pub(crate) fn load(path: &str, max_bytes: usize) -> Result<Vec<u8>, LoadError> {
     // Asked before opening: opening a pipe would wait for ever.
     let metadata = fs::metadata(path).map_err(LoadError::of)?;
     if !metadata.is_file() {
@@ -127,8 +156,7 @@ fn load(path: &str, max_bytes: usize) -> Result<Vec<u8>, LoadError> {
     }
     let bytes = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
     if bytes > max_bytes {
-        let error = ReadError::TooManyBytes { bytes, limit: max_bytes };
-        return Err(LoadError { status: error.status(), rule: rule(&error), detail: error.to_string() });
+        return Err(LoadError::from(&ReadError::TooManyBytes { bytes, limit: max_bytes }));
     }
     let mut content = Vec::with_capacity(bytes);
     // One byte beyond the limit shows a file that grew in between.

@@ -1,4 +1,4 @@
-//! The threads that read: claimed jobs in, ended jobs out. Reading is pure computation and takes whole cores, so it stays
+//! The threads that read: work in, what came of it out. Reading is pure computation and takes whole cores, so it stays
 //! away from the threads that serve the queue and the store.
 
 use std::io;
@@ -6,46 +6,51 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use shenfen_store::{ClaimedJob, Finished, Outcome};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use crate::picture::{PictureReader, read_file};
+use crate::picture::PictureReader;
 
-/// What became of a claimed job.
-pub(crate) enum Returned {
-    /// It was read, or found to be unreadable.
-    Finished(Finished),
+/// What became of a piece of work.
+pub(crate) enum Returned<W, E> {
+    /// It was done, and this came of it.
+    Done(E),
     /// The threads were told to stop before it was begun.
-    NotBegun(ClaimedJob),
+    NotBegun(W),
 }
 
-/// The reading threads. Dropping `jobs` ends them once it is empty.
-pub(crate) struct Readers {
-    pub(crate) jobs: Sender<ClaimedJob>,
-    pub(crate) returned: Receiver<Returned>,
+/// The reading threads. Dropping `work` ends them once it is empty.
+pub(crate) struct Readers<W, E> {
+    pub(crate) work: Sender<W>,
+    pub(crate) returned: Receiver<Returned<W, E>>,
     draining: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
 
-impl Readers {
-    /// Starts `threads` threads with room for `window` jobs between here and there, in each direction.
+impl<W: Send + 'static, E: Send + 'static> Readers<W, E> {
+    /// Starts `threads` threads that `read`, with room for `window` pieces of work between here and there, in each
+    /// direction.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub(crate) fn start<R: PictureReader>(reader: &R, threads: usize, window: usize) -> io::Result<Readers> {
-        let (jobs, queue) = channel::<ClaimedJob>(window);
+    pub(crate) fn start<R: PictureReader>(
+        reader: &R,
+        threads: usize,
+        window: usize,
+        read: impl Fn(&mut R, W) -> E + Clone + Send + 'static,
+    ) -> io::Result<Readers<W, E>> {
+        let (work, queue) = channel::<W>(window);
         let (ends, returned) = channel(window);
         let queue = Arc::new(Mutex::new(queue));
         let draining = Arc::new(AtomicBool::new(false));
         let start = |number: usize| {
-            let (mut reader, queue, ends, draining) =
-                (reader.another(), Arc::clone(&queue), ends.clone(), Arc::clone(&draining));
+            let (mut reader, read) = (reader.another(), read.clone());
+            let (queue, ends, draining) = (Arc::clone(&queue), ends.clone(), Arc::clone(&draining));
             thread::Builder::new().name(format!("reader-{number}")).spawn(move || {
-                while let Some(claimed) = next(&queue) {
+                while let Some(work) = next(&queue) {
                     let end = if draining.load(Ordering::Relaxed) {
-                        Returned::NotBegun(claimed)
+                        Returned::NotBegun(work)
                     } else {
-                        Returned::Finished(read(&mut reader, claimed))
+                        Returned::Done(read(&mut reader, work))
                     };
                     if ends.blocking_send(end).is_err() {
                         break;
@@ -54,19 +59,19 @@ impl Readers {
             })
         };
         let threads = (0..threads).map(start).collect::<io::Result<Vec<_>>>()?;
-        Ok(Readers { jobs, returned, draining, threads })
+        Ok(Readers { work, returned, draining, threads })
     }
 
-    /// From now on jobs come back unread.
+    /// From now on work comes back undone.
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
 
     /// Ends the threads, each after the picture it is reading.
     pub(crate) async fn stop(self) {
-        let Readers { jobs, returned, draining, threads } = self;
+        let Readers { work, returned, draining, threads } = self;
         draining.store(true, Ordering::Relaxed);
-        drop((jobs, returned));
+        drop((work, returned));
         let joined =
             tokio::task::spawn_blocking(move || threads.into_iter().map(JoinHandle::join).all(|end| end.is_ok()));
         if !joined.await.unwrap_or(false) {
@@ -75,17 +80,7 @@ impl Readers {
     }
 }
 
-/// The next job. One thread waits for it, the others wait for that one: a job wakes a single thread.
-fn next(queue: &Mutex<Receiver<ClaimedJob>>) -> Option<ClaimedJob> {
+/// The next piece of work. One thread waits for it, the others wait for that one: a piece wakes a single thread.
+fn next<W>(queue: &Mutex<Receiver<W>>) -> Option<W> {
     queue.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv()
-}
-
-fn read<R: PictureReader>(reader: &mut R, claimed: ClaimedJob) -> Finished {
-    let _span = tracing::debug_span!("read", job.id = %claimed.job.id, job.attempt = claimed.attempt).entered();
-    let read = read_file(reader, &claimed.path, claimed.job.side);
-    let outcome = match read.result {
-        Ok(result) => Outcome::Read { result: Box::new(result), image_sha256: read.image_sha256 },
-        Err(reason) => Outcome::Dead { reason },
-    };
-    Finished { job: claimed.job, attempt: claimed.attempt, outcome }
 }

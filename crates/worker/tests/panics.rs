@@ -34,6 +34,6 @@ fn a_panic_tells_its_place_and_nothing_it_held() {
     for _ in 0..2 {
         let read = read_file(&mut reader, file.path().to_str().unwrap(), RequestedSide::Auto);
         let reason = read.result.err().unwrap();
-        assert!(reason.starts_with("the reader failed at panics.rs:"), "{reason}");
+        assert!(reason.to_string().starts_with("the reader failed at panics.rs:"), "{reason}");
     }
 }

@@ -1,0 +1,3 @@
+//! HTTP. The only crate that names axum.
+
+pub mod operations;

@@ -1,0 +1,252 @@
+//! A backfill over a broker: a listing is put into the books whole, and fed to the broker a window at a time, so that
+//! millions of jobs never pile up there. Workers elsewhere do the reading; this watches how far they all are.
+//!
+//! What is in the books is what counts: a feed that is killed goes on where it was, two feeds of one batch do no harm,
+//! and a message that was lost with its broker is published again.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use shenfen_queue::{Error as QueueError, Image, Message, Outgoing, Publisher, Route, Side};
+use shenfen_store::port::{Batches, Dispatch, Jobs};
+use shenfen_store::{BatchProgress, BatchState, JobId, NewJob, RequestedSide, StoreError};
+use thiserror::Error;
+use tokio::sync::mpsc::{self, Receiver};
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::service::asked;
+use crate::source::{Found, PictureRef, SourceError};
+
+/// Pictures put into the books in one statement.
+const PIECE: usize = 512;
+/// Messages published together.
+const VOLLEY: usize = 512;
+/// How often the window is filled and the progress told.
+const TICK: Duration = Duration::from_millis(500);
+/// A published job that has not moved for so long is published again.
+const LOST_AFTER: Duration = Duration::from_secs(15 * 60);
+
+/// How a feed runs.
+#[derive(Clone, Debug)]
+pub struct FeedSettings {
+    /// The most jobs of the batch that are with the broker and the workers at once.
+    pub window: u64,
+    /// The folder that messages name pictures relative to. Workers see the same pictures below their own `--image-root`.
+    pub image_root: PathBuf,
+}
+
+/// What happens while a feed runs.
+pub enum FeedEvent<'a> {
+    /// Pictures were listed; `new` of them had not been known.
+    Listed {
+        /// Pictures of this piece.
+        pictures: u64,
+        /// Those among them that are new.
+        new: u64,
+    },
+    /// Something in the listing could not be looked into, or lies outside the image root.
+    Unreadable(String),
+    /// How far the batch is.
+    Progress(&'a BatchProgress),
+    /// The broker is not there; what it should get waits.
+    Waiting(String),
+}
+
+/// How a feed ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FeedEnd {
+    /// Every job of the batch has its end.
+    Complete,
+    /// It was told to stop; workers go on with what the broker has, and the same command feeds the rest.
+    Stopped,
+    /// The batch was cancelled.
+    Cancelled,
+}
+
+/// What a feed did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FeedReport {
+    /// How it ended.
+    pub end: FeedEnd,
+    /// Pictures listed.
+    pub listed: u64,
+    /// Pictures that were new.
+    pub new: u64,
+    /// Files left out because they are no pictures by their names, links or hidden.
+    pub left_out: u64,
+    /// Places in the listing that could not be looked into or lie outside the image root.
+    pub unreadable: u64,
+    /// Messages that the broker confirmed.
+    pub published: u64,
+}
+
+/// A feed cannot go on. What is in the books stays there.
+#[derive(Debug, Error)]
+pub enum FeedError {
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The broker refuses, and waiting would not help.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+}
+
+/// A batch, its books and the way to its broker.
+pub struct Feed<S> {
+    store: S,
+    publisher: Publisher,
+    batch: String,
+    settings: FeedSettings,
+}
+
+impl<S: Jobs + Dispatch + Batches> Feed<S> {
+    /// A feed of `batch`.
+    pub fn new(store: S, publisher: Publisher, batch: impl Into<String>, settings: FeedSettings) -> Feed<S> {
+        Feed { store, publisher, batch: batch.into(), settings }
+    }
+
+    /// Puts the listing into the books and feeds the broker until every job of the batch has its end, or `stop` turns
+    /// true. A broker that is away is waited for.
+    ///
+    /// # Errors
+    /// When the database fails, or the broker refuses for good.
+    pub async fn run(
+        self,
+        listing: impl Iterator<Item = Found> + Send + 'static,
+        mut stop: watch::Receiver<bool>,
+        mut observe: impl FnMut(FeedEvent<'_>),
+    ) -> Result<FeedReport, FeedError> {
+        let mut report =
+            FeedReport { end: FeedEnd::Complete, listed: 0, new: 0, left_out: 0, unreadable: 0, published: 0 };
+        let mut pieces = list(listing, self.batch.clone(), self.settings.image_root.clone());
+        let mut listing = true;
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                piece = pieces.recv(), if listing => match piece {
+                    Some(piece) => {
+                        let new = self.store.enqueue(&piece.jobs).await?;
+                        let pictures = piece.jobs.len() as u64;
+                        report.listed += pictures;
+                        report.new += new;
+                        report.left_out += piece.left_out;
+                        report.unreadable += piece.unreadable.len() as u64;
+                        piece.unreadable.into_iter().for_each(|error| observe(FeedEvent::Unreadable(error)));
+                        observe(FeedEvent::Listed { pictures, new });
+                    }
+                    None => listing = false,
+                },
+                _ = tick.tick() => {
+                    report.published += self.fill_window(&mut observe).await?;
+                    let Some(progress) = self.store.batch(&self.batch).await? else {
+                        if listing { continue }
+                        return Ok(report);
+                    };
+                    observe(FeedEvent::Progress(&progress));
+                    if progress.state == BatchState::Cancelled {
+                        return Ok(FeedReport { end: FeedEnd::Cancelled, ..report });
+                    }
+                    if !listing && progress.open() == 0 {
+                        return Ok(report);
+                    }
+                }
+                () = asked(&mut stop) => return Ok(FeedReport { end: FeedEnd::Stopped, ..report }),
+            }
+        }
+    }
+
+    /// Publishes what there is room for, and returns how much was confirmed.
+    async fn fill_window(&self, observe: &mut impl FnMut(FeedEvent<'_>)) -> Result<u64, FeedError> {
+        let mut published = 0;
+        loop {
+            let room = self.settings.window.saturating_sub(self.store.window(&self.batch).await?);
+            let most = VOLLEY.min(usize::try_from(room).unwrap_or(VOLLEY));
+            if most == 0 {
+                return Ok(published);
+            }
+            let jobs = self.store.undispatched(&self.batch, LOST_AFTER, most).await?;
+            if jobs.is_empty() {
+                return Ok(published);
+            }
+            let messages: Vec<Outgoing> = jobs
+                .iter()
+                .map(|job| Outgoing {
+                    route: Route::Jobs,
+                    body: job.message.clone().into_bytes(),
+                    message_id: Some(job.id.to_string()),
+                    attempt: 0,
+                    reason: None,
+                })
+                .collect();
+            let outcomes = self.publisher.publish_all(&messages).await;
+            let confirmed: Vec<JobId> =
+                jobs.iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_ok()).map(|(job, _)| job.id).collect();
+            self.store.mark_sent(&confirmed).await?;
+            published += confirmed.len() as u64;
+            if let Some(error) = outcomes.into_iter().find_map(Result::err) {
+                if !error.is_transient() {
+                    return Err(error.into());
+                }
+                observe(FeedEvent::Waiting(error.to_string()));
+                return Ok(published);
+            }
+        }
+    }
+}
+
+/// A piece of the listing.
+#[derive(Default)]
+struct Piece {
+    jobs: Vec<NewJob>,
+    left_out: u64,
+    unreadable: Vec<String>,
+}
+
+/// Lists on a thread that may wait for disks, a few pieces ahead of the books.
+fn list(listing: impl Iterator<Item = Found> + Send + 'static, batch: String, root: PathBuf) -> Receiver<Piece> {
+    let (pieces, receiver) = mpsc::channel(2);
+    tokio::task::spawn_blocking(move || {
+        let mut piece = Piece::default();
+        for found in listing {
+            match found {
+                Found::Picture(picture) => match job(picture, &batch, &root) {
+                    Ok(job) => piece.jobs.push(job),
+                    Err(error) => piece.unreadable.push(error),
+                },
+                Found::Other => piece.left_out += 1,
+                Found::Unreadable(error) => piece.unreadable.push(SourceError::to_string(&error)),
+            }
+            if piece.jobs.len() >= PIECE && pieces.blocking_send(std::mem::take(&mut piece)).is_err() {
+                return;
+            }
+        }
+        // A receiver that is gone wants no more.
+        let _ = pieces.blocking_send(piece);
+    });
+    receiver
+}
+
+/// The job of a picture, with the message that names it relative to the root.
+fn job(picture: PictureRef, batch: &str, root: &Path) -> Result<NewJob, String> {
+    let NewJob { job, picture } = picture.into_job(batch);
+    let outside = || format!("{} is not below the image root {}", job.source, root.display());
+    let full = Path::new(&picture).canonicalize().map_err(|error| format!("cannot open {}: {error}", job.source))?;
+    let relative = full.strip_prefix(root).map_err(|_| outside())?;
+    let relative = relative.to_str().ok_or_else(outside)?.to_owned();
+    let side = match job.side {
+        RequestedSide::Auto => Side::Auto,
+        RequestedSide::Front => Side::Front,
+        RequestedSide::Back => Side::Back,
+    };
+    let message = Message {
+        job_id: job.id.into(),
+        batch: job.batch.clone(),
+        reference: job.reference.clone(),
+        side,
+        image: Image::Path(relative),
+    };
+    let text = String::from_utf8(message.to_json()).map_err(|_| outside())?;
+    Ok(NewJob { job, picture: text })
+}

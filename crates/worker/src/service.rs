@@ -1,0 +1,118 @@
+//! The service: jobs from a broker, read, and their ends stored in a database, so that nothing is lost and nothing counts
+//! twice.
+//!
+//! A job's delivery is acknowledged only after the commit that holds its end, so whatever is killed when, the job comes
+//! again. What comes again is told apart by its identifier: the ledger says whether it has its end. Everything that waits
+//! for a network runs beside one loop (`engine`) that owns the jobs in hand; reading runs on threads of its own.
+
+mod commit;
+mod crash;
+mod engine;
+mod failure;
+mod images;
+mod intake;
+mod metrics;
+mod web;
+
+use std::time::Duration;
+
+use shenfen_queue::{Broker, Consumer, ConsumerSettings, Publisher};
+use shenfen_store::port::Ledger;
+use thiserror::Error;
+use tokio::sync::watch;
+
+use crate::picture::PictureReader;
+
+pub use images::{ImageRootError, Images};
+pub use metrics::{Metrics, Stage};
+pub use web::{WebHosts, WebHostsError};
+
+/// How a service runs.
+#[derive(Clone, Debug)]
+pub struct ServiceSettings {
+    /// Reading threads, at least one.
+    pub threads: usize,
+    /// The most jobs in hand: with their pictures this bounds the memory, and enough of them keep the threads busy.
+    pub prefetch: u16,
+    /// So many ends are committed together.
+    pub commit_rows: usize,
+    /// No end waits longer than this for others to be committed with.
+    pub commit_after: Duration,
+    /// How often a job is tried again after a failure that may pass, before it becomes a dead letter.
+    pub retries: u32,
+    /// How long what was begun may take once it is told to stop.
+    pub drain: Duration,
+}
+
+impl ServiceSettings {
+    /// `threads` reading threads and what goes well with them.
+    pub fn with_threads(threads: usize) -> ServiceSettings {
+        let threads = threads.max(1);
+        ServiceSettings {
+            threads,
+            prefetch: u16::try_from(32 + 8 * threads).unwrap_or(2000).min(2000),
+            commit_rows: 64,
+            commit_after: Duration::from_millis(20),
+            retries: 5,
+            drain: Duration::from_secs(30),
+        }
+    }
+}
+
+/// What a service needs, put together.
+pub struct Service<L, R> {
+    /// The books.
+    pub ledger: L,
+    /// The reader; each thread gets another of its kind.
+    pub reader: R,
+    /// Where jobs come from.
+    pub broker: Broker,
+    /// Where pictures that are not in the message may come from.
+    pub images: Images,
+    /// How it runs.
+    pub settings: ServiceSettings,
+    /// What it counts.
+    pub metrics: Metrics,
+}
+
+/// How a service ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServiceReport {
+    /// Jobs whose ends it stored.
+    pub stored: u64,
+    /// Jobs that were still in hand when the time to finish them was over; the broker delivers them again.
+    pub abandoned: usize,
+}
+
+/// A service cannot go on.
+#[derive(Debug, Error)]
+pub enum ServiceError {
+    /// No reading thread can be started, or all have ended.
+    #[error("the reading threads failed")]
+    Threads(#[source] std::io::Error),
+}
+
+impl<L: Ledger + Clone + 'static, R: PictureReader> Service<L, R> {
+    /// Consumes, reads and stores until `stop` turns true; then finishes what was begun and gives back the rest.
+    ///
+    /// A broker or database that is away is waited for, with a line in the log when it goes and when it is back.
+    ///
+    /// # Errors
+    /// When no reading thread can be had.
+    pub async fn run(self, stop: watch::Receiver<bool>) -> Result<ServiceReport, ServiceError> {
+        let settings = ConsumerSettings { prefetch: self.settings.prefetch };
+        let (consumer, deliveries) = Consumer::start(self.broker.clone(), settings);
+        self.metrics.follow(consumer.watch());
+        let publisher = Publisher::new(self.broker.clone());
+        let engine = engine::Engine::start(self, publisher.clone(), stop.clone()).map_err(ServiceError::Threads)?;
+        let report = engine.run(&consumer, deliveries, stop).await;
+        consumer.stop().await;
+        publisher.close().await;
+        report
+    }
+}
+
+/// Waits until stopping is asked for. Nobody who could ask any more is as good as a stop.
+pub(crate) async fn asked(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|&stop| stop).await;
+}

@@ -1,0 +1,93 @@
+//! What can go wrong with a job, and what becomes of it: the one table.
+//!
+//! | failure | becomes |
+//! | --- | --- |
+//! | the message is no job | dead letter at once |
+//! | its picture is missing, forbidden, too large or no picture | a stored result that says why (`images`, `picture`) |
+//! | its picture cannot be had now: server, network, image root | retry, then dead letter |
+//! | the networks failed | retry, then dead letter |
+//! | the reader panicked | dead letter at once: it would again |
+//! | its reading ended the process too often | dead letter at once |
+//! | the database takes its result never | dead letter at once |
+//! | its batch is paused | retry, not counted |
+//! | the broker or the database is away | waits, is not the job's failure |
+
+use shenfen_queue::{MessageError, RetryStep};
+
+use crate::picture::ReaderFault;
+
+/// Why a job has no result yet, or never will.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Malformed(#[from] MessageError),
+    #[error("its picture cannot be had now: {0}")]
+    Unavailable(String),
+    #[error(transparent)]
+    Reader(#[from] ReaderFault),
+    #[error("reading it ended the worker {0} times")]
+    Worn(u32),
+    #[error("the database does not take its result: {0}")]
+    NotStorable(String),
+    #[error("its batch is paused")]
+    Paused,
+}
+
+/// What becomes of a job that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Disposition {
+    /// Published anew after a wait; `failures` is what its message then says.
+    Retry { step: RetryStep, failures: u32 },
+    /// Set aside for a person.
+    DeadLetter,
+}
+
+impl Failure {
+    /// What becomes of a job that has failed `failures` times before, of which `most` may be followed by a retry.
+    pub(crate) fn disposition(&self, failures: u32, most: u32) -> Disposition {
+        match self {
+            Failure::Paused => Disposition::Retry { step: RetryStep::Seconds30, failures },
+            Failure::Unavailable(_) | Failure::Reader(ReaderFault::Engine(_)) if failures < most => {
+                let failures = failures + 1;
+                Disposition::Retry { step: RetryStep::after(failures), failures }
+            }
+            Failure::Unavailable(_)
+            | Failure::Reader(_)
+            | Failure::Malformed(_)
+            | Failure::Worn(_)
+            | Failure::NotStorable(_) => Disposition::DeadLetter,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_pass_is_tried_again_with_growing_waits_and_then_set_aside() {
+        let away = Failure::Unavailable("timed out".into());
+        let steps: Vec<_> = (0..6).map(|failures| away.disposition(failures, 5)).collect();
+        let waits = [RetryStep::Seconds5, RetryStep::Seconds30, RetryStep::Minutes5, RetryStep::Minutes30];
+        for (failures, step) in waits.into_iter().chain([RetryStep::Minutes30]).enumerate() {
+            assert_eq!(steps[failures], Disposition::Retry { step, failures: failures as u32 + 1 });
+        }
+        assert_eq!(steps[5], Disposition::DeadLetter);
+    }
+
+    #[test]
+    fn what_would_happen_again_is_set_aside_at_once() {
+        let panicked = Failure::Reader(ReaderFault::Panicked("a.rs:1".into()));
+        for failure in [panicked, Failure::Worn(10), Failure::Malformed(MessageError::Version)] {
+            assert_eq!(failure.disposition(0, 5), Disposition::DeadLetter, "{failure}");
+        }
+    }
+
+    #[test]
+    fn a_pause_costs_nothing_however_long() {
+        for failures in [0, 3, 100] {
+            let Disposition::Retry { failures: after, .. } = Failure::Paused.disposition(failures, 5) else { panic!() };
+            assert_eq!(after, failures);
+        }
+    }
+}

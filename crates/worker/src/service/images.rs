@@ -1,0 +1,164 @@
+//! Where the pictures of jobs come from: the message itself, a folder, or a server on the list.
+
+use std::borrow::Cow;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use shenfen_core::Status;
+use shenfen_queue::Image;
+use thiserror::Error;
+
+use super::failure::Failure;
+use super::web::WebHosts;
+use crate::picture::{LoadError, load};
+
+/// The places that pictures may be fetched from. Without any, only pictures in the message are read.
+#[derive(Clone, Default)]
+pub struct Images {
+    root: Option<PathBuf>,
+    hosts: Option<WebHosts>,
+}
+
+/// The image root cannot be used.
+#[derive(Debug, Error)]
+#[error("the image root {} cannot be opened", root.display())]
+pub struct ImageRootError {
+    root: PathBuf,
+    #[source]
+    source: io::Error,
+}
+
+/// Why a picture could not be fetched.
+pub(crate) enum FetchError {
+    /// Never will be: the job's result says why.
+    Refused(LoadError),
+    /// Perhaps later.
+    Later(Failure),
+}
+
+fn refused(rule: &'static str, detail: impl Into<String>) -> FetchError {
+    FetchError::Refused(LoadError { status: Status::Fail, rule, detail: detail.into() })
+}
+
+impl Images {
+    /// Also pictures below `root`, named by paths relative to it.
+    ///
+    /// # Errors
+    /// When it is no folder that can be opened.
+    pub fn below(self, root: &Path) -> Result<Images, ImageRootError> {
+        let fail = |source| ImageRootError { root: root.to_owned(), source };
+        let canonical = root.canonicalize().map_err(fail)?;
+        canonical.read_dir().map_err(fail)?;
+        Ok(Images { root: Some(canonical), ..self })
+    }
+
+    /// Also pictures from these servers.
+    pub fn from_web(self, hosts: WebHosts) -> Images {
+        Images { hosts: Some(hosts), ..self }
+    }
+
+    /// The bytes of a picture of at most `most` bytes. Waits for disk or network.
+    pub(crate) fn fetch<'a>(&self, image: &'a Image, most: usize) -> Result<Cow<'a, [u8]>, FetchError> {
+        match image {
+            Image::Inline(bytes) => Ok(Cow::Borrowed(bytes)),
+            Image::Path(path) => self.file(path, most).map(Cow::Owned),
+            Image::Url(url) => match &self.hosts {
+                Some(hosts) => hosts.get(url, most).map(Cow::Owned),
+                None => Err(refused("url_refused", "this worker fetches no pictures from the web (--image-host)")),
+            },
+        }
+    }
+
+    fn file(&self, path: &str, most: usize) -> Result<Vec<u8>, FetchError> {
+        let Some(root) = &self.root else {
+            return Err(refused("path_refused", "this worker opens no files (--image-root)"));
+        };
+        let outside = || refused("path_refused", "the path leads out of the image root");
+        let relative = Path::new(path);
+        if !relative.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
+            return Err(outside());
+        }
+        // Follows links, so that one that leads out is seen.
+        let full = match root.join(relative).canonicalize() {
+            Ok(full) => full,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && root.read_dir().is_ok() => {
+                return Err(refused("file_missing", "there is no such file below the image root"));
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(FetchError::Later(Failure::Unavailable("the image root is not there".into())));
+            }
+            Err(error) if is_final(error.kind()) => {
+                return Err(refused("file_unreadable", format!("cannot open the file: {error}")));
+            }
+            Err(error) => return Err(FetchError::Later(Failure::Unavailable(error.to_string()))),
+        };
+        if !full.starts_with(root) {
+            return Err(outside());
+        }
+        let Some(full) = full.to_str() else {
+            return Err(refused("file_unreadable", "the path is not UTF-8"));
+        };
+        load(full, most).map_err(FetchError::Refused)
+    }
+}
+
+/// What no waiting changes.
+fn is_final(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{InvalidFilename, InvalidInput, IsADirectory, NotADirectory, PermissionDenied};
+    matches!(kind, PermissionDenied | NotADirectory | IsADirectory | InvalidInput | InvalidFilename)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn rule_of(outcome: Result<Cow<'_, [u8]>, FetchError>) -> &'static str {
+        match outcome {
+            Ok(_) => "read",
+            Err(FetchError::Refused(error)) => error.rule,
+            Err(FetchError::Later(_)) => "later",
+        }
+    }
+
+    #[test]
+    fn only_files_below_the_root_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("root");
+        fs::create_dir_all(root.join("a")).unwrap();
+        fs::write(root.join("a/b.jpg"), b"picture").unwrap();
+        fs::write(folder.path().join("secret"), b"secret").unwrap();
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink("../secret", root.join("out")).unwrap();
+            std::os::unix::fs::symlink("a/b.jpg", root.join("inside")).unwrap();
+        }
+        let images = Images::default().below(&root).unwrap();
+        let fetch = |path: &str| rule_of(images.fetch(&Image::Path(path.into()), 100));
+        assert_eq!(fetch("a/b.jpg"), "read");
+        assert_eq!(fetch("./a/b.jpg"), "read");
+        assert_eq!(fetch("a/c.jpg"), "file_missing");
+        for path in ["../secret", "a/../../secret", "/etc/passwd"] {
+            assert_eq!(fetch(path), "path_refused", "{path}");
+        }
+        #[cfg(unix)]
+        {
+            assert_eq!(fetch("out"), "path_refused", "a link out of the root");
+            assert_eq!(fetch("inside"), "read");
+        }
+        assert_eq!(rule_of(images.fetch(&Image::Path("a/b.jpg".into()), 3)), "picture_bytes");
+        assert_eq!(fetch("a"), "file_unreadable");
+        fs::remove_dir_all(&root).unwrap();
+        assert_eq!(fetch("a/b.jpg"), "later", "a root that is away is not the job's fault");
+    }
+
+    #[test]
+    fn without_permission_nothing_is_fetched() {
+        let images = Images::default();
+        assert_eq!(rule_of(images.fetch(&Image::Path("a.jpg".into()), 100)), "path_refused");
+        assert_eq!(rule_of(images.fetch(&Image::Url("https://a.example/b.jpg".into()), 100)), "url_refused");
+        assert_eq!(rule_of(images.fetch(&Image::Inline(vec![1]), 100)), "read");
+        assert!(Images::default().below(Path::new("/nowhere/at/all")).is_err());
+    }
+}

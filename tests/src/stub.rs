@@ -1,0 +1,58 @@
+//! A reader that reads nothing: what it does is written in the "picture". So that a test of the service is a test of the
+//! service and not of reading, and the pictures of a campaign cost no time.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use shenfen_core::{Decision, Elapsed, ModelInfo, PictureResult, Status};
+use shenfen_worker::PictureReader;
+
+/// Ends the process, as a picture would that breaks a decoder.
+pub const DEADLY: &[u8] = b"deadly";
+/// Makes the reader panic.
+pub const PANICKING: &[u8] = b"panicking";
+/// Takes this many milliseconds, written behind it: `slow 300`.
+pub const SLOW: &str = "slow ";
+
+/// The reader.
+#[derive(Clone)]
+pub struct StubPictures(ModelInfo);
+
+impl Default for StubPictures {
+    fn default() -> StubPictures {
+        StubPictures(ModelInfo { name: "stub".into(), version: "1".into(), sha256: "0".into() })
+    }
+}
+
+impl PictureReader for StubPictures {
+    fn read(&mut self, bytes: &[u8]) -> PictureResult {
+        match bytes {
+            DEADLY => std::process::abort(),
+            PANICKING => panic!("asked to"),
+            _ => {}
+        }
+        let wait = std::str::from_utf8(bytes).ok().and_then(|text| text.strip_prefix(SLOW)?.parse().ok());
+        sleep(Duration::from_millis(wait.unwrap_or(0)));
+        PictureResult {
+            status: Status::Ok,
+            message: Default::default(),
+            cards: Vec::new(),
+            findings: Vec::new(),
+            decision: Decision::Accept,
+            model: self.0.clone(),
+            elapsed_ms: Elapsed::default(),
+        }
+    }
+
+    fn model(&self) -> &ModelInfo {
+        &self.0
+    }
+
+    fn max_bytes(&self) -> usize {
+        1 << 20
+    }
+
+    fn another(&self) -> StubPictures {
+        self.clone()
+    }
+}

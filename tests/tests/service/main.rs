@@ -1,0 +1,171 @@
+//! The service from outside, in this process: real broker, real database, a reader that reads nothing.
+
+#![expect(clippy::unwrap_used, reason = "test code, its helpers too")]
+
+mod world;
+
+use std::time::Duration;
+
+use shenfen_queue::{Image, Message, Outgoing, RetryStep, Route};
+use shenfen_store::{BatchState, Dispatch, ResultFilter, Results};
+use shenfen_tests::stub;
+use world::{World, message, soon};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_becomes_a_row_and_its_message_goes() {
+    let world = World::new().await;
+    let running = world.start(2);
+    let one = Message { reference: Some("customer-42".into()), ..message("one") };
+    world.publish(&one).await;
+    let rows = world.until_results(1).await;
+    assert_eq!((rows[0].batch.as_str(), rows[0].reference.as_deref()), ("test", Some("customer-42")));
+    assert_eq!((rows[0].attempts, rows[0].source.as_str()), (1, "inline"));
+    world.until_quiet().await;
+    assert_eq!(running.stop().await.stored, 1);
+    world.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_job_published_many_times_is_read_once() {
+    let world = World::new().await;
+    let running = world.start(2);
+    for _ in 0..20 {
+        world.publish(&message("one")).await;
+    }
+    world.until_quiet().await;
+    assert_eq!(world.until_results(1).await.len(), 1);
+    running.stop().await;
+    world.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_job_becomes_a_dead_letter_with_its_reason() {
+    let world = World::new().await;
+    let running = world.start(1);
+    world.publish_raw(b"{\"v\": 2}".to_vec(), Some("strange".into())).await;
+    let letters = world.until_dead(1).await;
+    assert_eq!((letters[0].message_id.as_deref(), letters[0].reason.as_str()), (Some("strange"), "v must be 1"));
+    world.until_quiet().await;
+    running.stop().await;
+    world.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panicking_picture_becomes_a_dead_letter_and_a_dead_job() {
+    let world = World::new().await;
+    let running = world.start(1);
+    let panicking = Message { image: Image::Inline(stub::PANICKING.to_vec()), ..message("panicking") };
+    world.publish(&panicking).await;
+    world.publish(&message("next")).await;
+    let letters = world.until_dead(1).await;
+    assert_eq!(letters[0].job_id, Some(panicking.job_id));
+    assert!(letters[0].reason.starts_with("the reader failed at "), "{}", letters[0].reason);
+    assert_eq!(world.until_results(1).await.len(), 1, "its neighbour is read");
+    world.until_quiet().await;
+    assert_eq!(world.progress().await.dead, 1);
+    running.stop().await;
+    world.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_that_will_never_be_had_has_a_result_that_says_why() {
+    let world = World::new().await;
+    let running = world.start(1);
+    world.publish(&Message { image: Image::Path("../etc/passwd".into()), ..message("path") }).await;
+    let rows = world.until_results(1).await;
+    assert!(rows[0].result.contains("path_refused"), "{}", rows[0].result);
+    world.until_quiet().await;
+    running.stop().await;
+    world.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_that_may_be_had_later_waits_in_a_retry_queue_and_is_read_then() {
+    let world = World::new().await;
+    let root = tempfile::tempdir().unwrap();
+    let images = root.path().join("images");
+    std::fs::create_dir(&images).unwrap();
+    let running = world.start_below(1, &images);
+    // The root goes away, as a network folder does.
+    std::fs::rename(&images, root.path().join("away")).unwrap();
+    world.publish(&Message { image: Image::Path("a.jpg".into()), ..message("later") }).await;
+    soon(async {
+        while world.depth().await.retries[0] != (RetryStep::Seconds5, 1) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    std::fs::rename(root.path().join("away"), &images).unwrap();
+    std::fs::write(images.join("a.jpg"), b"one").unwrap();
+    let rows = world.until_results(1).await;
+    assert_eq!(rows[0].attempts, 1, "the first attempt was taken back: it was not the job's fault");
+    world.until_quiet().await;
+    running.stop().await;
+    world.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_batch_waits_and_a_cancelled_one_ends_without_results() {
+    let world = World::new().await;
+    let running = world.start(1);
+    world.publish(&message("first")).await;
+    world.until_results(1).await;
+    world.store.set_batch_state("test", BatchState::Paused).await.unwrap();
+    world.publish(&message("paused")).await;
+    soon(async {
+        while world.depth().await.retries[1] != (RetryStep::Seconds30, 1) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    world.store.set_batch_state("test", BatchState::Cancelled).await.unwrap();
+    world.publish(&message("cancelled")).await;
+    soon(async {
+        while world.depth().await.jobs > 0 || world.progress().await.open() > 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    assert_eq!(world.store.page(&ResultFilter::default(), 0, 10).await.unwrap().len(), 1);
+    running.stop().await;
+    world.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_finishes_what_is_read_and_gives_the_rest_back_uncounted() {
+    let world = World::new().await;
+    // Longer than two heartbeats of two seconds: the connection must live through the drain.
+    let slow = |name: &str| Message { image: Image::Inline(b"slow 5000".to_vec()), ..message(name) };
+    for name in ["a", "b", "c", "d", "e", "f"] {
+        world.publish(&slow(name)).await;
+    }
+    let running = world.start(1);
+    world.until_running(1).await;
+    let report = running.stop().await;
+    assert_eq!((report.stored, report.abandoned), (1, 0));
+    assert_eq!(world.store.page(&ResultFilter::default(), 0, 10).await.unwrap().len(), 1);
+    soon(async {
+        while world.depth().await.jobs != 5 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    let attempts = world.query("SELECT max(attempts) FROM jobs WHERE state <> 'done'").await;
+    assert!(["0", ""].contains(&attempts.as_str()), "{attempts}");
+    world.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_ended_the_process_too_often_is_set_aside() {
+    let world = World::new().await;
+    let deadly = message("worn");
+    // What ten ended workers leave behind.
+    world.begin_without_end(&deadly, 10).await;
+    let running = world.start(1);
+    world.publish_as(Outgoing { route: Route::Jobs, ..world::outgoing(&deadly) }).await;
+    let letters = world.until_dead(1).await;
+    assert_eq!(letters[0].reason, "reading it ended the worker 10 times");
+    world.until_quiet().await;
+    running.stop().await;
+    world.remove().await;
+}
