@@ -10,6 +10,9 @@ use tokio::time::timeout;
 use crate::wire::Wire;
 use crate::{Error, Topology};
 
+/// AMQP's limit in bytes, on which lapin panics.
+const MAX_VHOST: usize = 255;
+
 /// What every part of this crate starts from.
 #[derive(Clone, Debug)]
 pub struct Broker {
@@ -110,6 +113,9 @@ impl FromStr for BrokerUrl {
         if let Some(address) = ip6_host(text) {
             uri.authority.host = address.ok_or_else(|| wrong("has an address in brackets that is not IPv6"))?;
         }
+        if uri.vhost.len() > MAX_VHOST {
+            return Err(wrong("has a virtual host of more than 255 bytes"));
+        }
         if uri.authority.host.is_empty() {
             return Err(wrong(form));
         }
@@ -177,6 +183,12 @@ mod tests {
     fn a_host_in_brackets_is_not_taken_for_localhost() {
         check("amqp://u:p@[fd00::5]:5673/", "amqp://u:***@[fd00::5]:5673/", "/");
         assert!("amqp://u:p@[zz]/".parse::<BrokerUrl>().is_err());
+    }
+
+    #[test]
+    fn a_name_too_long_for_amqp_is_an_error() {
+        assert!(format!("amqp://h/{}", "v".repeat(255)).parse::<BrokerUrl>().is_ok());
+        assert!(format!("amqp://h/{}", "v".repeat(256)).parse::<BrokerUrl>().is_err());
     }
 
     #[test]

@@ -75,6 +75,19 @@ pub enum Error {
         /// How long it waited.
         limit: Duration,
     },
+    /// A message id is longer than the 255 bytes that AMQP has room for.
+    #[error("a message id of {bytes} bytes is over AMQP's limit of 255")]
+    LongMessageId {
+        /// Size of the message id.
+        bytes: usize,
+    },
+    /// A message came whose properties are not UTF-8, as a careless publisher may send. The connection is lost with it; the
+    /// broker sets such a message aside when it has come too often.
+    #[error("a message has properties that are not UTF-8; the broker will set it aside after some more deliveries")]
+    Unreadable {
+        /// What lapin reported.
+        source: Arc<dyn error::Error + Send + Sync>,
+    },
     /// The broker ended a subscription, as it does when the queue is deleted.
     #[error("the broker cancelled the consumer of {queue}; it may have been deleted")]
     Cancelled {
@@ -94,10 +107,16 @@ pub enum Error {
 impl Error {
     /// Whether trying again later can help without anybody changing settings, queues or the message.
     pub fn is_transient(&self) -> bool {
-        use Error::{Blocked, Broker, Cancelled, Rejected, Silent, Unreachable};
+        use Error::{Blocked, Broker, Cancelled, Rejected, Silent, Unreachable, Unreadable};
         matches!(
             self,
-            Unreachable { .. } | Rejected { .. } | Blocked | Silent { .. } | Cancelled { .. } | Broker { .. }
+            Unreachable { .. }
+                | Unreadable { .. }
+                | Rejected { .. }
+                | Blocked
+                | Silent { .. }
+                | Cancelled { .. }
+                | Broker { .. }
         )
     }
 
@@ -118,6 +137,14 @@ impl Error {
 
     pub(crate) fn broker(operation: impl Into<String>, source: lapin::Error) -> Self {
         Error::Broker { operation: operation.into(), source: Arc::new(source) }
+    }
+
+    /// An error met while waiting for deliveries.
+    pub(crate) fn receiving(source: lapin::Error) -> Self {
+        match source.kind() {
+            ErrorKind::ParsingError(_) => Error::Unreadable { source: Arc::new(source) },
+            _ => Error::broker("receiving", source),
+        }
     }
 
     /// An error met while a connection was opened.

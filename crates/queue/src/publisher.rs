@@ -15,6 +15,9 @@ use crate::{Broker, Error, RetryStep, Topology, headers};
 /// Batches published at the same time, each on a channel of its own.
 const CHANNELS: usize = 8;
 
+/// AMQP's limit in bytes, on which lapin panics.
+const MAX_MESSAGE_ID: usize = 255;
+
 /// AMQP's number for messages that survive a restart of the broker.
 const PERSISTENT: u8 = 2;
 
@@ -107,7 +110,7 @@ impl Publisher {
     /// Publishes all messages, then waits for all their confirms: thousands a second. Answers in the same order.
     ///
     /// # Errors
-    /// Per message: [`Error::Unroutable`], [`Error::Rejected`], [`Error::TooLarge`]; for all that were not confirmed
+    /// Per message: [`Error::Unroutable`], [`Error::Rejected`], [`Error::TooLarge`], [`Error::LongMessageId`]; for all that were not confirmed
     /// before a loss, the loss. Such a message may have arrived: publishing it again may double it, not doing so may lose
     /// it.
     pub async fn publish_all(&self, messages: &[Outgoing]) -> Vec<Result<(), Error>> {
@@ -144,8 +147,8 @@ impl Publisher {
         let mut confirms = Vec::with_capacity(messages.len());
         let mut broken = None;
         for message in messages {
-            confirms.push(if message.body.len() > limits.max_body {
-                Err(Error::TooLarge { bytes: message.body.len(), limit: limits.max_body })
+            confirms.push(if let Some(error) = fault(message, limits.max_body) {
+                Err(error)
             } else if let Some(error) = &broken {
                 Err(Error::clone(error))
             } else {
@@ -231,6 +234,16 @@ impl Publisher {
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Channel>> {
         self.shared.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Why a message cannot be published at all.
+fn fault(message: &Outgoing, max_body: usize) -> Option<Error> {
+    let bytes = message.body.len();
+    if bytes > max_body {
+        return Some(Error::TooLarge { bytes, limit: max_body });
+    }
+    let bytes = message.message_id.as_ref().map_or(0, String::len);
+    (bytes > MAX_MESSAGE_ID).then_some(Error::LongMessageId { bytes })
 }
 
 async fn in_time<T>(

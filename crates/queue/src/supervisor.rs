@@ -27,6 +27,9 @@ pub(crate) struct Supervisor {
     /// Deliveries that were dropped unsettled come here.
     returned: mpsc::UnboundedReceiver<Acker>,
     returns: mpsc::UnboundedSender<Acker>,
+    /// How many more messages to take one at a time, after one that broke the connection: the broker blames every message
+    /// that was out on it, so the bad one must be out alone when it comes again.
+    careful: u32,
     /// When the present outage began, with the error last logged for it.
     outage: Option<(Instant, String)>,
 }
@@ -41,6 +44,8 @@ enum End {
 #[derive(Default)]
 struct Hands {
     subscription: Option<lapin::Consumer>,
+    /// Whether it takes one message at a time.
+    single: bool,
     /// A delivery that the receiver has no room for yet.
     waiting: Option<Delivery>,
 }
@@ -54,7 +59,17 @@ impl Supervisor {
         health: watch::Sender<Health>,
     ) -> Self {
         let (returns, returned) = mpsc::unbounded_channel();
-        Self { broker, settings, deliveries: Some(deliveries), wishes, health, returned, returns, outage: None }
+        Self {
+            broker,
+            settings,
+            deliveries: Some(deliveries),
+            wishes,
+            health,
+            returned,
+            returns,
+            careful: 0,
+            outage: None,
+        }
     }
 
     pub(crate) async fn run(mut self) {
@@ -65,7 +80,11 @@ impl Supervisor {
             let began = Instant::now();
             let End::Lost(error) = self.session().await else { break };
             self.note_loss(&error);
-            if began.elapsed() > most {
+            if matches!(error, Error::Unreadable { .. }) {
+                self.careful = 2 * u32::from(self.settings.prefetch);
+                // The broker is well, and sets the message aside only after so many tries.
+                backoff.reset();
+            } else if began.elapsed() > most {
                 backoff.reset();
             }
             tokio::select! {
@@ -83,7 +102,7 @@ impl Supervisor {
     async fn session(&mut self) -> End {
         let opened = tokio::select! {
             () = leaving(&mut self.wishes) => return End::Asked,
-            opened = open(&self.broker, self.settings.prefetch) => opened,
+            opened = open(&self.broker) => opened,
         };
         match opened {
             Ok((wire, channel)) => {
@@ -109,7 +128,7 @@ impl Supervisor {
             if wish == Wish::Stop {
                 return End::Asked;
             }
-            let Hands { subscription, waiting } = &mut hands;
+            let Hands { subscription, waiting, .. } = &mut hands;
             tokio::select! {
                 _ = self.wishes.changed() => {}
                 Some(acker) = self.returned.recv() => {
@@ -118,8 +137,11 @@ impl Supervisor {
                     }
                 }
                 received = next(subscription), if waiting.is_none() => match received {
-                    Some(Ok(message)) => *waiting = Some(self.delivery(message)),
-                    Some(Err(source)) => return End::Lost(Error::broker("receiving", source)),
+                    Some(Ok(message)) => {
+                        self.careful = self.careful.saturating_sub(1);
+                        *waiting = Some(self.delivery(message));
+                    }
+                    Some(Err(source)) => return End::Lost(Error::receiving(source)),
                     None => return End::Lost(Error::Cancelled { queue: self.broker.topology.jobs_queue() }),
                 },
                 room = room(&self.deliveries), if waiting.is_some() => match (room, waiting.take()) {
@@ -134,8 +156,15 @@ impl Supervisor {
 
     /// Brings the subscription in line with what is wished for, and says so.
     async fn follow(&mut self, wish: Wish, channel: &Channel, hands: &mut Hands) -> Result<(), Error> {
+        if hands.single && self.careful == 0 && hands.waiting.is_none() {
+            self.unsubscribe(channel, hands).await?;
+        }
         match (wish, &hands.subscription) {
-            (Wish::Consume, None) => hands.subscription = Some(subscribe(&self.broker, channel).await?),
+            (Wish::Consume, None) => {
+                hands.single = self.careful > 0;
+                let prefetch = if hands.single { 1 } else { self.settings.prefetch.max(1) };
+                hands.subscription = Some(subscribe(&self.broker, channel, prefetch).await?);
+            }
             (Wish::Pause | Wish::Drain | Wish::Stop, Some(_)) => self.unsubscribe(channel, hands).await?,
             _ => {}
         }
@@ -156,6 +185,7 @@ impl Supervisor {
         let limit = self.broker.limits.call;
         let mut subscription = hands.subscription.take();
         hands.waiting = None;
+        hands.single = false;
         if let Some(consumer) = &subscription {
             let cancelling = channel.basic_cancel(consumer.tag(), BasicCancelOptions::default());
             within("cancelling the consumer", limit, cancelling).await?;
@@ -210,18 +240,19 @@ impl Supervisor {
     }
 }
 
-/// A connection with everything declared, and a channel for `prefetch` deliveries.
-async fn open(broker: &Broker, prefetch: u16) -> Result<(Wire, Channel), Error> {
+/// A connection with everything declared, and a channel.
+async fn open(broker: &Broker) -> Result<(Wire, Channel), Error> {
     let limit = broker.limits.call;
     let wire = broker.connect("consumer").await?;
     let channel = wire.channel(limit).await?;
     broker.topology.declare(&channel, limit).await?;
-    let limiting = channel.basic_qos(prefetch.max(1), BasicQosOptions::default());
-    within("setting the prefetch", limit, limiting).await?;
     Ok((wire, channel))
 }
 
-async fn subscribe(broker: &Broker, channel: &Channel) -> Result<lapin::Consumer, Error> {
+async fn subscribe(broker: &Broker, channel: &Channel, prefetch: u16) -> Result<lapin::Consumer, Error> {
+    // Applies to the consumers that come after it.
+    let limiting = channel.basic_qos(prefetch, BasicQosOptions::default());
+    within("setting the prefetch", broker.limits.call, limiting).await?;
     let queue = broker.topology.jobs_queue();
     // The broker makes up a consumer tag.
     let consuming =

@@ -67,11 +67,13 @@ async fn a_message_that_no_queue_takes_is_an_error_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_body_over_the_limit_is_refused_and_the_others_go() {
+async fn what_is_too_large_is_refused_and_the_others_go() {
     let mut world = World::new();
     world.broker.limits.max_body = 5;
-    let outcomes = world.publisher().publish_all(&[job("short"), job("too long"), job("brief")]).await;
+    let named = Outgoing { message_id: Some("x".repeat(256)), ..job("named") };
+    let outcomes = world.publisher().publish_all(&[job("short"), job("too long"), job("brief"), named]).await;
     assert!(matches!(outcomes[1], Err(Error::TooLarge { bytes: 8, limit: 5 })), "{outcomes:?}");
+    assert!(matches!(outcomes[3], Err(Error::LongMessageId { bytes: 256 })), "{outcomes:?}");
     assert!(outcomes[0].is_ok() && outcomes[2].is_ok(), "{outcomes:?}");
     world.until_depth(2, 0).await;
     world.remove().await;
