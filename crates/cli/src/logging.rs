@@ -1,10 +1,13 @@
 //! The log, on standard error: quiet unless something is wrong, and never with what a card says.
 
+use std::env;
 use std::io;
 
 use clap::{Args, ValueEnum};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 /// How the program logs.
 #[derive(Args)]
@@ -26,13 +29,24 @@ enum Form {
     Json,
 }
 
+/// What is logged when nobody says: of lapin nothing, which reports errors when a connection is merely closed. What matters
+/// of it is said by who uses it.
+const UNASKED: &str = "warn,lapin=off";
+
 /// Starts logging.
 pub(crate) fn start(args: &LogArgs) {
-    let from_variable = || EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).from_env_lossy();
-    let level = args.level.clone().unwrap_or_else(from_variable);
-    let subscriber = tracing_subscriber::fmt().with_env_filter(level).with_writer(io::stderr);
-    match args.form {
-        Form::Text => subscriber.init(),
-        Form::Json => subscriber.json().init(),
-    }
+    let level = args.level.clone().or_else(from_variable).unwrap_or_else(|| EnvFilter::new(UNASKED));
+    // A second filter, so that no words of a user's lift what it holds back.
+    let private = EnvFilter::builder().parse_lossy(format!("trace,{}", shenfen_queue::LOG_DIRECTIVES));
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let lines = match args.form {
+        Form::Text => lines.boxed(),
+        Form::Json => lines.json().boxed(),
+    };
+    tracing_subscriber::registry().with(level).with(private).with(lines).init();
+}
+
+fn from_variable() -> Option<EnvFilter> {
+    let directives = env::var(EnvFilter::DEFAULT_ENV).ok().filter(|directives| !directives.is_empty())?;
+    Some(EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).parse_lossy(directives))
 }

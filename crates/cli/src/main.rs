@@ -4,10 +4,14 @@ mod backfill;
 mod batches;
 mod bench;
 mod check;
+mod dead;
 mod eval;
+mod migrate;
 mod read;
 mod results;
+mod submit;
 
+mod broker;
 mod clock;
 mod database;
 mod logging;
@@ -35,9 +39,12 @@ struct Cli {
 enum Command {
     Check(check::CheckArgs),
     Read(read::ReadArgs),
-    Backfill(backfill::BackfillArgs),
+    Backfill(Box<backfill::BackfillArgs>),
     Results(results::ResultsArgs),
     Batches(batches::BatchesArgs),
+    Submit(submit::SubmitArgs),
+    Dead(dead::DeadArgs),
+    Migrate(migrate::MigrateArgs),
     Eval(eval::EvalArgs),
     Bench(bench::BenchArgs),
 }
@@ -58,7 +65,8 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            let advice = database::advice(&error).map(|advice| format!("; {advice}")).unwrap_or_default();
+            let advice = database::advice(&error).or_else(|| broker::advice(&error));
+            let advice = advice.map(|advice| format!("; {advice}")).unwrap_or_default();
             let _ = writeln!(io::stderr(), "error: {error:#}{advice}");
             ExitCode::FAILURE
         }
@@ -69,9 +77,12 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Check(args) => check::run(args),
         Command::Read(args) => read::run(args),
-        Command::Backfill(args) => backfill::run(args),
+        Command::Backfill(args) => backfill::run(*args),
         Command::Results(args) => results::run(args),
         Command::Batches(args) => batches::run(args),
+        Command::Submit(args) => submit::run(args),
+        Command::Dead(args) => dead::run(args),
+        Command::Migrate(args) => migrate::run(args),
         Command::Eval(args) => eval::run(args),
         Command::Bench(args) => bench::run(args),
     }
