@@ -1,5 +1,6 @@
 //! `shenfen backfill`: every picture of a folder or manifest read and stored once, through any number of interruptions.
 
+mod feed;
 mod progress;
 
 use std::io::{self, Write};
@@ -9,10 +10,10 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Args;
 use clap::builder::FalseyValueParser;
-use shenfen_store::sqlite::Access;
-use shenfen_store::{BatchProgress, Batches, SqliteStore};
+use shenfen_store::{Access, BatchProgress, Batches, SqliteStore};
 use shenfen_worker::{Backfill, Ended, Report, Settings, Source};
 
+use crate::broker::BrokerArgs;
 use crate::database::DatabaseArgs;
 use crate::pictures::ReadingArgs;
 use crate::signals::watch_for_stop;
@@ -39,6 +40,17 @@ pub(crate) struct BackfillArgs {
     database: DatabaseArgs,
 
     #[command(flatten)]
+    broker: BrokerArgs,
+
+    /// With a broker: the folder that workers have as theirs [default: PATH, or the manifest's folder]
+    #[arg(long, env = "SHENFEN_IMAGE_ROOT", value_name = "DIR")]
+    image_root: Option<PathBuf>,
+
+    /// With a broker: the most jobs of the batch that are with it at once
+    #[arg(long, env = "SHENFEN_WINDOW", value_name = "N", default_value_t = 10_000)]
+    window: u64,
+
+    #[command(flatten)]
     reading: ReadingArgs,
 }
 
@@ -48,7 +60,11 @@ pub(crate) struct BackfillArgs {
 /// When the path does not exist or holds no picture, or the database fails.
 pub(crate) fn run(args: BackfillArgs) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.context("cannot start the runtime")?.block_on(backfill(args))
+    let runtime = runtime.context("cannot start the runtime")?;
+    match args.broker.choice()? {
+        Some(broker) => runtime.block_on(feed::run(args, broker)),
+        None => runtime.block_on(backfill(args)),
+    }
 }
 
 async fn backfill(args: BackfillArgs) -> anyhow::Result<ExitCode> {

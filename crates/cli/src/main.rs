@@ -10,6 +10,7 @@ mod migrate;
 mod read;
 mod results;
 mod submit;
+mod worker;
 
 mod broker;
 mod clock;
@@ -42,6 +43,7 @@ enum Command {
     Backfill(Box<backfill::BackfillArgs>),
     Results(results::ResultsArgs),
     Batches(batches::BatchesArgs),
+    Worker(Box<worker::WorkerArgs>),
     Submit(submit::SubmitArgs),
     Dead(dead::DeadArgs),
     Migrate(migrate::MigrateArgs),
@@ -80,6 +82,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Backfill(args) => backfill::run(*args),
         Command::Results(args) => results::run(args),
         Command::Batches(args) => batches::run(args),
+        Command::Worker(args) => worker::run(*args),
         Command::Submit(args) => submit::run(args),
         Command::Dead(args) => dead::run(args),
         Command::Migrate(args) => migrate::run(args),

@@ -1,0 +1,159 @@
+//! `shenfen worker`: reads the jobs of a broker and stores the results in a database, until it is told to stop.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use clap::builder::FalseyValueParser;
+use shenfen_queue::{Broker, Depths};
+use shenfen_store::postgres::PostgresOptions;
+use shenfen_store::{Access, PostgresStore, StoreError};
+use shenfen_worker::service::{Images, Metrics, WebHosts};
+use shenfen_worker::{Service, ServiceSettings};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use crate::broker::BrokerArgs;
+use crate::database::{DatabaseArgs, DatabaseChoice};
+use crate::pictures::ReadingArgs;
+use crate::signals::watch_for_stop;
+
+/// How long between two attempts to reach a database that is away at the start.
+const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(3);
+/// How often the queues are asked how deep they are.
+const BETWEEN_DEPTHS: Duration = Duration::from_secs(10);
+
+/// Read the jobs of a broker and store their results in a database, until told to stop.
+#[derive(Args)]
+pub(crate) struct WorkerArgs {
+    #[command(flatten)]
+    broker: BrokerArgs,
+
+    #[command(flatten)]
+    database: DatabaseArgs,
+
+    /// The folder that the paths in messages are relative to; without it they are refused
+    #[arg(long, env = "SHENFEN_IMAGE_ROOT", value_name = "DIR")]
+    image_root: Option<PathBuf>,
+
+    /// A host that pictures may be fetched from, *.example.com for all below it, http://host:port for one without TLS
+    #[arg(long, env = "SHENFEN_IMAGE_HOSTS", value_name = "HOST", value_delimiter = ',')]
+    image_host: Vec<String>,
+
+    /// Let those hosts be in private networks
+    #[arg(long, env = "SHENFEN_ALLOW_PRIVATE_HOSTS", value_parser = FalseyValueParser::new())]
+    allow_private_hosts: bool,
+
+    /// The most jobs in hand [default: 32, and 8 more for each thread]
+    #[arg(long, env = "SHENFEN_PREFETCH", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=2000))]
+    prefetch: Option<u16>,
+
+    /// How often a failure that may pass is followed by another attempt
+    #[arg(long, env = "SHENFEN_RETRIES", value_name = "N", default_value_t = 5)]
+    retries: u32,
+
+    /// Seconds to finish what was begun, once told to stop
+    #[arg(long, env = "SHENFEN_DRAIN_SECONDS", value_name = "N", default_value_t = 30)]
+    drain_seconds: u64,
+
+    /// Where to answer /livez, /readyz and /metrics, such as 127.0.0.1:9090
+    #[arg(long, env = "SHENFEN_METRICS_LISTEN", value_name = "ADDRESS")]
+    metrics_listen: Option<SocketAddr>,
+
+    #[command(flatten)]
+    reading: ReadingArgs,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When something is configured wrong; a broker or database that is away is waited for.
+pub(crate) fn run(args: WorkerArgs) -> anyhow::Result<ExitCode> {
+    // Two threads for networks: one of them always answers heartbeats.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.context("cannot start the runtime")?.block_on(work(args))
+}
+
+async fn work(args: WorkerArgs) -> anyhow::Result<ExitCode> {
+    let options = match args.database.choice()? {
+        DatabaseChoice::Postgres(options) => options,
+        DatabaseChoice::File(_) => {
+            bail!("a worker stores its results in Postgres: give --database postgres://... (SHENFEN_DATABASE)")
+        }
+    };
+    let broker = args.broker.required()?;
+    let images = images(&args)?;
+    let reader = args.reading.reader()?;
+    let threads = args.reading.threads();
+    let mut settings = ServiceSettings::with_threads(threads);
+    settings.prefetch = args.prefetch.unwrap_or(settings.prefetch);
+    settings.retries = args.retries;
+    settings.drain = Duration::from_secs(args.drain_seconds);
+
+    let stop = watch_for_stop();
+    let metrics = Metrics::default();
+    if let Some(address) = args.metrics_listen {
+        let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+        tokio::spawn(shenfen_api::operations::serve(listener, metrics.clone(), stop.clone()));
+        tokio::spawn(watch_depths(broker.clone(), metrics.clone()));
+    }
+    let Some(ledger) = reach(options, stop.clone()).await? else { return Ok(ExitCode::SUCCESS) };
+    say(&format!("worker: {threads} threads, jobs from {}, results to {}", broker.url, ledger.name()));
+    let service = Service { ledger, reader, broker, images, settings, metrics };
+    let report = service.run(stop).await?;
+    say(&format!("worker: stopped; {} jobs ended", report.stored));
+    if report.abandoned > 0 {
+        say(&format!("worker: {} jobs were not finished in time; the broker delivers them again", report.abandoned));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn images(args: &WorkerArgs) -> anyhow::Result<Images> {
+    let mut images = Images::default();
+    if let Some(root) = &args.image_root {
+        images = images.below(root)?;
+    }
+    if !args.image_host.is_empty() {
+        images = images.from_web(WebHosts::new(&args.image_host, args.allow_private_hosts)?);
+    }
+    Ok(images)
+}
+
+/// Opens the database, waiting for one that is away. `None` when it was told to stop before.
+async fn reach(options: PostgresOptions, mut stop: watch::Receiver<bool>) -> anyhow::Result<Option<PostgresStore>> {
+    let mut said = false;
+    loop {
+        match options.clone().open(Access::Work).await {
+            Ok(store) => return Ok(Some(store)),
+            Err(error @ (StoreError::Away { .. } | StoreError::Full { .. })) => {
+                if !said {
+                    say(&format!("worker: {error}; waiting for it"));
+                    said = true;
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+        tokio::select! {
+            () = sleep(BETWEEN_ATTEMPTS) => {}
+            _ = stop.wait_for(|&stop| stop) => return Ok(None),
+        }
+    }
+}
+
+async fn watch_depths(broker: Broker, metrics: Metrics) {
+    let depths = Depths::new(broker);
+    loop {
+        metrics.set_depth(depths.read().await.ok());
+        sleep(BETWEEN_DEPTHS).await;
+    }
+}
+
+/// A line for the person who started it; a closed terminal cannot be told anything.
+fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
