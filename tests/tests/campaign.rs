@@ -196,7 +196,7 @@ async fn publish(broker: Broker, jobs: u64, over: Duration) -> Vec<String> {
             waiting.push(outgoing);
         }
         let id = format!("no-job-{first}");
-        let body = b"this is no job".to_vec();
+        let body = format!("this is no job: {first}").into_bytes();
         waiting.push(Outgoing { route: Route::Jobs, body, message_id: Some(id.clone()), attempt: 0, reason: None });
         malformed.push(id);
         while !waiting.is_empty() {
@@ -309,7 +309,7 @@ async fn nothing_is_lost_and_nothing_counts_twice() {
     assert_eq!(stored.len() + dead.len(), jobs as usize);
     let no_jobs: HashSet<&str> = letters.iter().filter_map(|letter| letter.message_id.as_deref()).collect();
     for id in &malformed {
-        assert!(no_jobs.contains(id.as_str()), "{id} is lost");
+        assert!(no_jobs.contains(id.as_str()), "{id} of {} is lost; {} letters", malformed.len(), letters.len());
     }
 
     // The books agree.
