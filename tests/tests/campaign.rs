@@ -13,9 +13,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rustix::process::{Pid, Signal, kill_process};
-use shenfen_queue::{
-    Broker, DeadLetters, Depths, Image, Limits, Message, Outgoing, Publisher, Route, Side, Topology,
-};
+use shenfen_queue::{Broker, DeadLetters, Depths, Image, Limits, Message, Outgoing, Publisher, Route, Side, Topology};
 use shenfen_tests::{Postgres, Proxy, Rabbit, stub};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
@@ -239,7 +237,8 @@ async fn nothing_is_lost_and_nothing_counts_twice() {
         ("SHENFEN_QUEUE_PREFIX", "campaign".to_owned()),
         ("SHENFEN_DATABASE", postgres.url_of("campaign", to_postgres.address())),
     ]);
-    let mut scene = Scene { rabbit, postgres, to_rabbit, to_postgres, workers: Vec::new(), started: WORKERS, variables };
+    let mut scene =
+        Scene { rabbit, postgres, to_rabbit, to_postgres, workers: Vec::new(), started: WORKERS, variables };
     scene.workers = (0..WORKERS).map(|_| scene.worker()).collect();
 
     let publishing = tokio::spawn(publish(broker.clone(), jobs, Duration::from_secs(seconds) * 3 / 4));
@@ -261,10 +260,12 @@ async fn nothing_is_lost_and_nothing_counts_twice() {
         loop {
             scene.keep_workers();
             let open = scene.postgres.query("campaign", "SELECT count(*) FROM jobs WHERE finished_at IS NULL").await;
-            let ended = scene.postgres.query("campaign", "SELECT count(*) FROM jobs WHERE finished_at IS NOT NULL").await;
-            let waiting = depths.read().await.map(|depth| {
-                depth.jobs + depth.retries.iter().map(|&(_, count)| count).sum::<u32>()
-            });
+            let ended =
+                scene.postgres.query("campaign", "SELECT count(*) FROM jobs WHERE finished_at IS NOT NULL").await;
+            let waiting = depths
+                .read()
+                .await
+                .map(|depth| depth.jobs + depth.retries.iter().map(|&(_, count)| count).sum::<u32>());
             if open.is_ok_and(|open| open.trim() == "0")
                 && ended.is_ok_and(|ended| ended.trim() == jobs.to_string())
                 && waiting.is_ok_and(|waiting| waiting == 0)

@@ -7,9 +7,9 @@ mod picture;
 
 pub mod backfill;
 pub mod feed;
-pub mod service;
 mod ordered;
 mod readers;
+pub mod service;
 
 pub use backfill::{Backfill, BackfillError, Ended, Event, Report, Settings};
 pub use feed::{Feed, FeedEnd, FeedError, FeedEvent, FeedReport, FeedSettings};

@@ -9,10 +9,10 @@ use shenfen_store::{Finished, JobId, StoreError};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{ServiceSettings, asked};
 use super::crash::crash_point;
 use super::engine::Event;
 use super::metrics::{Metrics, Stage};
+use super::{ServiceSettings, asked};
 
 /// The wait after the first failure in a row, and the longest.
 const WAITS: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(10)];

@@ -460,9 +460,8 @@ impl<L: Ledger + Clone + 'static> Engine<L> {
             let begin = Instant::now();
             // Whatever the reader's own limit is, it says so in the result.
             let most = Limits::default().max_bytes;
-            let fetching = tokio::task::spawn_blocking(move || {
-                images.fetch(&message.image, most).map(|bytes| bytes.into_owned())
-            });
+            let fetching =
+                tokio::task::spawn_blocking(move || images.fetch(&message.image, most).map(|bytes| bytes.into_owned()));
             let fetched = match fetching.await {
                 Ok(Ok(bytes)) => Ok(Ok(bytes)),
                 Ok(Err(FetchError::Refused(error))) => Ok(Err(error)),

@@ -126,7 +126,8 @@ impl Metrics {
 
     pub(crate) fn read(&self, result: &PictureResult, whole: Duration) {
         let times = result.elapsed_ms;
-        let stages = [(Stage::Decode, times.decode), (Stage::Locate, times.locate), (Stage::Recognise, times.recognise)];
+        let stages =
+            [(Stage::Decode, times.decode), (Stage::Locate, times.locate), (Stage::Recognise, times.recognise)];
         for (stage, milliseconds) in stages {
             self.took(stage, Duration::from_secs_f64(milliseconds.max(0.0) / 1000.0));
         }

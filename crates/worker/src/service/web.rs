@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use shenfen_core::Status;
 use thiserror::Error;
+use ureq::Agent;
 use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
-use ureq::Agent;
 
 use super::failure::Failure;
 use super::images::FetchError;

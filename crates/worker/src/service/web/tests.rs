@@ -20,7 +20,8 @@ fn server(answers: Vec<Vec<u8>>) -> String {
 }
 
 fn answer(head: &str, body: &[u8]) -> Vec<u8> {
-    [format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len()).as_bytes(), body].concat()
+    [format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len()).as_bytes(), body]
+        .concat()
 }
 
 fn outcome(hosts: &WebHosts, url: &str, most: usize) -> String {
