@@ -12,6 +12,8 @@ mod failure;
 mod images;
 mod intake;
 mod metrics;
+mod reading;
+mod settle;
 mod web;
 
 use std::time::Duration;

@@ -9,7 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 
-use shenfen_core::{Decision, PictureResult};
+use shenfen_core::Decision;
 use shenfen_ocr::Limits;
 use shenfen_queue::{Consumer, Delivery, Image, Message, Outgoing, Publisher, Receipt, Route};
 use shenfen_store::job::SUSPECT_ATTEMPTS;
@@ -18,16 +18,18 @@ use shenfen_store::{Finished, Job, JobId, Outcome};
 use tokio::sync::mpsc::{self, Receiver, UnboundedReceiver, UnboundedSender};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Duration, Instant, sleep, timeout};
+use tokio::time::{Duration, Instant, timeout};
 
-use super::commit::{Patience, commit_all, with_jitter};
+use super::commit::{Patience, commit_all};
 use super::crash::crash_point;
 use super::failure::{Disposition, Failure};
 use super::images::{FetchError, Images};
 use super::intake::{Arrived, Malformed, parse};
 use super::metrics::{Metrics, Stage};
+use super::reading::{Read, Work, read};
+use super::settle::{Settle, publish, settle_all};
 use super::{Service, ServiceError, ServiceReport, ServiceSettings, asked};
-use crate::picture::{LoadError, PictureReader, read_bytes, refused};
+use crate::picture::{LoadError, PictureReader};
 use crate::readers::{Readers, Returned};
 
 /// Jobs with the readers for each thread: one that it reads and what it reads next.
@@ -76,26 +78,6 @@ struct Held {
     fetched: Option<Result<Vec<u8>, LoadError>>,
     /// What its result says, once it is read.
     decision: Option<Decision>,
-}
-
-/// A job for a reading thread.
-struct Work {
-    id: JobId,
-    attempt: u32,
-    message: Arc<Message>,
-    side: shenfen_store::RequestedSide,
-    fetched: Option<Result<Vec<u8>, LoadError>>,
-}
-
-/// What came of it.
-struct Read {
-    id: JobId,
-    outcome: Result<(Box<PictureResult>, Option<String>), Failure>,
-}
-
-enum Settle {
-    Ack(Receipt),
-    GiveBack(Receipt),
 }
 
 pub(crate) struct Engine<L> {
@@ -583,61 +565,5 @@ impl<L: Ledger + Clone + 'static> Engine<L> {
             self.begun = self.begun.saturating_sub(1);
         }
         held.receipts
-    }
-}
-
-/// On a reading thread: the picture, if it is not here yet, and what it says.
-fn read<R: PictureReader>(reader: &mut R, work: Work, images: &Images, metrics: &Metrics) -> Read {
-    let Work { id, attempt, message, side, fetched } = work;
-    let _span = tracing::info_span!("read", job.id = %id, job.attempt = attempt).entered();
-    let begin = std::time::Instant::now();
-    let fetched = match &fetched {
-        Some(Ok(bytes)) => Ok(std::borrow::Cow::Borrowed(bytes.as_slice())),
-        Some(Err(error)) => Err(FetchError::Refused(error.clone())),
-        None => images.fetch(&message.image, reader.max_bytes()),
-    };
-    let read = match fetched {
-        Ok(bytes) => read_bytes(reader, &bytes, side),
-        Err(FetchError::Refused(error)) => refused(reader, error),
-        Err(FetchError::Later(failure)) => return Read { id, outcome: Err(failure) },
-    };
-    let outcome = match read.result {
-        Ok(result) => {
-            metrics.read(&result, begin.elapsed());
-            tracing::info!(status = ?result.status, decision = ?result.decision, "read");
-            Ok((Box::new(result), read.image_sha256))
-        }
-        Err(fault) => Err(Failure::Reader(fault)),
-    };
-    Read { id, outcome }
-}
-
-/// Publishes until it is confirmed. False when the service was told to stop before.
-async fn publish(publisher: &Publisher, outgoing: &Outgoing, stop: &mut watch::Receiver<bool>) -> bool {
-    let mut failures = 0;
-    loop {
-        match publisher.publish(outgoing).await {
-            Ok(()) => return true,
-            Err(error) => {
-                failures += 1;
-                tracing::warn!(%error, failures, "cannot publish; trying again");
-            }
-        }
-        tokio::select! {
-            () = sleep(with_jitter(failures)) => {}
-            () = asked(stop) => return false,
-        }
-    }
-}
-
-/// Acknowledges and gives back, in the order asked for.
-async fn settle_all(mut receipts: UnboundedReceiver<Settle>) {
-    while let Some(settle) = receipts.recv().await {
-        // A connection that was lost delivers again what was not settled on it.
-        let _ = match settle {
-            Settle::Ack(receipt) => receipt.ack().await,
-            Settle::GiveBack(receipt) => receipt.give_back().await,
-        };
-        crash_point("after-settle");
     }
 }

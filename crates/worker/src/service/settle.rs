@@ -1,0 +1,46 @@
+//! Telling the broker: messages published anew, deliveries acknowledged or given back.
+
+use shenfen_queue::{Outgoing, Publisher, Receipt};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::asked;
+use super::commit::with_jitter;
+use super::crash::crash_point;
+
+/// What to do with a delivery.
+pub(crate) enum Settle {
+    Ack(Receipt),
+    GiveBack(Receipt),
+}
+
+/// Publishes until it is confirmed. False when the service was told to stop before.
+pub(crate) async fn publish(publisher: &Publisher, outgoing: &Outgoing, stop: &mut watch::Receiver<bool>) -> bool {
+    let mut failures = 0;
+    loop {
+        match publisher.publish(outgoing).await {
+            Ok(()) => return true,
+            Err(error) => {
+                failures += 1;
+                tracing::warn!(%error, failures, "cannot publish; trying again");
+            }
+        }
+        tokio::select! {
+            () = sleep(with_jitter(failures)) => {}
+            () = asked(stop) => return false,
+        }
+    }
+}
+
+/// Acknowledges and gives back, in the order asked for.
+pub(crate) async fn settle_all(mut receipts: UnboundedReceiver<Settle>) {
+    while let Some(settle) = receipts.recv().await {
+        // A connection that was lost delivers again what was not settled on it.
+        let _ = match settle {
+            Settle::Ack(receipt) => receipt.ack().await,
+            Settle::GiveBack(receipt) => receipt.give_back().await,
+        };
+        crash_point("after-settle");
+    }
+}
