@@ -15,6 +15,8 @@ const FIRST_LOOK: usize = 256;
 const SECOND_LOOK: [usize; 2] = [256, 192];
 /// The most closer looks at a card: a good first look needs one, a bad one more.
 const CLOSER_LOOKS: usize = 3;
+/// The first look follows up what is half as sure as a card has to be: the closer look decides.
+const FOLLOW_UP: f32 = 0.5;
 /// Corners that move less than this part of the card's width have settled.
 const SETTLED: f32 = 0.015;
 /// Where the rough corners go in the second look: the rest is what surrounds the card.
@@ -69,7 +71,7 @@ fn first_look(model: &MapModel, picture: &mut Picture, scratch: &Scratch) -> can
     let margins = [(side - width * scale) / 2.0, (side - height * scale) / 2.0];
     let to_picture = Homography::scale_and_move(scale, margins).inverse();
     let frame = Frame { to_picture, width: FIRST_LOOK, height: FIRST_LOOK, samples: 1 };
-    let mut found = look(model, &picture.cut(&frame), scratch)?;
+    let mut found = look(model, &picture.cut(&frame), FOLLOW_UP * model.config.threshold, scratch)?;
     found.iter_mut().for_each(|card| card.quad = to_picture.map_quad(&card.quad));
     Ok(found)
 }
@@ -110,7 +112,8 @@ fn second_look(
 ) -> candle_core::Result<Option<Located>> {
     let Some(to_picture) = Homography::between(&SECOND_LOOK_CARD, &rough.quad) else { return Ok(None) };
     let [width, height] = SECOND_LOOK;
-    let seen = look(model, &picture.cut(&Frame { to_picture, width, height, samples: 1 }), scratch)?;
+    let frame = Frame { to_picture, width, height, samples: 1 };
+    let seen = look(model, &picture.cut(&frame), model.config.threshold, scratch)?;
     let from_middle = |card: &Located| {
         let [x, y] = middle(&card.quad);
         (x - width as f32 / 2.0).hypot(y - height as f32 / 2.0)
@@ -120,13 +123,13 @@ fn second_look(
 }
 
 /// All cards that the network sees in a frame, in the frame's pixels.
-fn look(model: &MapModel, frame: &RgbImage, scratch: &Scratch) -> candle_core::Result<Vec<Located>> {
+fn look(model: &MapModel, frame: &RgbImage, threshold: f32, scratch: &Scratch) -> candle_core::Result<Vec<Located>> {
     let pixels: Vec<f32> = frame.as_raw().iter().map(|&value| normalised(value)).collect();
     let shape = (frame.height() as usize, frame.width() as usize, 3);
     let map = model.network.forward(&Tensor::from_vec(pixels, shape, &Device::Cpu)?, scratch)?;
     let (height, width, channels) = map.dims3()?;
     let values = map.flatten_all()?.to_vec1::<f32>()?;
-    Ok(decode(&Map { values, height, width, channels }, model.config.threshold))
+    Ok(decode(&Map { values, height, width, channels }, threshold))
 }
 
 /// The locator's output: for each cell a centre logit, a side logit and eight corner offsets for a card whose middle is

@@ -26,6 +26,8 @@ class Faults:
     motion: float = 0.0
     noise: float = 0.0
     moire: float = 0.0
+    dapple: float = 0.0
+    window: float = 0.0
     copy: str = "colour"
     quality: int = 95
     held_back: str = ""
@@ -79,6 +81,12 @@ def random_faults(rng: np.random.Generator, level: str, split: str) -> Faults:
             faults.gain = min(faults.gain, 1.1)
     if split == "val" and rng.random() < (0.1 if level == "scan" else 0.25):
         faults.held_back = pick(rng, HELD_BACK if level != "scan" else HELD_BACK[1:])
+    if split == "train" and level != "scan":
+        chance = rng.random()
+        if chance < 0.12:
+            faults.dapple = rng.uniform(0.15, 0.55)
+        elif chance < 0.2:
+            faults.window = rng.uniform(0.15, 0.5)
     return faults
 
 
@@ -94,16 +102,40 @@ def _light(rng, faults: Faults, height: int, width: int) -> np.ndarray:
     slope = x * np.cos(angle) + y * np.sin(angle)
     light = 1 - faults.shade * (0.5 + 0.5 * slope) * rng.uniform(0.5, 1) - faults.shade * 0.3 * (x * x + y * y) / 2
     light = light * faults.gain
-    if faults.shadow == 0 and faults.held_back != "stripes":
+    if not (faults.shadow or faults.dapple or faults.window) and faults.held_back != "stripes":
         return cv2.resize(light, (width, height), interpolation=cv2.INTER_LINEAR)
     light = cv2.resize(light, (width, height), interpolation=cv2.INTER_LINEAR)
     across = cv2.resize(slope, (width, height), interpolation=cv2.INTER_LINEAR)
     if faults.shadow:  # somebody's hand or phone: one soft or hard edge across the picture
         edge = rng.uniform(0.01, 0.3)
         light *= 1 - faults.shadow * np.clip((across - rng.uniform(-0.6, 0.6)) / edge, 0, 1)
+    if faults.dapple:
+        light *= 1 - faults.dapple * _dapple(rng, height, width)
+    if faults.window:
+        light *= 1 - faults.window * _window(rng, across)
     if faults.held_back == "stripes":
         light *= 1 - rng.uniform(0.12, 0.3) * np.clip(4 * np.sin(across * rng.uniform(8, 25)), 0, 1)
     return light
+
+
+def _dapple(rng, height: int, width: int) -> np.ndarray:
+    """Shade of leaves: blots of any size with soft or hard edges, 0..1 [height, width]."""
+    cells = int(rng.integers(4, 22))
+    coarse = rng.normal(0, 1, (max(2, cells * height // max(width, height)), max(2, cells * width // max(width, height))))
+    blots = cv2.resize(coarse.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.clip((blots - rng.uniform(-0.5, 0.8)) * rng.uniform(1, 8), 0, 1)
+
+
+def _window(rng, across: np.ndarray) -> np.ndarray:
+    """Shade of a window's frame: a few bars, some crossing, of uneven width; 0..1, the size of `across` (-1..1)."""
+    height, width = across.shape
+    along = np.broadcast_to(np.linspace(-1, 1, height, dtype=np.float32)[:, None], (height, width))
+    shade = np.zeros((height, width), np.float32)
+    for axis, bars in ((across, rng.integers(1, 6)), (along, rng.integers(0, 3))):
+        for _ in range(int(bars)):
+            half, edge = rng.uniform(0.01, 0.12), rng.uniform(0.003, 0.05)
+            shade = np.maximum(shade, np.clip((half - np.abs(axis - rng.uniform(-1, 1))) / edge + 0.5, 0, 1))
+    return shade
 
 
 def _motion_kernel(length: float, angle: float) -> np.ndarray:

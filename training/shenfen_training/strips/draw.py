@@ -11,7 +11,7 @@ from ..fonts import DIGIT_TRAIN, DIGIT_VAL, HAN_TRAIN, HAN_VAL, Face, installed
 from ..nets.recogniser import HEIGHT
 from .atlas import CELL, EM, Atlas, load
 from .faults import Faults, photograph
-from .text import StripText, flat_han, random_text
+from .text import SEPARATOR, StripText, flat_han, random_text
 
 STRIP_EM = 25.6
 """Em of a strip that was cut exactly: HEIGHT is 1.25 em."""
@@ -36,7 +36,7 @@ class Strip:
 
 @dataclass
 class Setting:
-    """How a line is set: faces, stretch, tracking (em), size of digits, weight change."""
+    """How a line is set: faces, stretch, tracking (em), size of digits, labels and dots, a dot's advance (em) if not its own."""
 
     han: Atlas
     digits: Atlas
@@ -44,6 +44,8 @@ class Setting:
     tracking: float
     digit_scale: float
     label_scale: float
+    dot_scale: float
+    dot_advance: float | None
 
 
 class StripArtist:
@@ -79,6 +81,8 @@ class StripArtist:
             tracking=float(rng.uniform(0.0, 0.12) if number else rng.uniform(-0.02, 0.10)),
             digit_scale=float((_OCR_B_SCALE if ocr_b else 1.0) * rng.uniform(0.88, 1.15)),
             label_scale=float(rng.uniform(0.78, 1.0)),
+            dot_scale=float(rng.uniform(0.7, 1.4)),
+            dot_advance=float(rng.uniform(0.2, 0.6)) if rng.random() < 0.6 else None,
         )
 
     def strip(self, rng: np.random.Generator, text: StripText | None = None) -> Strip:
@@ -96,7 +100,10 @@ class StripArtist:
         for atlas in (first, setting.han, self.fallback):
             slot = atlas.slot[cls]
             if slot >= 0:
-                return atlas.bitmaps[slot], float(atlas.advance[cls]) * scale, scale
+                advance = float(atlas.advance[cls])
+                if cls == SEPARATOR:
+                    return atlas.bitmaps[slot], setting.dot_advance or advance, setting.dot_scale
+                return atlas.bitmaps[slot], advance * scale, scale
         raise KeyError(f"no installed face has {charset()[cls]!r}")
 
     def _set(self, rng: np.random.Generator, text: StripText, setting: Setting):

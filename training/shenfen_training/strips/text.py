@@ -34,6 +34,9 @@ _HAN = np.array([index for index, char in enumerate(charset()) if ord(char) > 0x
 _LATIN = _encode("0123456789" * 6 + "ABCDEFGHIJKLMNOPQRSTUVWXYZ" + "-.()·、#" * 3)
 
 
+SEPARATOR = int(class_of()["·"])
+"""The dot between the parts of a name: small, and every face gives it another place and width."""
+
 _UNIFORM_SHARE = 0.4
 """The part of flat text in which every character stays as likely as any other, however easy it has become."""
 
@@ -93,7 +96,10 @@ def _address(rng: np.random.Generator) -> StripText:
 
 def _name(rng: np.random.Generator) -> StripText:
     classes = _encode(identity.random_name(rng))
-    return StripText(_with_strangers(rng, classes, 0.25 if rng.random() < 0.6 else 0.0))
+    classes = _with_strangers(rng, classes, 0.25 if rng.random() < 0.6 else 0.0)
+    if rng.random() < 0.2 and len(classes) > 1:
+        classes = np.insert(classes, int(rng.integers(1, len(classes))), SEPARATOR)
+    return StripText(classes)
 
 
 def _number(rng: np.random.Generator) -> StripText:
