@@ -134,9 +134,12 @@ def test_truth_in_a_photograph_leads_back_to_the_card(level):
         upright = warp(photo.image, between(truth.quad, card.corners), card.image.shape[1::-1])
         grey = [cv2.GaussianBlur(cv2.cvtColor(i, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), 4) for i in (upright, card.image)]
         inner = (slice(30, -30), slice(30, -30))
-        assert np.corrcoef(grey[0][inner].ravel(), grey[1][inner].ravel())[0, 1] > 0.5
-        for line, drawn in zip(truth.lines, card.lines):
-            assert line.text == drawn.text and line.quad.shape == (4, 2)
+        seen, drawn = grey[0][inner], grey[1][inner]
+        # Whatever lies on the photograph, the card's own way round fits better than upside down.
+        likeness = [np.corrcoef(seen.ravel(), other.ravel())[0, 1] for other in (drawn, drawn[::-1, ::-1])]
+        assert likeness[0] > 0.25 and likeness[0] > likeness[1] + 0.1
+        for line, original in zip(truth.lines, card.lines):
+            assert line.text == original.text and line.quad.shape == (4, 2)
 
 
 def test_a_strip_is_cut_as_the_contract_says():

@@ -70,6 +70,10 @@ pub enum Beginning {
         /// How often it was begun.
         attempts: u32,
     },
+    /// It was begun [`SUSPECT_ATTEMPTS`](crate::job::SUSPECT_ATTEMPTS) times without an end, so it may be what ends its
+    /// workers: nothing was counted. [Begin it alone](Ledger::begin_alone) when nothing else is in hand, so that no other
+    /// job is blamed for what it does.
+    Suspect,
     /// Its batch is paused: send it to a retry.
     Paused,
 }
@@ -81,6 +85,9 @@ pub trait Ledger: Jobs {
     ///
     /// A crash of the database server may forget the last of these notes, which costs a count and nothing else.
     fn begin(&self, jobs: &[Job]) -> impl Future<Output = Result<Vec<Beginning>, StoreError>> + Send;
+
+    /// As [`Ledger::begin`], for a suspect with which nothing else is being read; never answers [`Beginning::Suspect`].
+    fn begin_alone(&self, suspect: &Job) -> impl Future<Output = Result<Beginning, StoreError>> + Send;
 
     /// Takes the beginning of these jobs back: they were not read after all and go back to the broker. It costs them no
     /// attempt.

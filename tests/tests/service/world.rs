@@ -6,6 +6,7 @@ use std::time::Duration;
 use shenfen_queue::{
     Broker, DeadLetter, DeadLetters, Depth, Depths, Image, Limits, Message, Outgoing, Publisher, Route, Side, Topology,
 };
+use shenfen_store::port::Beginning;
 use shenfen_store::postgres::PostgresOptions;
 use shenfen_store::{
     Access, BatchProgress, Batches, Job, Ledger, PostgresStore, RequestedSide, ResultFilter, ResultRow, Results,
@@ -178,7 +179,9 @@ impl World {
             side: RequestedSide::Auto,
         };
         for _ in 0..times {
-            self.store.begin(std::slice::from_ref(&job)).await.unwrap();
+            if self.store.begin(std::slice::from_ref(&job)).await.unwrap() == [Beginning::Suspect] {
+                self.store.begin_alone(&job).await.unwrap();
+            }
         }
     }
 

@@ -9,11 +9,12 @@ use uuid::Uuid;
 use super::PostgresStore;
 use super::jobs::JobColumns;
 use crate::error::StoreError;
-use crate::job::{Job, JobId, MAX_ATTEMPTS};
+use crate::job::{Job, JobId, MAX_ATTEMPTS, SUSPECT_ATTEMPTS};
 use crate::port::{Beginning, Ledger};
 
 /// A beginning that is forgotten in a crash of the server costs a count only, so nobody waits for the disk here. A job of
-/// a paused batch stays with the broker, a job of a cancelled one ends. Jobs that have ended come back without a state.
+/// a paused batch stays with the broker, so does a suspect ($7 attempts or more) unless it is begun alone ($6); a job of a
+/// cancelled batch ends. Jobs that have ended come back without a state.
 const BEGIN: &str = "
     WITH unsynced AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
     begun AS (
@@ -28,15 +29,17 @@ const BEGIN: &str = "
              JOIN batches ON batches.name = arrived.batch
         ORDER BY job_id
         ON CONFLICT (job_id) DO UPDATE
-            SET state = excluded.state,
-                attempts = known.attempts + excluded.attempts,
+            SET state = CASE WHEN excluded.state = 'running' AND known.attempts >= $7 AND NOT $6 THEN 'sent'
+                             ELSE excluded.state END,
+                attempts = known.attempts + CASE WHEN known.attempts >= $7 AND NOT $6 THEN 0 ELSE excluded.attempts END,
                 sent_at = coalesce(known.sent_at, excluded.sent_at),
                 begun_at = coalesce(excluded.begun_at, known.begun_at),
                 finished_at = CASE excluded.state WHEN 'cancelled' THEN now() END,
                 message = CASE WHEN excluded.state <> 'cancelled' THEN known.message END
             WHERE known.state IN ('queued', 'sent', 'running')
-        RETURNING job_id, state, attempts)
-    SELECT job_id, state, attempts FROM begun";
+        RETURNING job_id, batch, state, attempts)
+    SELECT begun.job_id, begun.state, begun.attempts, batches.state AS batch_state
+    FROM begun JOIN batches ON batches.name = begun.batch";
 
 const UNBEGIN: &str = "
     UPDATE jobs SET state = 'sent', attempts = greatest(attempts - 1, 0)
@@ -51,22 +54,12 @@ const REOPEN: &str = "
 
 impl Ledger for PostgresStore {
     async fn begin(&self, jobs: &[Job]) -> Result<Vec<Beginning>, StoreError> {
-        if jobs.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.name_batches(jobs.iter()).await?;
-        let mut met = HashSet::new();
-        let columns = JobColumns::of(jobs.iter().filter(|job| met.insert(job.id)).collect::<Vec<_>>().into_iter());
-        let statement = sqlx::query(BEGIN)
-            .bind(columns.ids)
-            .bind(columns.batches)
-            .bind(columns.references)
-            .bind(columns.sources)
-            .bind(columns.sides);
-        let rows = self.rows("begin jobs", statement).await?;
-        let begun: Result<HashMap<JobId, Beginning>, sqlx::Error> = rows.iter().map(beginning).collect();
-        let begun = begun.map_err(self.unreadable("begin jobs"))?;
-        Ok(jobs.iter().map(|job| begun.get(&job.id).copied().unwrap_or(Beginning::Ended)).collect())
+        self.begin_jobs(jobs, false).await
+    }
+
+    async fn begin_alone(&self, suspect: &Job) -> Result<Beginning, StoreError> {
+        let begun = self.begin_jobs(std::slice::from_ref(suspect), true).await?;
+        Ok(begun.first().copied().unwrap_or(Beginning::Ended))
     }
 
     async fn unbegin(&self, jobs: &[JobId]) -> Result<(), StoreError> {
@@ -78,11 +71,35 @@ impl Ledger for PostgresStore {
     }
 }
 
+impl PostgresStore {
+    async fn begin_jobs(&self, jobs: &[Job], alone: bool) -> Result<Vec<Beginning>, StoreError> {
+        if jobs.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.name_batches(jobs.iter()).await?;
+        let mut met = HashSet::new();
+        let columns = JobColumns::of(jobs.iter().filter(|job| met.insert(job.id)).collect::<Vec<_>>().into_iter());
+        let statement = sqlx::query(BEGIN)
+            .bind(columns.ids)
+            .bind(columns.batches)
+            .bind(columns.references)
+            .bind(columns.sources)
+            .bind(columns.sides)
+            .bind(alone)
+            .bind(SUSPECT_ATTEMPTS.cast_signed());
+        let rows = self.rows("begin jobs", statement).await?;
+        let begun: Result<HashMap<JobId, Beginning>, sqlx::Error> = rows.iter().map(beginning).collect();
+        let begun = begun.map_err(self.unreadable("begin jobs"))?;
+        Ok(jobs.iter().map(|job| begun.get(&job.id).copied().unwrap_or(Beginning::Ended)).collect())
+    }
+}
+
 fn beginning(row: &PgRow) -> Result<(JobId, Beginning), sqlx::Error> {
     let attempts = row.try_get::<i32, _>("attempts")?.cast_unsigned();
     let beginning = match row.try_get("state")? {
         "running" if attempts > MAX_ATTEMPTS => Beginning::Worn { attempts: attempts - 1 },
         "running" => Beginning::Go { attempt: attempts },
+        "sent" if row.try_get::<&str, _>("batch_state")? == "active" => Beginning::Suspect,
         "sent" => Beginning::Paused,
         _ => Beginning::Ended,
     };

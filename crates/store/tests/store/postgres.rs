@@ -80,7 +80,11 @@ impl World for Postgres {
         let mut taken = Vec::new();
         while taken.len() < limit {
             let Some(job) = self.deliver() else { break };
-            match self.store.begin(std::slice::from_ref(&job)).await.unwrap()[0] {
+            let mut beginning = self.store.begin(std::slice::from_ref(&job)).await.unwrap()[0];
+            if beginning == Beginning::Suspect {
+                beginning = self.store.begin_alone(&job).await.unwrap();
+            }
+            match beginning {
                 Beginning::Go { attempt } => taken.push(Taken { job, attempt }),
                 Beginning::Ended => self.acknowledge(job.id),
                 Beginning::Worn { attempts } => {
@@ -88,6 +92,7 @@ impl World for Postgres {
                     self.acknowledge(job.id);
                 }
                 Beginning::Paused => panic!("nobody paused it"),
+                Beginning::Suspect => panic!("it was begun alone"),
             }
         }
         taken

@@ -4,15 +4,15 @@
 //! that wait (ledger, publisher, commits, fetches) run in tasks, whose answers come back as events, so the loop itself
 //! never waits for anything but news.
 
+mod begin;
+
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 
 use shenfen_core::Decision;
-use shenfen_ocr::Limits;
-use shenfen_queue::{Consumer, Delivery, Image, Message, Outgoing, Publisher, Receipt, Route};
-use shenfen_store::job::SUSPECT_ATTEMPTS;
+use shenfen_queue::{Consumer, Delivery, Message, Outgoing, Publisher, Receipt, Route};
 use shenfen_store::port::{Beginning, Ledger};
 use shenfen_store::{Finished, Job, JobId, Outcome};
 use tokio::sync::mpsc::{self, Receiver, UnboundedReceiver, UnboundedSender};
@@ -20,12 +20,12 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Duration, Instant, timeout};
 
-use super::commit::{Patience, commit_all};
+use super::commit::commit_all;
 use super::crash::crash_point;
 use super::failure::{Disposition, Failure};
-use super::images::{FetchError, Images};
+use super::images::Images;
 use super::intake::{Arrived, Malformed, parse};
-use super::metrics::{Metrics, Stage};
+use super::metrics::Metrics;
 use super::reading::{Read, Work, read};
 use super::settle::{Settle, publish, settle_all};
 use super::{Service, ServiceError, ServiceReport, ServiceSettings, asked};
@@ -100,16 +100,18 @@ pub(crate) struct Engine<L> {
     held: HashMap<JobId, Held>,
     arrived: VecDeque<JobId>,
     ready: VecDeque<JobId>,
-    /// Jobs that may have ended a worker: each is read with nothing beside it.
+    /// Jobs that may have ended a worker, not begun yet: each is read with nothing beside it.
     suspects: VecDeque<JobId>,
+    /// The suspect whose turn it is.
+    alone: Option<JobId>,
     /// Whether the ledger is being asked.
     asking: bool,
     /// Jobs begun and not ended, the ones being fetched left out.
     begun: usize,
+    fetching: usize,
     reading: usize,
     /// Dead letters under way that are no jobs.
     malformed: Arc<Semaphore>,
-    alone: bool,
     stopping: bool,
     stored: u64,
 }
@@ -156,11 +158,12 @@ impl<L: Ledger + Clone + 'static> Engine<L> {
             arrived: VecDeque::new(),
             ready: VecDeque::new(),
             suspects: VecDeque::new(),
+            alone: None,
             asking: false,
             begun: 0,
+            fetching: 0,
             reading: 0,
             malformed: Arc::new(Semaphore::new(FETCHES)),
-            alone: false,
             stopping: false,
             stored: 0,
         })
@@ -288,65 +291,10 @@ impl<L: Ledger + Clone + 'static> Engine<L> {
         });
     }
 
-    /// Asks the ledger about the next jobs that arrived, no more than can be read soon: a crash blames what was begun.
-    fn begin(&mut self) {
-        let room = (2 * self.window).saturating_sub(self.begun);
-        if self.asking || self.stopping || room == 0 || self.arrived.is_empty() {
-            return;
-        }
-        let mut ids: Vec<JobId> = self.arrived.drain(..room.min(self.arrived.len())).collect();
-        // What came over a connection that is lost comes again.
-        ids.retain(|id| {
-            let live = self.held.get(id).is_some_and(|held| held.receipts.iter().any(Receipt::is_live));
-            if !live {
-                self.held.remove(id);
-            }
-            live
-        });
-        if ids.is_empty() {
-            return;
-        }
-        let jobs: Vec<Job> = ids.iter().filter_map(|id| self.held.get(id)).map(|held| held.job.clone()).collect();
-        self.asking = true;
-        let (ledger, news, metrics, mut stop) =
-            (self.ledger.clone(), self.news.clone(), self.metrics.clone(), self.stop.clone());
-        tokio::spawn(async move {
-            let mut patience = Patience::default();
-            let asking = async {
-                loop {
-                    match ledger.begin(&jobs).await {
-                        Ok(beginnings) => break beginnings,
-                        Err(error) => patience.wait_after(&error, &metrics).await,
-                    }
-                }
-            };
-            let event = tokio::select! {
-                beginnings = asking => Event::Begun(ids.into_iter().zip(beginnings).collect()),
-                () = asked(&mut stop) => Event::NotBegun(ids),
-            };
-            if matches!(event, Event::Begun(_)) {
-                patience.ended(&metrics);
-            }
-            let _ = news.send(event);
-        });
-    }
-
-    /// Keeps the threads supplied; a suspect goes alone.
+    /// Keeps the threads supplied.
     fn feed(&mut self) {
-        if self.stopping || self.alone {
-            return;
-        }
-        if !self.suspects.is_empty() {
-            if self.reading == 0
-                && let Some(id) = self.suspects.pop_front()
-            {
-                tracing::warn!(job.id = %id, "a job that may have ended a worker is read alone");
-                self.alone = true;
-                self.hand_over(id);
-            }
-            return;
-        }
-        while self.reading < self.window
+        while !self.stopping
+            && self.reading < self.window
             && let Some(id) = self.ready.pop_front()
         {
             self.hand_over(id);
@@ -383,6 +331,7 @@ impl<L: Ledger + Clone + 'static> Engine<L> {
                 ids.into_iter().for_each(|id| self.give_back(id));
             }
             Event::Fetched(id, fetched) => {
+                self.fetching -= 1;
                 self.begun += 1;
                 match fetched {
                     Ok(fetched) => {
@@ -409,55 +358,8 @@ impl<L: Ledger + Clone + 'static> Engine<L> {
         }
     }
 
-    fn begun(&mut self, id: JobId, beginning: Beginning) {
-        match beginning {
-            Beginning::Go { attempt } => {
-                let Some(held) = self.held.get_mut(&id) else { return };
-                held.attempt = attempt;
-                if attempt > SUSPECT_ATTEMPTS {
-                    self.begun += 1;
-                    self.suspects.push_back(id);
-                } else if matches!(held.message.image, Image::Url(_)) {
-                    self.fetch(id);
-                } else {
-                    self.begun += 1;
-                    self.ready.push_back(id);
-                }
-            }
-            Beginning::Ended => {
-                self.metrics.repeated(1);
-                self.release(id);
-            }
-            Beginning::Worn { attempts } => self.fail(id, Failure::Worn(attempts)),
-            Beginning::Paused => self.fail(id, Failure::Paused),
-        }
-    }
-
-    fn fetch(&self, id: JobId) {
-        let Some(held) = self.held.get(&id) else { return };
-        let (message, images, metrics) = (Arc::clone(&held.message), self.images.clone(), self.metrics.clone());
-        let (slots, news) = (Arc::clone(&self.fetches), self.news.clone());
-        tokio::spawn(async move {
-            let _slot = slots.acquire().await;
-            let begin = Instant::now();
-            // Whatever the reader's own limit is, it says so in the result.
-            let most = Limits::default().max_bytes;
-            let fetching =
-                tokio::task::spawn_blocking(move || images.fetch(&message.image, most).map(|bytes| bytes.into_owned()));
-            let fetched = match fetching.await {
-                Ok(Ok(bytes)) => Ok(Ok(bytes)),
-                Ok(Err(FetchError::Refused(error))) => Ok(Err(error)),
-                Ok(Err(FetchError::Later(failure))) => Err(failure),
-                Err(_) => Err(Failure::Unavailable("fetching it failed".into())),
-            };
-            metrics.took(Stage::Fetch, begin.elapsed());
-            let _ = news.send(Event::Fetched(id, fetched));
-        });
-    }
-
     fn returned(&mut self, returned: Returned<Work, Read>) {
         self.reading -= 1;
-        self.alone = false;
         match returned {
             Returned::Done(Read { id, outcome: Ok((result, image_sha256)) }) => {
                 crash_point("after-read");
@@ -524,9 +426,9 @@ impl<L: Ledger + Clone + 'static> Engine<L> {
 
     /// While stopping: gives back what no thread has begun to read.
     fn give_back_unread(&mut self) {
-        let arrived: Vec<JobId> = self.arrived.drain(..).collect();
-        arrived.into_iter().for_each(|id| self.give_back(id));
-        let begun: Vec<JobId> = self.ready.drain(..).chain(self.suspects.drain(..)).collect();
+        let unbegun: Vec<JobId> = self.arrived.drain(..).chain(self.suspects.drain(..)).collect();
+        unbegun.into_iter().for_each(|id| self.give_back(id));
+        let begun: Vec<JobId> = self.ready.drain(..).collect();
         self.unbegin(begun);
     }
 
@@ -561,6 +463,7 @@ impl<L: Ledger + Clone + 'static> Engine<L> {
 
     fn let_go(&mut self, id: JobId) -> Vec<Receipt> {
         let Some(held) = self.held.remove(&id) else { return Vec::new() };
+        self.alone = self.alone.filter(|&suspect| suspect != id);
         if held.attempt > 0 {
             self.begun = self.begun.saturating_sub(1);
         }

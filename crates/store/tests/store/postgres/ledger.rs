@@ -1,7 +1,7 @@
 //! The books: beginnings are counted, ends are found out, and any number of workers may write at once.
 
 use shenfen_core::Decision;
-use shenfen_store::job::MAX_ATTEMPTS;
+use shenfen_store::job::{MAX_ATTEMPTS, SUSPECT_ATTEMPTS};
 use shenfen_store::port::Completed;
 use shenfen_store::{
     BatchState, Batches, Beginning, Dispatch, Finished, Job, Jobs, Ledger, PostgresStore, ResultFilter, Results,
@@ -32,13 +32,19 @@ async fn beginnings_are_counted_until_the_job_is_worn_and_given_up() {
     let database = TestDatabase::new().await;
     let store = database.open().await;
     let job = job("kyc", 0);
-    for attempt in 1..=MAX_ATTEMPTS {
+    for attempt in 1..=SUSPECT_ATTEMPTS {
         assert_eq!(begin(&store, &job).await, Beginning::Go { attempt });
         // What was not begun after all is not counted.
         store.unbegin(&[job.id]).await.unwrap();
         assert_eq!(begin(&store, &job).await, Beginning::Go { attempt });
     }
-    assert_eq!(begin(&store, &job).await, Beginning::Worn { attempts: MAX_ATTEMPTS });
+    for attempt in SUSPECT_ATTEMPTS + 1..=MAX_ATTEMPTS {
+        // Among others it is only pointed out, however often.
+        assert_eq!(begin(&store, &job).await, Beginning::Suspect);
+        assert_eq!(store.begin_alone(&job).await.unwrap(), Beginning::Go { attempt });
+    }
+    assert_eq!(begin(&store, &job).await, Beginning::Suspect);
+    assert_eq!(store.begin_alone(&job).await.unwrap(), Beginning::Worn { attempts: MAX_ATTEMPTS });
     store.complete(&[dead(&job, MAX_ATTEMPTS)]).await.unwrap();
     assert_eq!(begin(&store, &job).await, Beginning::Ended);
 
