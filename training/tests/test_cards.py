@@ -197,6 +197,6 @@ def test_a_written_set_is_the_same_with_any_number_of_processes(tmp_path):
     assert {label["path"] for label in labels} == set(files) - {"labels.jsonl"}
     for label in labels:
         assert label["side"] in ("front", "back") and label["rotation"] in (0, 90, 180, 270)
-        assert label["slice"] in ("scan", "photo", "hard", "sheet") and np.array(label["quad"]).shape == (4, 2)
+        assert label["slice"][0] in ("scan", "photo", "hard", "sheet") and np.array(label["quad"]).shape == (4, 2)
         expected = {"authority", "effectiveDate"} if label["side"] == "back" else {"name", "identityNo", "gender", "birthDate", "birthPlace"}
         assert expected <= set(label["fields"]) and {line["field"] for line in label["lines"]} == set(label["fields"])

@@ -1,8 +1,12 @@
 //! `shenfen eval`: how well labelled pictures are read, so that users can measure on their own.
 
 mod calibration;
+mod html;
 mod labels;
+mod quality;
+mod report;
 mod score;
+mod unseen;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -13,27 +17,32 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Args;
 use clap::builder::FalseyValueParser;
-use shenfen_core::{PictureResult, Side};
+use shenfen_core::PictureResult;
 use shenfen_store::RequestedSide;
 use shenfen_worker::{PictureRef, ReadFile, read_in_order};
 
 use crate::pictures::{ReadingArgs, reasons};
 use crate::table::{Format, Table};
 
-use calibration::Bin;
+use html::Report;
 use labels::{LabelledPicture, read_labels};
-use score::{Misread, Scores, SliceScore, Tally};
+use report::{Section, sections};
+use score::{Misread, Scores};
 
 /// Compare what is read in labelled pictures with their labels.
 #[derive(Args)]
 pub(crate) struct EvalArgs {
-    /// A folder with labels.jsonl: {"path", "side", "fields": {...}, "slice"?} a line
+    /// A folder with labels.jsonl: {"path", "side", "fields": {...}, "slice"?} a line; "slice" is a name or a list of names
     #[arg(value_name = "DIR")]
     folder: PathBuf,
 
     /// Write every field that was read otherwise than labelled to this file, as JSON Lines; it holds personal data
     #[arg(long, env = "SHENFEN_ERRORS", value_name = "FILE")]
     errors: Option<PathBuf>,
+
+    /// Write a report with the misread fields as pictures to this file, as HTML; it holds personal data
+    #[arg(long, env = "SHENFEN_HTML", value_name = "FILE")]
+    html: Option<PathBuf>,
 
     /// Output [default: table on a terminal, otherwise json]
     #[arg(long, env = "SHENFEN_FORMAT", value_enum)]
@@ -54,6 +63,7 @@ pub(crate) struct EvalArgs {
 pub(crate) fn run(args: EvalArgs) -> anyhow::Result<ExitCode> {
     let pictures = read_labels(&args.folder)?;
     let mut errors = args.errors.map(ErrorFile::create).transpose()?;
+    let mut report = args.html.map(|path| Report::create(path, args.reading.limits())).transpose()?;
     let reader = args.reading.reader()?;
     let mut scores = Scores::default();
     let mut labelled = pictures.iter();
@@ -63,7 +73,8 @@ pub(crate) fn run(args: EvalArgs) -> anyhow::Result<ExitCode> {
         let Some(labels) = labelled.next() else { return ControlFlow::Break(()) };
         let kept = opened(&picture, read).and_then(|result| {
             let misread = scores.add(labels, &result);
-            errors.as_mut().map_or(Ok(()), |file| file.write(&misread))
+            errors.as_mut().map_or(Ok(()), |file| file.write(&misread))?;
+            report.as_mut().map_or(Ok(()), |report| report.add(&labels.path, &misread))
         });
         match kept {
             Ok(()) => ControlFlow::Continue(()),
@@ -79,16 +90,23 @@ pub(crate) fn run(args: EvalArgs) -> anyhow::Result<ExitCode> {
     if let Some(file) = errors {
         file.finish()?;
     }
+    if let Some(report) = report {
+        report.finish(&args.folder, &sections(&scores))?;
+    }
     let mut out = BufWriter::new(io::stdout());
     match Format::or_default(args.format) {
         Format::Json => {
             serde_json::to_writer(&mut out, &scores)?;
             out.write_all(b"\n")?;
         }
-        Format::Table => print(&mut out, &scores)?,
+        Format::Table => print(&mut out, &sections(&scores))?,
     }
     out.flush()?;
-    Ok(if args.strict && scores.pictures.exact < scores.pictures.total { ExitCode::from(2) } else { ExitCode::SUCCESS })
+    Ok(if args.strict && scores.whole.pictures.exact < scores.whole.pictures.total {
+        ExitCode::from(2)
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 /// The result of a picture whose bytes could be had. Labels without their picture are a mistake in the labelled set, and
@@ -132,52 +150,17 @@ fn reference(labelled: &LabelledPicture) -> anyhow::Result<PictureRef> {
     Ok(PictureRef { source: path.clone(), path, reference: None, side: RequestedSide::Auto })
 }
 
-fn print(out: &mut impl Write, scores: &Scores) -> io::Result<()> {
-    let row = |name: &str, tally: &Tally| {
-        let characters = tally.characters().map(percent).unwrap_or_default();
-        [name.to_owned(), tally.total.to_string(), tally.exact.to_string(), percent(tally.accuracy()), characters]
-    };
-    let mut rows: Vec<_> = scores.fields.iter().map(|(field, tally)| row(field.as_str(), tally)).collect();
-    for (side, name) in [(Side::Front, "all of front"), (Side::Back, "all of back")] {
-        rows.extend(scores.sides.get(&side).map(|tally| row(name, tally)));
-    }
-    rows.push(row("all fields", &scores.all));
-    rows.push(row("pictures", &scores.pictures));
-    Table::new(["FIELD", "LABELS", "RIGHT", "ACCURACY", "CHARACTERS"]).print(out, &rows)?;
-    if !scores.slices.is_empty() {
-        let row = |(slice, score): (&String, &SliceScore)| {
-            let right = format!("{} of {}", score.pictures.exact, score.pictures.total);
-            [slice.clone(), percent(score.fields.accuracy()), percent(score.pictures.accuracy()), right]
-        };
-        let rows: Vec<_> = scores.slices.iter().map(row).collect();
-        writeln!(out)?;
-        Table::new(["SLICE", "FIELDS", "PICTURES", "WHOLLY RIGHT"]).print(out, &rows)?;
-    }
-    let row = |(decision, tally): (&String, &Tally)| {
-        [decision.clone(), tally.total.to_string(), tally.exact.to_string(), percent(tally.accuracy())]
-    };
-    let rows: Vec<_> = scores.decisions.iter().map(row).collect();
-    writeln!(out)?;
-    Table::new(["DECISION", "PICTURES", "WHOLLY RIGHT", "PRECISION"]).print(out, &rows)?;
-    writeln!(out)?;
-    match scores.accepted.precision {
-        Some(precision) => {
-            writeln!(out, "accepted: {}, {} of these right", percent(scores.accepted.share), percent(precision))
+fn print(out: &mut impl Write, sections: &[Section]) -> io::Result<()> {
+    for (index, section) in sections.iter().enumerate() {
+        if index > 0 {
+            writeln!(out)?;
         }
-        None => writeln!(out, "accepted: none"),
-    }?;
-    let Some(error) = scores.calibration.error() else { return Ok(()) };
-    writeln!(out, "expected calibration error of the fields' confidences: {error:.4}")?;
-    let row = |bin: &Bin| {
-        let range = format!("{:.1} to {:.1}", bin.from, bin.to);
-        [range, bin.fields.to_string(), percent(bin.confidence), percent(bin.right)]
-    };
-    let rows: Vec<_> = scores.calibration.bins().iter().map(row).collect();
-    Table::new(["CONFIDENCE", "FIELDS", "MEAN", "RIGHT"]).print(out, &rows)
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.2} %", share * 100.0)
+        for line in &section.before {
+            writeln!(out, "{line}")?;
+        }
+        Table::new(section.head.iter().map(String::as_str)).print(out, &section.rows)?;
+    }
+    Ok(())
 }
 
 /// The text of a field of the card that a label is about; empty when it was not read.

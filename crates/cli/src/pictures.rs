@@ -43,6 +43,11 @@ impl ReadingArgs {
         self.threads.map_or_else(cores, usize::from)
     }
 
+    /// What a picture may measure.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits { max_bytes: self.max_bytes, max_pixels: self.max_pixels, ..Limits::default() }
+    }
+
     /// The reader that was asked for.
     ///
     /// # Errors
@@ -53,8 +58,7 @@ impl ReadingArgs {
             None => Models::embedded(),
         };
         let models = models.context("cannot load the networks")?;
-        let limits = Limits { max_bytes: self.max_bytes, max_pixels: self.max_pixels, ..Limits::default() };
-        Ok(CardPictures::new(models, limits, self.today.unwrap_or_else(today_in_china), Policy::default()))
+        Ok(CardPictures::new(models, self.limits(), self.today.unwrap_or_else(today_in_china), Policy::default()))
     }
 }
 

@@ -75,7 +75,7 @@ pub(crate) fn run(args: ReadArgs) -> anyhow::Result<ExitCode> {
 struct Report {
     out: BufWriter<io::Stdout>,
     format: Format,
-    table: Table<7>,
+    table: Table,
     pictures: u64,
     not_ok: u64,
     crashed: u64,

@@ -92,7 +92,7 @@ async fn results(args: ResultsArgs) -> anyhow::Result<ExitCode> {
     let mut export = match format {
         ExportFormat::Table => Export::Table { out, table: Table::new(HEADS) },
         ExportFormat::Json => Export::Json(out),
-        ExportFormat::Csv => Export::Csv(csv::Writer::from_writer(out)),
+        ExportFormat::Csv => Export::Csv(Box::new(csv::Writer::from_writer(out))),
     };
     let mut after = 0;
     loop {
@@ -110,9 +110,9 @@ const HEADS: [&str; 10] =
 
 /// Results on their way out.
 enum Export {
-    Table { out: BufWriter<io::Stdout>, table: Table<10> },
+    Table { out: BufWriter<io::Stdout>, table: Table },
     Json(BufWriter<io::Stdout>),
-    Csv(csv::Writer<BufWriter<io::Stdout>>),
+    Csv(Box<csv::Writer<BufWriter<io::Stdout>>>),
 }
 
 impl Export {

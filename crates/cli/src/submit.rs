@@ -103,7 +103,7 @@ async fn submit(args: SubmitArgs) -> anyhow::Result<ExitCode> {
 struct Report {
     out: BufWriter<io::Stdout>,
     format: Format,
-    table: Table<4>,
+    table: Table,
     bar: ProgressBar,
     batch: String,
     published: u64,

@@ -22,38 +22,35 @@ impl Format {
 }
 
 /// Rows of text under their heads, printed piece by piece: the first piece settles the widths.
-pub(crate) struct Table<const N: usize> {
-    heads: [&'static str; N],
-    widths: Option<[usize; N]>,
+pub(crate) struct Table {
+    heads: Vec<String>,
+    widths: Option<Vec<usize>>,
 }
 
-impl<const N: usize> Table<N> {
+impl Table {
     /// A table with these heads.
-    pub(crate) fn new(heads: [&'static str; N]) -> Table<N> {
-        Table { heads, widths: None }
+    pub(crate) fn new(heads: impl IntoIterator<Item: Into<String>>) -> Table {
+        Table { heads: heads.into_iter().map(Into::into).collect(), widths: None }
     }
 
-    /// Prints rows, before the first ones the heads.
-    pub(crate) fn print(&mut self, out: &mut impl Write, rows: &[[String; N]]) -> io::Result<()> {
-        let widths = match self.widths {
-            Some(widths) => widths,
-            None => {
-                let widths = self.settle(rows);
-                print_row(out, &self.heads, &widths)?;
-                widths
-            }
-        };
-        rows.iter().try_for_each(|row| print_row(out, row, &widths))
+    /// Prints rows of as many cells as there are heads, before the first ones the heads.
+    pub(crate) fn print(&mut self, out: &mut impl Write, rows: &[impl AsRef<[String]>]) -> io::Result<()> {
+        if self.widths.is_none() {
+            let widths = self.settle(rows);
+            print_row(out, &self.heads, &widths)?;
+            self.widths = Some(widths);
+        }
+        let widths = self.widths.as_deref().unwrap_or_default();
+        rows.iter().try_for_each(|row| print_row(out, row.as_ref(), widths))
     }
 
-    fn settle(&mut self, rows: &[[String; N]]) -> [usize; N] {
-        let mut widths = self.heads.map(UnicodeWidthStr::width);
+    fn settle(&self, rows: &[impl AsRef<[String]>]) -> Vec<usize> {
+        let mut widths: Vec<usize> = self.heads.iter().map(|head| head.width()).collect();
         for row in rows {
-            for (width, cell) in widths.iter_mut().zip(row) {
+            for (width, cell) in widths.iter_mut().zip(row.as_ref()) {
                 *width = (*width).max(visible(cell).width());
             }
         }
-        self.widths = Some(widths);
         widths
     }
 }

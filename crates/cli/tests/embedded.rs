@@ -183,7 +183,16 @@ fn every_flag_has_a_variable() {
 #[test]
 fn labelled_pictures_are_scored_by_field_side_and_slice() {
     let place = Place::new();
-    let ran = place.run(&["eval", samples().to_str().unwrap(), "--format", "json", "--errors", "misread.jsonl"]);
+    let ran = place.run(&[
+        "eval",
+        samples().to_str().unwrap(),
+        "--format",
+        "json",
+        "--errors",
+        "misread.jsonl",
+        "--html",
+        "report.html",
+    ]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     let scores = &ran.lines()[0];
     let labels = fs::read_to_string(samples().join("labels.jsonl")).unwrap();
@@ -196,12 +205,21 @@ fn labelled_pictures_are_scored_by_field_side_and_slice() {
         let error: Value = serde_json::from_str(line).unwrap();
         assert!(error["path"].is_string() && error["expected"] != error["read"] && error["confidence"].is_number());
     }
+    let report = fs::read_to_string(place.path().join("report.html")).unwrap();
+    assert_eq!(report.matches(" → ").count() as u64, wrong);
+    assert!(report.starts_with("<!doctype html>") && report.ends_with("</html>\n") && report.contains("all fields"));
+    let outside = report.match_indices("src=").filter(|(at, _)| !report[*at..].starts_with("src=\"data:image/jpeg"));
+    assert_eq!(outside.count() + report.matches("href=").count(), 0, "everything is in the file");
     let accepted = scores["decisions"]["accept"]["total"].as_f64().unwrap_or(0.0);
     let pictures = scores["pictures"]["total"].as_f64().unwrap();
     assert!((scores["accepted"]["share"].as_f64().unwrap() - accepted / pictures).abs() < 1e-9);
     let error = scores["calibration"]["error"].as_f64().unwrap();
     assert!((0.0..=1.0).contains(&error), "{error}");
-    assert!(scores["sides"]["front"].is_object() && scores["slices"].is_object());
+    assert!(scores["sides"]["front"].is_object());
+    let slices = scores["slices"].as_object().unwrap();
+    assert!(
+        slices.values().all(|slice| slice["calibration"]["bins"].is_array() && slice["unseen"]["share"].is_number())
+    );
 }
 
 #[test]
@@ -211,6 +229,7 @@ fn labels_without_their_picture_are_named() {
     place.run(&["eval", "set"]).fails_in_one_line(&["gone.jpg", "no such file", "labels"]);
     place.run(&["eval", "nowhere"]).fails_in_one_line(&["cannot open", "labels.jsonl"]);
     place.run(&["eval", "set", "--errors", "no/folder/x"]).fails_in_one_line(&["cannot write no/folder/x"]);
+    place.run(&["eval", "set", "--html", "no/folder/x"]).fails_in_one_line(&["cannot write no/folder/x"]);
 }
 
 #[test]

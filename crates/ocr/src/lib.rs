@@ -2,6 +2,7 @@
 
 pub mod reader;
 
+mod crop;
 mod decode;
 mod locate;
 mod rectify;
@@ -15,6 +16,7 @@ pub mod net;
 mod vectorised;
 mod weights;
 
+pub use crop::Pieces;
 pub use image::RgbImage;
 pub use reader::{CardReader, Limits, ReadError, Reading};
 pub use weights::{ModelError, Models};

@@ -16,8 +16,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ..charset import class_of
 from .camera import CardTruth, photograph
-from .faults import LEVELS, encode, expose, random_faults
+from .faults import LEVELS, Faults, encode, expose, random_faults
 from .identity import pick, random_person
 from .negatives import negative
 from .render import render_card
@@ -39,11 +40,33 @@ class Order:
     geometry: bool = False
 
 
-def label_of(path: str, truth: CardTruth, part: str, geometry: bool) -> dict:
+COMMON = 3554
+"""The charset begins with the symbols and the 3,500 characters of the first level of 通用规范汉字表; later ones are rarer."""
+
+
+def slices_of(level: str, cards: tuple[CardTruth, ...], faults: Faults) -> list[str]:
+    """The groups that eval counts a picture in: its level, what is hard about its light and copy, and about its names."""
+    slices = ["sheet" if len(cards) > 1 else level]
+    present = {
+        "glare": faults.glares, "motion": faults.motion * 10 > 1, "blur": faults.blur > 0.15, "noise": faults.noise > 10,
+        "moire": faults.moire, "shadow": faults.shadow, "dark": faults.gain < 0.6, "bright": faults.gain > 1.2,
+        "JPEG below 40": faults.quality < 40, "grey or copied": faults.copy != "colour", faults.held_back: faults.held_back,
+    }
+    slices += [name for name, is_there in present.items() if is_there]
+    names = [card.card.person.fields("front")["name"] for card in cards if card.side == "front"]
+    rank = class_of()
+    if any(rank.get(char, COMMON) >= COMMON for name in names for char in name if char != "·"):
+        slices.append("rare name")
+    if any("·" in name or len(name) > 4 for name in names):
+        slices.append("long name")
+    return slices
+
+
+def label_of(path: str, truth: CardTruth, slices: list[str], geometry: bool) -> dict:
     """One line of labels.jsonl. `quad` is in pixels of the picture, from the card's own top left; `rotation` is the
     clockwise quarter turn that the card appears at. With `geometry` every printed line is told, too."""
     along = truth.quad[1] - truth.quad[0]
-    label = {"path": path, "side": truth.side, "fields": truth.card.person.fields(truth.side), "slice": part,
+    label = {"path": path, "side": truth.side, "fields": truth.card.person.fields(truth.side), "slice": slices,
              "quad": np.round(truth.quad.astype(float), 1).tolist(),
              "rotation": round(np.degrees(np.arctan2(along[1], along[0])) / 90) % 4 * 90}
     if geometry:
@@ -65,7 +88,7 @@ def _cards(rng: np.random.Generator, order: Order):
 
 
 def make_picture(index: int, order: Order) -> list[dict]:
-    """Draws, photographs and saves picture `index`; its labels, none for a picture without a card."""
+    """Draws, photographs and saves picture `index`; its labels, one without fields for a picture without a card."""
     rng = np.random.default_rng([order.seed, index])
     level = pick(rng, LEVELS) if order.level == "mix" else order.level
     name = f"{index:06d}"
@@ -73,7 +96,7 @@ def make_picture(index: int, order: Order) -> list[dict]:
         image = negative(rng, *pick(rng, ((1280, 960), (960, 1280), (1024, 768))))
         encoded = encode(expose(image, random_faults(rng, level, order.split), rng, 8), 85)
         (order.out / f"{name}.jpg").write_bytes(encoded.tobytes())
-        return []
+        return [{"path": f"{name}.jpg", "slice": ["no card"]}]
     photo = photograph(_cards(rng, order), rng, level, order.split)
     path = f"{name}.jpg"
     if level == "scan" and rng.random() < 0.1:
@@ -81,8 +104,8 @@ def make_picture(index: int, order: Order) -> list[dict]:
         cv2.imwrite(str(order.out / path), cv2.cvtColor(photo.image, cv2.COLOR_RGB2BGR))
     else:
         (order.out / path).write_bytes(photo.encoded.tobytes())
-    part = "sheet" if len(photo.cards) > 1 else level
-    return [label_of(path, truth, part, order.geometry) for truth in photo.cards]
+    slices = slices_of(level, photo.cards, photo.faults)
+    return [label_of(path, truth, slices, order.geometry) for truth in photo.cards]
 
 
 def write(order: Order, count: int, processes: int = 1):
@@ -113,7 +136,7 @@ def main():
     parser.add_argument("--split", choices=("train", "val"), default="train", help="val: held-back faces, grounds, faults")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sheets", type=float, default=SHEET_SHARE, help="share of pictures with several cards")
-    parser.add_argument("--negatives", type=float, default=0.0, help="share of pictures without a card (no label line)")
+    parser.add_argument("--negatives", type=float, default=0.0, help="share of pictures without a card")
     parser.add_argument("--geometry", action="store_true", help="labels tell each line and character's place")
     parser.add_argument("--processes", type=int, default=1)
     a = parser.parse_args()

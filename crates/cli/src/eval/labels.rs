@@ -19,7 +19,8 @@ pub(super) struct Label {
 pub(super) struct LabelledPicture {
     pub(super) name: String,
     pub(super) path: PathBuf,
-    pub(super) slice: Option<String>,
+    /// The groups that it is counted in.
+    pub(super) slices: Vec<String>,
     pub(super) cards: Vec<Label>,
 }
 
@@ -31,7 +32,30 @@ struct Line {
     #[serde(default)]
     fields: BTreeMap<String, String>,
     #[serde(default)]
-    slice: Option<String>,
+    slice: Slices,
+}
+
+/// One name, or several.
+#[derive(Clone, Deserialize)]
+#[serde(untagged)]
+enum Slices {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Default for Slices {
+    fn default() -> Slices {
+        Slices::Several(Vec::new())
+    }
+}
+
+impl From<Slices> for Vec<String> {
+    fn from(slices: Slices) -> Vec<String> {
+        match slices {
+            Slices::One(name) => vec![name],
+            Slices::Several(names) => names,
+        }
+    }
 }
 
 /// Reads `labels.jsonl` in `folder`. The lines of one path belong to one picture.
@@ -52,9 +76,14 @@ pub(super) fn read_labels(folder: &Path) -> anyhow::Result<Vec<LabelledPicture>>
         };
         let index = *by_name.entry(line.path.clone()).or_insert_with(|| {
             let (name, path) = (line.path.clone(), folder.join(&line.path));
-            pictures.push(LabelledPicture { name, path, slice: line.slice.clone(), cards: Vec::new() });
+            pictures.push(LabelledPicture { name, path, slices: Vec::new(), cards: Vec::new() });
             pictures.len() - 1
         });
+        for slice in Vec::from(line.slice) {
+            if !pictures[index].slices.contains(&slice) {
+                pictures[index].slices.push(slice);
+            }
+        }
         let mut fields = BTreeMap::new();
         for (name, text) in line.fields {
             let field = field_named(&name).with_context(|| format!("{}: there is no field {name:?}", place()))?;
@@ -92,7 +121,7 @@ mod tests {
     fn lines_of_one_path_are_one_picture_and_columns_names_do() {
         let folder = tempfile::tempdir().unwrap();
         let lines = r#"{"path":"a.jpg","side":"front","fields":{"identity_no":"1","address":"x"},"slice":"scan"}
-{"path":"b.jpg"}
+{"path":"b.jpg","slice":["photo","glare"]}
 
 {"path":"a.jpg","side":"back","fields":{"effectiveDate":"2014.09.25-长期"}}
 "#;
@@ -100,7 +129,8 @@ mod tests {
         let pictures = read_labels(folder.path()).unwrap();
         assert_eq!(pictures.iter().map(|picture| picture.cards.len()).collect::<Vec<_>>(), [2, 0]);
         assert_eq!(pictures[0].cards[0].fields[&FieldName::BirthPlace], "x");
-        assert_eq!(pictures[0].slice.as_deref(), Some("scan"));
+        assert_eq!(pictures[0].slices, ["scan"]);
+        assert_eq!(pictures[1].slices, ["photo", "glare"]);
     }
 
     #[test]

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use shenfen_core::{Decision, FieldName, PictureResult, Side};
+use shenfen_core::{Decision, FieldName, PictureResult, Quad, Side, Status};
 
 use super::calibration::Calibration;
 use super::labels::{Label, LabelledPicture};
+use super::quality::QualityScores;
 use super::text_of;
+use super::unseen::Unseen;
 use crate::read::word;
 
 /// How many of something were exactly right.
@@ -37,7 +39,7 @@ impl Tally {
         (self.characters > 0).then(|| (1.0 - self.edits as f64 / self.characters as f64).max(0.0))
     }
 
-    fn add(&mut self, exact: bool) {
+    pub(super) fn add(&mut self, exact: bool) {
         self.total += 1;
         self.exact += u64::from(exact);
     }
@@ -49,30 +51,36 @@ impl Tally {
     }
 }
 
-/// The scores of one slice.
+/// The scores of all pictures, or of a slice of them.
 #[derive(Default, Serialize)]
-pub(super) struct SliceScore {
-    pub(super) fields: Tally,
+pub(super) struct Score {
+    /// All labelled fields.
+    pub(super) all: Tally,
+    /// Right when every field of every card in it is; without a card, when it was refused.
     pub(super) pictures: Tally,
+    /// Those accepted by the policy.
+    pub(super) accepted: Accepted,
+    /// Those that could be accepted by their confidences alone.
+    pub(super) unseen: Unseen,
+    /// Over the fields that were read.
+    pub(super) calibration: Calibration,
 }
 
 /// The scores of a labelled set.
 #[derive(Default, Serialize)]
 pub(super) struct Scores {
+    #[serde(flatten)]
+    pub(super) whole: Score,
     pub(super) fields: BTreeMap<FieldName, Tally>,
     pub(super) sides: BTreeMap<Side, Tally>,
-    pub(super) all: Tally,
-    /// Right when every field of every card in it is.
-    pub(super) pictures: Tally,
-    pub(super) slices: BTreeMap<String, SliceScore>,
+    pub(super) slices: BTreeMap<String, Score>,
     /// By decision: pictures, and those of them that are wholly right.
     pub(super) decisions: BTreeMap<String, Tally>,
-    pub(super) accepted: Accepted,
-    /// Over the fields that were read.
-    pub(super) calibration: Calibration,
+    /// Whether the quality figures foretell what is misread.
+    pub(super) quality: QualityScores,
 }
 
-/// The pictures that no person needs to see.
+/// The pictures that the policy shows to no person.
 #[derive(Default, Serialize)]
 pub(super) struct Accepted {
     /// Their share of all pictures.
@@ -86,56 +94,72 @@ pub(super) struct Accepted {
 /// A field that was read otherwise than labelled.
 #[derive(Serialize)]
 pub(super) struct Misread {
-    path: String,
-    side: Side,
-    field: FieldName,
-    expected: String,
-    read: String,
-    confidence: f32,
+    pub(super) path: String,
+    pub(super) side: Side,
+    pub(super) field: FieldName,
+    pub(super) expected: String,
+    pub(super) read: String,
+    pub(super) confidence: f32,
+    /// Where it was read, or the card where it was not; `None` if the card was not found either.
+    #[serde(skip)]
+    pub(super) place: Option<Quad>,
 }
 
 impl Scores {
     /// Counts a picture and returns what was misread in it.
     pub(super) fn add(&mut self, labelled: &LabelledPicture, result: &PictureResult) -> Vec<Misread> {
         let mut misread = Vec::new();
-        let mut slice = Tally::default();
         for (label, card) in labelled.cards.iter().zip(assign(&labelled.cards, result)) {
+            let before = misread.len();
             for (&field, text) in &label.fields {
                 let (read, confidence) = text_of(result, card, field);
-                let sums =
-                    [self.fields.entry(field).or_default(), self.sides.entry(label.side).or_default(), &mut self.all];
-                sums.into_iter().chain([&mut slice]).for_each(|tally| tally.add_text(text, read));
-                if !read.is_empty() {
-                    self.calibration.add(confidence, text == read);
+                self.fields.entry(field).or_default().add_text(text, read);
+                self.sides.entry(label.side).or_default().add_text(text, read);
+                for score in self.scores_of(labelled) {
+                    score.all.add_text(text, read);
+                    if !read.is_empty() {
+                        score.calibration.add(confidence, text == read);
+                    }
                 }
                 if text != read {
+                    let found = card.and_then(|card| result.cards.get(card));
+                    let place = found.map(|card| card.fields.get(&field).map_or(card.quad, |field| field.quad));
                     let (path, expected, read) = (labelled.name.clone(), text.clone(), read.to_owned());
-                    misread.push(Misread { path, side: label.side, field, expected, read, confidence });
+                    misread.push(Misread { path, side: label.side, field, expected, read, confidence, place });
                 }
             }
+            if let Some(card) = card.and_then(|card| result.cards.get(card)) {
+                self.quality.add(&card.quality, misread.len() == before);
+            }
         }
-        let exact = misread.is_empty() && (!labelled.cards.is_empty() || result.cards.is_empty());
-        self.pictures.add(exact);
+        let exact = misread.is_empty() && (!labelled.cards.is_empty() || result.status != Status::Ok);
+        let confidence = result.cards.iter().map(|card| card.confidence).fold(1.0, f32::min);
         self.decisions.entry(word(&result.decision)).or_default().add(exact);
-        self.accept(result.decision == Decision::Accept, exact);
-        if let Some(name) = &labelled.slice {
-            let score = self.slices.entry(name.clone()).or_default();
+        for score in self.scores_of(labelled) {
             score.pictures.add(exact);
-            score.fields.total += slice.total;
-            score.fields.exact += slice.exact;
-            score.fields.characters += slice.characters;
-            score.fields.edits += slice.edits;
+            score.accepted.add(result.decision == Decision::Accept, exact, score.pictures.total);
+            score.unseen.add((result.status == Status::Ok).then_some(confidence), exact);
         }
         misread
     }
 
-    fn accept(&mut self, accepted: bool, exact: bool) {
-        let sum = &mut self.accepted;
-        if accepted {
-            sum.tally.add(exact);
+    /// The scores in which a picture counts: the whole and its slices.
+    fn scores_of(&mut self, labelled: &LabelledPicture) -> Vec<&mut Score> {
+        for name in &labelled.slices {
+            self.slices.entry(name.clone()).or_default();
         }
-        sum.share = sum.tally.total as f64 / self.pictures.total as f64;
-        sum.precision = (sum.tally.total > 0).then(|| sum.tally.accuracy());
+        let slices = self.slices.iter_mut().filter(|(name, _)| labelled.slices.contains(name)).map(|(_, score)| score);
+        std::iter::once(&mut self.whole).chain(slices).collect()
+    }
+}
+
+impl Accepted {
+    fn add(&mut self, accepted: bool, exact: bool, pictures: u64) {
+        if accepted {
+            self.tally.add(exact);
+        }
+        self.share = self.tally.total as f64 / pictures as f64;
+        self.precision = (self.tally.total > 0).then(|| self.tally.accuracy());
     }
 }
 

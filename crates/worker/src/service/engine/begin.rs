@@ -24,7 +24,7 @@ impl<L: Ledger + Clone + 'static> Engine<L> {
         if !self.suspects.is_empty() {
             return self.begin_suspect();
         }
-        let room = (2 * self.window).saturating_sub(self.begun);
+        let room = (2 * self.window).saturating_sub(self.ready.len() + self.reading);
         let mut ids: Vec<JobId> = self.arrived.drain(..room.min(self.arrived.len())).collect();
         ids.retain(|&id| self.still_ours(id));
         if ids.is_empty() {
