@@ -40,4 +40,4 @@ pub use topology::{RetryStep, Topology};
 struct Readme;
 
 /// What a log filter must say about lapin so that no message's content reaches the log.
-pub const LOG_DIRECTIVES: &str = "lapin=info,lapin::returned_messages=off";
+pub const LOG_DIRECTIVES: &str = "lapin=info,lapin::returned_messages=off,amqp_protocol_tcp=info";
