@@ -5,6 +5,13 @@ from typing import Any
 
 from torch import Tensor
 
+from .checkpoint import LOG
+
+EVAL = LOG / "eval.json"
+"""What `shenfen eval --format json` printed for the set of [`EVAL_SET`] with the committed weights."""
+EVAL_SET = "--split val --seed 1013 --level mix --sheets 0.15 --negatives 0.1 --count 800"
+"""The set: arguments of `python -m shenfen_training.cards.dataset`."""
+
 _TASK = {
     "locator": "Finds cards in a picture: corners from the card's own top left (so the order gives the turn) and the side. "
     "It looks twice: at the whole picture (256 x 256) and at each card found, set upright (256 x 192).",
@@ -19,6 +26,31 @@ _LIMITS = {
     "recogniser": "Characters outside the charset (tiers 0 to 2, see training/data/README.md) come out as another one. Hei faces "
     "are read best, as cards use them; hand-writing is not read at all.",
 }
+
+
+def _reader_by_slice() -> str:
+    """How the whole reader, of which each network is a part, does on each slice of pictures."""
+    if not EVAL.exists():
+        return ""
+    scores = json.loads(EVAL.read_text(encoding="utf-8"))
+    percent = lambda share: "" if share is None else f"{100 * share:.1f} %"
+    right = lambda tally: percent(tally["exact"] / tally["total"]) if tally["total"] else ""
+    rows = [
+        f"| {name} | {score['pictures']['total']} | {right(score['all'])} | {right(score['pictures'])} "
+        f"| {percent(score['accepted']['share'])} | {percent(score['accepted']['precision'])} "
+        f"| {score['calibration']['error'] or 0:.4f} |"
+        for name, score in sorted(scores["slices"].items())
+    ]
+    return f"""
+## The whole reader, by slice of pictures
+
+All three networks and the checks, on `python -m shenfen_training.cards.dataset {EVAL_SET}`, by `shenfen eval`. "No card" is right
+when the picture is refused; "accepted" is what the policy shows to no person.
+
+| slice | pictures | fields right | wholly right | accepted | of these right | calibration error |
+| --- | --- | --- | --- | --- | --- | --- |
+{chr(10).join(rows)}
+"""
 
 
 def model_card(name: str, tensors: dict[str, Tensor], scores: list[dict[str, Any]]) -> str:
@@ -42,7 +74,7 @@ def model_card(name: str, tensors: dict[str, Tensor], scores: list[dict[str, Any
 ```json
 {json.dumps(figures, indent=2, ensure_ascii=False)}
 ```
-
+{_reader_by_slice()}
 ## Limits
 
 {_LIMITS[name]}

@@ -81,8 +81,8 @@ class StripArtist:
             tracking=float(rng.uniform(0.0, 0.12) if number else rng.uniform(-0.02, 0.10)),
             digit_scale=float((_OCR_B_SCALE if ocr_b else 1.0) * rng.uniform(0.88, 1.15)),
             label_scale=float(rng.uniform(0.78, 1.0)),
-            dot_scale=float(rng.uniform(0.7, 1.4)),
-            dot_advance=float(rng.uniform(0.2, 0.6)) if rng.random() < 0.6 else None,
+            dot_scale=float(rng.uniform(0.6, 1.3)),
+            dot_advance=float(rng.uniform(0.12, 0.5)) if rng.random() < 0.7 else None,
         )
 
     def strip(self, rng: np.random.Generator, text: StripText | None = None) -> Strip:

@@ -97,7 +97,7 @@ def _address(rng: np.random.Generator) -> StripText:
 def _name(rng: np.random.Generator) -> StripText:
     classes = _encode(identity.random_name(rng))
     classes = _with_strangers(rng, classes, 0.25 if rng.random() < 0.6 else 0.0)
-    if rng.random() < 0.2 and len(classes) > 1:
+    if rng.random() < 0.35 and len(classes) > 1:
         classes = np.insert(classes, int(rng.integers(1, len(classes))), SEPARATOR)
     return StripText(classes)
 
