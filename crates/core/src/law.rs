@@ -12,6 +12,8 @@ pub(crate) mod birth_date;
 pub(crate) mod gender;
 pub(crate) mod identity;
 pub(crate) mod lattice;
+pub(crate) mod listed;
+pub(crate) mod merged;
 pub(crate) mod number;
 pub(crate) mod places;
 pub(crate) mod seen;

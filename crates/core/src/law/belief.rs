@@ -1,6 +1,8 @@
 //! Probabilities of the readings of a field, after laws and other fields have spoken.
 
 use super::lattice::Lattice;
+use super::listed::Listed;
+use super::merged::Merged;
 
 /// The enumeration ends at readings so much less probable than the best lawful one. What is left out counts as unknown.
 const NEGLIGIBLE: f64 = 1e-3;
@@ -61,7 +63,18 @@ impl<T> Belief<T> {
         confidence: f64,
         law: &Law<F>,
     ) -> Belief<T> {
-        let mut raw = lattice.readings();
+        Belief::among(lattice, confidence, law, None)
+    }
+
+    /// The same where a list makes some readings likely: they are looked at however many others are more probable by
+    /// their characters, and others are rare.
+    pub(crate) fn among<F: Fn(&str) -> Option<Verdict<T>>>(
+        lattice: &Lattice,
+        confidence: f64,
+        law: &Law<F>,
+        listed: Option<&Listed>,
+    ) -> Belief<T> {
+        let mut raw = Merged::new(lattice, listed);
         let Some((first, first_probability)) = raw.next() else { return Belief::nothing() };
         let mut belief = Belief { readings: Vec::new(), broken: 0.0, rest: 0.0 };
         if !belief.add(&first, confidence, true, law) {
@@ -70,6 +83,7 @@ impl<T> Belief<T> {
         // The calibrated confidence leaves so much for all others; the characters' probabilities only share it out.
         let mut left = 1.0 - confidence;
         let share = left / (1.0 - first_probability).max(1e-9);
+        let mut remaining = listed.map(|listed| listed.remaining(&first, first_probability));
         for (text, probability) in raw {
             let weight = (probability * share).min(left);
             if weight <= belief.best_weight() * NEGLIGIBLE {
@@ -77,8 +91,11 @@ impl<T> Belief<T> {
             }
             left -= weight;
             belief.add(&text, weight, false, law);
+            if let Some(remaining) = &mut remaining {
+                remaining.take(&text, probability);
+            }
         }
-        belief.rest += left * law.chance;
+        belief.rest += left * law.chance * remaining.map_or(1.0, |remaining| remaining.usual());
         belief.normalized()
     }
 

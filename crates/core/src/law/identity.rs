@@ -137,6 +137,7 @@ fn settle_number(
         text: &seen.text,
         corrected,
         is_clear: is_clear(&seen.belief),
+        by_odds: false,
         label_removed: false,
     };
     let settled = field.settle(belief, policy, findings);
@@ -220,6 +221,7 @@ impl<T: Clone + PartialEq> Repeated<'_, T> {
             text: &text,
             corrected: asked.corrected,
             is_clear: asked.is_clear,
+            by_odds: false,
             label_removed: false,
         };
         let settled = field.settle(belief, policy, findings);

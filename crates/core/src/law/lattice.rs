@@ -49,6 +49,16 @@ impl Place {
         self.options.retain(|(option, _)| *option == character);
     }
 
+    /// What could stand there with its probabilities, most probable first.
+    pub(crate) fn options(&self) -> &[(char, f64)] {
+        &self.options
+    }
+
+    /// The probability of one character; 0 if it is no option.
+    pub(crate) fn probability(&self, character: char) -> f64 {
+        self.options.iter().find(|(option, _)| *option == character).map_or(0.0, |&(_, probability)| probability)
+    }
+
     /// The most probable character.
     pub(crate) fn best(&self) -> Option<char> {
         self.options.first().map(|&(character, _)| character)
@@ -79,8 +89,30 @@ impl Lattice {
         Lattice { places }
     }
 
+    /// The same places, of which those with one of `fixed` hold that character only.
+    pub(crate) fn narrowed(&self, fixed: &[(usize, char)]) -> Lattice {
+        let mut narrowed = self.clone();
+        for &(at, character) in fixed {
+            if let Some(place) = narrowed.places.get_mut(at) {
+                place.keep(character);
+            }
+        }
+        narrowed
+    }
+
+    pub(crate) fn places(&self) -> &[Place] {
+        &self.places
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.places.len()
+    }
+
+    /// Whether a text is one of its readings.
+    pub(crate) fn holds(&self, text: &str) -> bool {
+        let mut characters = text.chars();
+        let all = self.places.iter().all(|place| characters.next().is_some_and(|one| place.probability(one) > 0.0));
+        all && characters.next().is_none()
     }
 
     /// The most probable character at every place.

@@ -4,7 +4,7 @@
 //! readings that the characters leave open, as between 长治市 and 长洽市.
 
 use crate::field::{Address, Authority};
-use crate::region::gazetteer::{codes_of, leading_region};
+use crate::region::gazetteer::{Beginning, leading_region};
 
 /// Addresses in provinces that do not exist are so rare.
 const NO_SUCH_PROVINCE: f64 = 1e-3;
@@ -13,7 +13,7 @@ const NO_REGION: f64 = 0.01;
 /// What follows calls itself a county and is none of that prefecture.
 const NO_SUCH_COUNTY: f64 = 0.02;
 /// What follows the prefecture is a town or a road, as in cities without districts.
-const NO_COUNTY: f64 = 0.3;
+pub(super) const NO_COUNTY: f64 = 0.3;
 /// The name of a county ends within so many characters.
 const COUNTY_WITHIN: usize = 5;
 
@@ -59,20 +59,41 @@ fn below(rest: &str, codes: &[u32]) -> f64 {
     if calls_itself_county { NO_SUCH_COUNTY } else { NO_COUNTY }
 }
 
+/// Whether a region lies in another one. County-level cities share only the province with the prefecture that governs them.
+pub(super) fn governs(above: u32, code: u32) -> bool {
+    above != code && above.is_multiple_of(IN_PREFECTURE) && above / IN_PROVINCE == code / IN_PROVINCE
+}
+
 /// The prior of an authority, up to 1.
 pub(crate) fn usual_authority(authority: &Authority) -> f64 {
     let text = authority.reveal();
-    let Some((place, branch)) = text.split_once("公安局") else { return NO_COUNTY };
-    let by_place = match leading_region(place, |_| true) {
-        Some((name, _)) if name.len() == place.len() => 1.0,
-        // 重庆市X县公安局 and the like name two regions.
-        Some((name, _)) if !codes_of(&place[name.len()..]).is_empty() => 1.0,
-        _ => NO_REGION,
+    let (place, branch) = match (text.strip_suffix("公安分局"), text.split_once("公安局")) {
+        (_, Some((place, branch))) => (place, branch.trim_end_matches("分局").trim_end_matches("公安")),
+        (Some(place), None) => (place, ""),
+        (None, None) => return NO_COUNTY,
     };
-    let stem = branch.trim_end_matches("分局").trim_end_matches("公安");
-    let is_branch_of_region =
-        stem.is_empty() || ["", "区", "县", "市"].iter().any(|end| !codes_of(&format!("{stem}{end}")).is_empty());
-    by_place * if is_branch_of_region { 1.0 } else { NO_COUNTY }
+    let Some(codes) = place_of_bureau(place) else { return NO_REGION };
+    let is_listed = branch.is_empty()
+        || branch.chars().try_fold(Beginning::of_all(), Beginning::then).is_some_and(|stem| is_branch_of(&codes, stem));
+    if is_listed { 1.0 } else { NO_COUNTY }
+}
+
+/// The codes of a bureau's place, if it is listed: of one region, or of one inside of another.
+fn place_of_bureau(place: &str) -> Option<Vec<u32>> {
+    let (first, codes) = leading_region(place, |_| true)?;
+    if first.len() == place.len() {
+        return Some(codes.to_vec());
+    }
+    let (second, inner) =
+        leading_region(&place[first.len()..], |code| codes.iter().any(|&above| governs(above, code)))?;
+    (first.len() + second.len() == place.len()).then(|| inner.to_vec())
+}
+
+/// Whether a region of this name, or with 区, 县 or 市 after it, lies in a bureau's place.
+pub(super) fn is_branch_of(codes: &[u32], stem: Beginning) -> bool {
+    let names = ['区', '县', '市'].map(|end| stem.then(end)).into_iter().flatten().chain([stem]);
+    let mut inside = names.flat_map(|name| name.codes().iter());
+    inside.any(|&code| codes.iter().any(|&above| governs(above, code)))
 }
 
 #[cfg(test)]

@@ -36,6 +36,9 @@ pub(crate) struct Field<'a> {
     pub(crate) corrected: Rule,
     /// What was read is clear and lawful: no other field overrules it.
     pub(crate) is_clear: bool,
+    /// A correction need only be more probable than what was read, not than everything else together: the tail of a long
+    /// text may stay open when its beginning does not.
+    pub(crate) by_odds: bool,
     /// `text` is what was read without its label.
     pub(crate) label_removed: bool,
 }
@@ -50,7 +53,10 @@ impl Field<'_> {
         findings: &mut Vec<Finding>,
     ) -> Settled<T> {
         let as_read = belief.as_read();
-        let best = belief.readings.first().filter(|best| best.as_read || best.weight >= f64::from(policy.correct_from));
+        let kept = as_read.map_or(belief.broken, |reading| reading.weight);
+        let rivals = |best: &Reading<T>| if self.by_odds { best.weight + kept } else { 1.0 };
+        let is_probable = |best: &Reading<T>| best.weight >= f64::from(policy.correct_from) * rivals(best);
+        let best = belief.readings.first().filter(|best| best.as_read || is_probable(best));
         let taken = if self.is_clear { as_read } else { best.or(as_read) };
         let (text, value, confidence) = match taken {
             Some(Reading { text, value, weight, .. }) => (text.clone(), Some(value.clone()), *weight),

@@ -43,6 +43,7 @@ pub(crate) fn settle(read: &ReadField, today: Date, policy: &Policy, findings: &
         text: &text,
         corrected: if wrong_length { Rule::LengthCorrected } else { Rule::ValidityCorrected },
         is_clear: false,
+        by_odds: false,
         label_removed: false,
     };
     let settled = field.settle(&belief, policy, findings);

@@ -1,6 +1,8 @@
 //! Fields of words: name, ethnic group, address, authority.
 
 use super::belief::{Belief, Law, Verdict};
+use super::lattice::Lattice;
+use super::listed::{self, Listed};
 use super::places::{usual_address, usual_authority};
 use super::seen::Seen;
 use super::settle::{Field, Settled};
@@ -24,6 +26,8 @@ struct Words<T> {
     corrected: Rule,
     /// How usual a lawful text is among the lawful ones, up to 1.
     prior: fn(&T) -> f64,
+    /// What a list says about the places.
+    listed: Option<fn(&Lattice) -> Listed>,
     /// As in [`Law`].
     chance: f64,
     /// As in [`Law`].
@@ -45,6 +49,7 @@ pub(crate) fn name(read: &ReadField, policy: &Policy, findings: &mut Vec<Finding
         text: PersonName::reveal,
         corrected: Rule::CharacterCorrected,
         prior: even,
+        listed: None,
         chance: 1.0,
         broken: 0.05,
     };
@@ -61,6 +66,7 @@ pub(crate) fn ethnic(read: &ReadField, policy: &Policy, findings: &mut Vec<Findi
         text: |group| group.reveal(),
         corrected: Rule::EthnicCorrected,
         prior: even,
+        listed: None,
         chance: 0.02,
         broken: 1e-3,
     };
@@ -77,6 +83,7 @@ pub(crate) fn address(read: &ReadField, policy: &Policy, findings: &mut Vec<Find
         text: Address::reveal,
         corrected: Rule::CharacterCorrected,
         prior: usual_address,
+        listed: Some(listed::address),
         chance: 1.0,
         broken: 0.05,
     };
@@ -97,6 +104,7 @@ pub(crate) fn authority(read: &ReadField, policy: &Policy, findings: &mut Vec<Fi
         text: Authority::reveal,
         corrected: Rule::CharacterCorrected,
         prior: usual_authority,
+        listed: Some(listed::authority),
         chance: 0.6,
         broken: 0.02,
     };
@@ -114,13 +122,15 @@ impl<T: Clone> Words<T> {
             Some(Verdict { text: (self.text)(&value).to_owned(), prior: (self.prior)(&value), value })
         };
         let law = Law { chance: self.chance, broken: self.broken, judge };
-        let belief = Belief::under(&seen.lattice, seen.confidence, &law);
+        let listed = self.listed.map(|listed| listed(&seen.lattice));
+        let belief = Belief::among(&seen.lattice, seen.confidence, &law, listed.as_ref());
         let field = Field {
             name: self.name,
             read,
             text: &seen.text,
             corrected: self.corrected,
             is_clear: false,
+            by_odds: self.listed.is_some(),
             label_removed: seen.label_removed,
         };
         let settled = field.settle(&belief, policy, findings);

@@ -1,0 +1,60 @@
+//! Whole readings of a lattice and of listed ones in it, in one order of probability.
+
+use std::collections::HashSet;
+use std::iter::{Peekable, Take};
+
+use super::lattice::{Lattice, Readings};
+use super::listed::Listed;
+
+/// So many readings of each listed beginning are looked at.
+const MOST_OF_LISTED: usize = 40;
+
+/// Every reading once, the most probable first.
+pub(crate) struct Merged<'a> {
+    free: Peekable<Readings<'a>>,
+    listed: Vec<Peekable<Take<Readings<'a>>>>,
+    given: HashSet<String>,
+}
+
+impl<'a> Merged<'a> {
+    pub(crate) fn new(lattice: &'a Lattice, listed: Option<&'a Listed>) -> Merged<'a> {
+        let listed = listed.map_or(&[][..], |listed| &listed.likely);
+        Merged {
+            free: lattice.readings().peekable(),
+            listed: listed.iter().map(|one| one.lattice.readings().take(MOST_OF_LISTED).peekable()).collect(),
+            given: HashSet::new(),
+        }
+    }
+
+    /// The most probable reading that is left, given before or not.
+    fn pop(&mut self) -> Option<(String, f64)> {
+        let free = self.free.peek().map(|(_, probability)| *probability);
+        let mut best: Option<(usize, f64)> = None;
+        for (index, source) in self.listed.iter_mut().enumerate() {
+            let Some(&(_, probability)) = source.peek() else { continue };
+            if best.is_none_or(|(_, most)| probability > most) {
+                best = Some((index, probability));
+            }
+        }
+        match (free, best) {
+            (free, Some((index, probability))) if free.is_none_or(|free| probability > free) => {
+                self.listed[index].next()
+            }
+            _ => self.free.next(),
+        }
+    }
+}
+
+impl Iterator for Merged<'_> {
+    type Item = (String, f64);
+
+    fn next(&mut self) -> Option<(String, f64)> {
+        loop {
+            let reading = self.pop()?;
+            // Without listed ones no reading comes twice.
+            if self.listed.is_empty() || self.given.insert(reading.0.clone()) {
+                return Some(reading);
+            }
+        }
+    }
+}
