@@ -15,6 +15,7 @@ pub(crate) mod lattice;
 pub(crate) mod listed;
 pub(crate) mod merged;
 pub(crate) mod number;
+pub(crate) mod pairs;
 pub(crate) mod places;
 pub(crate) mod seen;
 pub(crate) mod settle;

@@ -63,7 +63,7 @@ impl<T> Belief<T> {
         confidence: f64,
         law: &Law<F>,
     ) -> Belief<T> {
-        Belief::among(lattice, confidence, law, None)
+        Belief::among(lattice, confidence, law, None, &lattice.best())
     }
 
     /// The same where a list makes some readings likely: they are looked at however many others are more probable by
@@ -73,11 +73,12 @@ impl<T> Belief<T> {
         confidence: f64,
         law: &Law<F>,
         listed: Option<&Listed>,
+        as_read: &str,
     ) -> Belief<T> {
         let mut raw = Merged::new(lattice, listed);
         let Some((first, first_probability)) = raw.next() else { return Belief::nothing() };
         let mut belief = Belief { readings: Vec::new(), broken: 0.0, rest: 0.0 };
-        if !belief.add(&first, confidence, true, law) {
+        if !belief.add(&first, confidence, first == as_read, law) {
             belief.broken = confidence * law.broken;
         }
         // The calibrated confidence leaves so much for all others; the characters' probabilities only share it out.
@@ -90,7 +91,7 @@ impl<T> Belief<T> {
                 break;
             }
             left -= weight;
-            belief.add(&text, weight, false, law);
+            belief.add(&text, weight, text == as_read, law);
             if let Some(remaining) = &mut remaining {
                 remaining.take(&text, probability);
             }

@@ -100,6 +100,18 @@ impl Lattice {
         narrowed
     }
 
+    /// Gives the options of a place other probabilities, in their order.
+    pub(crate) fn reweigh(&mut self, at: usize, probabilities: impl Iterator<Item = f64>) {
+        let Some(place) = self.places.get_mut(at) else { return };
+        place.options.iter_mut().zip(probabilities).for_each(|(option, probability)| option.1 = probability);
+        place.options.sort_by(|one, other| other.1.total_cmp(&one.1));
+    }
+
+    /// The probability of the best reading.
+    pub(crate) fn best_probability(&self) -> f64 {
+        self.places.iter().filter_map(|place| place.options.first()).map(|option| option.1).product()
+    }
+
     pub(crate) fn places(&self) -> &[Place] {
         &self.places
     }

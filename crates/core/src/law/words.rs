@@ -3,6 +3,7 @@
 use super::belief::{Belief, Law, Verdict};
 use super::lattice::Lattice;
 use super::listed::{self, Listed};
+use super::pairs;
 use super::places::{usual_address, usual_authority};
 use super::seen::Seen;
 use super::settle::{Field, Settled};
@@ -122,8 +123,15 @@ impl<T: Clone> Words<T> {
             Some(Verdict { text: (self.text)(&value).to_owned(), prior: (self.prior)(&value), value })
         };
         let law = Law { chance: self.chance, broken: self.broken, judge };
-        let listed = self.listed.map(|listed| listed(&seen.lattice));
-        let belief = Belief::among(&seen.lattice, seen.confidence, &law, listed.as_ref());
+        let (lattice, confidence) = if self.listed.is_some() {
+            let lattice = pairs::weighed(&seen.lattice);
+            let confidence = shifted(seen.confidence, seen.lattice.best_probability(), lattice.best_probability());
+            (lattice, confidence)
+        } else {
+            (seen.lattice.clone(), seen.confidence)
+        };
+        let listed = self.listed.map(|listed| listed(&lattice));
+        let belief = Belief::among(&lattice, confidence, &law, listed.as_ref(), &seen.lattice.best());
         let field = Field {
             name: self.name,
             read,
@@ -142,4 +150,14 @@ impl<T: Clone> Words<T> {
         }
         settled
     }
+}
+
+/// A confidence after the probability that it is about has changed: the odds change alike.
+fn shifted(confidence: f64, before: f64, after: f64) -> f64 {
+    let odds = |probability: f64| {
+        let probability = probability.clamp(1e-6, 1.0 - 1e-6);
+        probability / (1.0 - probability)
+    };
+    let shifted = odds(confidence) * odds(after) / odds(before);
+    shifted / (1.0 + shifted)
 }

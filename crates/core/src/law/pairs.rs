@@ -1,0 +1,179 @@
+//! Which characters follow each other in names of places: 村 after 桥 rather than 柯, 滨 between 哈尔 and 市.
+//!
+//! Made by `training/shenfen_training/place_pairs.py` from lists of regions, towns, villages, roads and estates. It only
+//! shifts probability between candidates that were seen.
+
+use std::sync::LazyLock;
+
+use super::lattice::Lattice;
+use crate::field::is_han;
+
+static BYTES: &[u8] = include_bytes!("../../data/place_pairs.bin");
+/// Empty, so that it says nothing, if the file were damaged.
+static PAIRS: LazyLock<Pairs> = LazyLock::new(|| Pairs::parse(BYTES).unwrap_or_default());
+
+/// A name that is in no list is no rarity: a pair's odds count with this power.
+const TRUST: f64 = 0.5;
+/// Costs are in eighths of a bit.
+const COSTS_PER_BIT: f64 = 8.0;
+/// The cost of a digit, a letter or a mark, and of a Han character that is in no name.
+const OTHER: u8 = 53;
+const UNUSUAL: u8 = 125;
+
+/// The file's tables; its layout is told where it is made.
+#[derive(Default)]
+struct Pairs {
+    characters: Vec<char>,
+    costs_alone: &'static [u8],
+    begins: Vec<u32>,
+    seconds: Vec<u16>,
+    costs: &'static [u8],
+}
+
+/// What stands before a place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Before {
+    Start,
+    Character(usize),
+    Other,
+}
+
+impl Pairs {
+    fn parse(bytes: &'static [u8]) -> Option<Pairs> {
+        let (sizes, rest) = bytes.split_at_checked(8)?;
+        let [count, pairs] =
+            [0, 4].map(|at| u32::from_le_bytes([sizes[at], sizes[at + 1], sizes[at + 2], sizes[at + 3]]));
+        let (count, pairs) = (count as usize, pairs as usize);
+        let (characters, rest) = rest.split_at_checked(4 * count)?;
+        let (costs_alone, rest) = rest.split_at_checked(count)?;
+        let (begins, rest) = rest.split_at_checked(4 * (count + 2))?;
+        let (seconds, costs) = rest.split_at_checked(2 * pairs)?;
+        let words = |bytes: &[u8]| -> Vec<u32> {
+            bytes.chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]])).collect()
+        };
+        let characters = words(characters).into_iter().map(char::from_u32).collect::<Option<Vec<_>>>()?;
+        let seconds = seconds.chunks_exact(2).map(|half| u16::from_le_bytes([half[0], half[1]])).collect();
+        (costs.len() == pairs).then_some(Pairs { characters, costs_alone, begins: words(begins), seconds, costs })
+    }
+
+    fn number(&self, character: char) -> Option<usize> {
+        self.characters.binary_search(&character).ok()
+    }
+
+    fn before(&self, character: char) -> Before {
+        self.number(character).map_or(Before::Other, Before::Character)
+    }
+
+    /// The cost of a character after another one.
+    fn cost(&self, before: Before, character: char) -> u8 {
+        if !is_han(character) {
+            return OTHER;
+        }
+        let Some(number) = self.number(character) else { return UNUSUAL };
+        let alone = self.costs_alone.get(number).copied().unwrap_or(UNUSUAL);
+        let first = match before {
+            Before::Start => self.characters.len(),
+            Before::Character(first) => first,
+            Before::Other => return alone,
+        };
+        let bounds = [first, first + 1].map(|at| self.begins.get(at).map_or(0, |&begin| begin as usize));
+        let seconds = self.seconds.get(bounds[0]..bounds[1]).unwrap_or_default();
+        let found = seconds.binary_search_by_key(&number, |&second| usize::from(second)).ok();
+        found.and_then(|at| self.costs.get(bounds[0] + at).copied()).unwrap_or(alone)
+    }
+
+    fn probability(&self, before: Before, character: char) -> f64 {
+        (-f64::from(self.cost(before, character)) / COSTS_PER_BIT * TRUST).exp2()
+    }
+}
+
+/// The places of a text that consists of names of places, each option's probability by what may stand before and after it
+/// (forward and backward sums over all readings). A place keeps its sum, for what is no candidate.
+pub(crate) fn weighed(lattice: &Lattice) -> Lattice {
+    let places = lattice.places();
+    if PAIRS.characters.is_empty() || places.iter().any(|place| place.options().is_empty()) {
+        return lattice.clone();
+    }
+    let steps: Vec<Vec<Vec<f64>>> = (0..places.len())
+        .map(|at| {
+            let before: Vec<Before> = match at.checked_sub(1) {
+                None => vec![Before::Start],
+                Some(last) => places[last].options().iter().map(|&(character, _)| PAIRS.before(character)).collect(),
+            };
+            let here = places[at].options();
+            let row = |before: &Before| here.iter().map(|&(one, p)| p * PAIRS.probability(*before, one)).collect();
+            before.iter().map(row).collect()
+        })
+        .collect();
+    let mut forward = vec![vec![1.0]];
+    for step in &steps {
+        let last = &forward[forward.len() - 1];
+        let sum = |to: usize| last.iter().zip(step).map(|(sum, row)| sum * row[to]).sum();
+        forward.push(normalized((0..step[0].len()).map(sum).collect()));
+    }
+    let mut after = vec![1.0; places.last().map_or(0, |place| place.options().len())];
+    let mut weighed = lattice.clone();
+    for (at, place) in places.iter().enumerate().rev() {
+        let both = normalized(forward[at + 1].iter().zip(&after).map(|(before, after)| before * after).collect());
+        weighed.reweigh(at, both.iter().map(|share| share * place.mass()));
+        let back = |row: &Vec<f64>| row.iter().zip(&after).map(|(step, after)| step * after).sum();
+        after = normalized(steps[at].iter().map(back).collect());
+    }
+    weighed
+}
+
+fn normalized(mut values: Vec<f64>) -> Vec<f64> {
+    let sum: f64 = values.iter().sum();
+    if sum > 0.0 {
+        values.iter_mut().for_each(|value| *value /= sum);
+    }
+    values
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::law::fixture::lattice;
+
+    #[test]
+    fn the_file_is_whole_and_knows_usual_pairs() {
+        let pairs = Pairs::parse(BYTES).unwrap();
+        let cost = |first: char, second: char| pairs.cost(pairs.before(first), second);
+        assert!(cost('哈', '尔') < cost('哈', '小'));
+        assert!(cost('尔', '滨') < cost('尔', '宾'));
+        assert!(pairs.cost(Before::Start, '浙') < pairs.cost(Before::Start, '淅'));
+        assert_eq!((cost('路', '1'), pairs.cost(Before::Start, '㐀')), (OTHER, UNUSUAL));
+        assert!(Pairs::parse(&BYTES[..BYTES.len() - 1]).is_none());
+    }
+
+    #[test]
+    fn a_usual_name_wins_over_a_look_alike_and_not_over_a_clear_one() {
+        let unsure = lattice(&[&[('哈', 0.99)], &[('尔', 0.99)], &[('宾', 0.55), ('滨', 0.4)], &[('市', 0.99)]]);
+        assert_eq!(weighed(&unsure).best(), "哈尔滨市");
+        let clear = lattice(&[&[('哈', 0.99)], &[('尔', 0.99)], &[('宾', 0.9999), ('滨', 5e-5)], &[('市', 0.99)]]);
+        assert_eq!(weighed(&clear).best(), "哈尔宾市");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_invented_and_every_place_keeps_its_sum(
+            places in prop::collection::vec(prop::collection::vec((prop::sample::select(vec!['村', '材', '桥', '1', '㐀', '-']), 0.001_f32..1.0), 1..4), 1..12)
+        ) {
+            let options: Vec<&[(char, f32)]> = places.iter().map(Vec::as_slice).collect();
+            let before = lattice(&options);
+            let after = weighed(&before);
+            prop_assert_eq!(before.len(), after.len());
+            for (one, other) in before.places().iter().zip(after.places()) {
+                prop_assert!((one.mass() - other.mass()).abs() < 1e-9);
+                let characters = |place: &crate::law::lattice::Place| {
+                    let mut all: Vec<char> = place.options().iter().map(|option| option.0).collect();
+                    all.sort_unstable();
+                    all
+                };
+                prop_assert_eq!(characters(one), characters(other));
+            }
+        }
+    }
+}
