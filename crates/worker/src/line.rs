@@ -7,13 +7,13 @@ use std::thread;
 use std::time::Duration;
 use std::{fmt, io};
 
-use shenfen_core::{ModelInfo, PictureResult};
+use shenfen_core::{ModelInfo, PictureResult, Status};
 use shenfen_store::RequestedSide;
 use thiserror::Error;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::picture::{PictureReader, ReadFile, ReaderFault, read_bytes};
+use crate::picture::{PictureReader, ReadFile, ReaderFault, read_bytes, refusal};
 
 /// The line. Dropping it ends its threads, each after the picture it is reading.
 pub struct ReadingLine {
@@ -109,9 +109,9 @@ impl ReadingLine {
         }
     }
 
-    /// The networks that it reads with.
-    pub fn model(&self) -> &ModelInfo {
-        &self.model
+    /// The result of a picture that never got here: its status, and a finding of this rule that says why.
+    pub fn refusal(&self, status: Status, rule: &str, detail: String) -> PictureResult {
+        refusal(status, rule, detail, self.model.clone())
     }
 
     /// Pictures that wait, and pictures that are being read.

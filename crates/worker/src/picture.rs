@@ -192,7 +192,7 @@ fn rule(error: &ReadError) -> &'static str {
 }
 
 /// The result of a picture that was not read.
-fn refusal(status: Status, rule: &str, detail: String, model: ModelInfo) -> PictureResult {
+pub(crate) fn refusal(status: Status, rule: &str, detail: String, model: ModelInfo) -> PictureResult {
     PictureResult {
         status,
         message: BTreeMap::new(),

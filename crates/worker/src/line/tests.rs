@@ -1,7 +1,7 @@
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 
-use shenfen_core::{Decision, Elapsed, Status};
+use shenfen_core::{Decision, Elapsed};
 use tokio::task::yield_now;
 
 use super::*;
