@@ -6,9 +6,11 @@ mod bench;
 mod check;
 mod dead;
 mod eval;
+mod keys;
 mod migrate;
 mod read;
 mod results;
+mod serve;
 mod submit;
 mod worker;
 
@@ -44,6 +46,8 @@ enum Command {
     Results(results::ResultsArgs),
     Batches(batches::BatchesArgs),
     Worker(Box<worker::WorkerArgs>),
+    Serve(Box<serve::ServeArgs>),
+    Keys(keys::KeysArgs),
     Submit(submit::SubmitArgs),
     Dead(dead::DeadArgs),
     Migrate(migrate::MigrateArgs),
@@ -83,6 +87,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Results(args) => results::run(args),
         Command::Batches(args) => batches::run(args),
         Command::Worker(args) => worker::run(*args),
+        Command::Serve(args) => serve::run(*args),
+        Command::Keys(args) => keys::run(args),
         Command::Submit(args) => submit::run(args),
         Command::Dead(args) => dead::run(args),
         Command::Migrate(args) => migrate::run(args),

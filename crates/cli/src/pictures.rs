@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::Args;
 use shenfen_core::{Finding, PictureResult, Policy, Severity};
 use shenfen_ocr::{Limits, Models};
-use shenfen_worker::CardPictures;
+use shenfen_worker::{CardPictures, Today};
 use time::Date;
 
 use crate::clock::{parse_day, today_in_china};
@@ -48,6 +48,11 @@ impl ReadingArgs {
         Limits { max_bytes: self.max_bytes, max_pixels: self.max_pixels, ..Limits::default() }
     }
 
+    /// The day that was asked for, or whichever it is.
+    pub(crate) fn today(&self) -> Today {
+        self.today.map_or(Today::Clock(today_in_china), Today::Fixed)
+    }
+
     /// The reader that was asked for.
     ///
     /// # Errors
@@ -58,7 +63,7 @@ impl ReadingArgs {
             None => Models::embedded(),
         };
         let models = models.context("cannot load the networks")?;
-        Ok(CardPictures::new(models, self.limits(), self.today.unwrap_or_else(today_in_china), Policy::default()))
+        Ok(CardPictures::new(models, self.limits(), self.today(), Policy::default()))
     }
 }
 

@@ -75,7 +75,8 @@ fn a_picture_and_a_number_are_read_and_shown() {
     // On a phone nothing sticks out, nothing comes from elsewhere, and nothing is kept.
     let wide = "return document.documentElement.scrollWidth > window.innerWidth";
     assert_eq!(browser.script(wide), false);
-    let elsewhere = "return performance.getEntriesByType('resource').map(r => r.name).filter(n => !n.startsWith(location.origin))";
+    let elsewhere =
+        "return performance.getEntriesByType('resource').map(r => r.name).filter(n => !n.startsWith(location.origin))";
     assert_eq!(browser.script(elsewhere), serde_json::json!([]));
     assert_eq!(browser.script("return localStorage.length + document.cookie.length"), 0);
     assert_eq!(browser.console(), Vec::<String>::new());

@@ -14,6 +14,7 @@ pub(crate) mod identity;
 pub(crate) mod lattice;
 pub(crate) mod listed;
 pub(crate) mod merged;
+pub(crate) mod noise;
 pub(crate) mod number;
 pub(crate) mod pairs;
 pub(crate) mod places;

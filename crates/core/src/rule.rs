@@ -55,6 +55,7 @@ rules! {
     Missing "missing" Warning "the field was not found or is empty"
     LowConfidence "low_confidence" Warning "the field was read with little confidence"
     LabelRemoved "label_removed" Info "a printed label stuck to the value and was taken off"
+    NoiseRemoved "noise_removed" Info "doubtful characters beside the value were taken off, because only without them it is lawful"
     Normalized "normalized" Info "characters were written in their standard form"
     Character "character" Warning "a character cannot stand in this field"
     Length "length" Warning "the field has too few or too many characters"

@@ -27,9 +27,9 @@ const LEAST_SPREAD: f32 = 6.0;
 /// A step as sure as this, but not sure enough to count, may be a missed character.
 const DOUBT: f32 = 0.15;
 /// How many readings of a character are kept.
-const CANDIDATES: usize = 5;
+const CANDIDATES: usize = 16;
 /// Of so many characters, the likeliest at first sight, the logits are computed exactly.
-const SHORTLIST: usize = 12;
+const SHORTLIST: usize = 24;
 /// Logits this far below the best add less than 2e-7 of its probability each.
 const NEGLIGIBLE: f32 = 16.0;
 

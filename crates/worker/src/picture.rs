@@ -13,6 +13,7 @@ use thiserror::Error;
 use time::Date;
 
 use crate::panics;
+use crate::today::Today;
 
 /// Reads a picture, checks what it says and decides. A picture that cannot be read has a result too, with a finding that
 /// says why.
@@ -46,16 +47,16 @@ pub trait PictureReader: Send + 'static {
 pub struct CardPictures {
     models: Arc<Models>,
     limits: Limits,
-    today: Date,
+    today: Today,
     policy: Policy,
     reader: CardReader,
 }
 
 impl CardPictures {
-    /// A reader of cards as of `today` in Asia/Shanghai.
-    pub fn new(models: Arc<Models>, limits: Limits, today: Date, policy: Policy) -> CardPictures {
+    /// A reader of cards as of `today`.
+    pub fn new(models: Arc<Models>, limits: Limits, today: impl Into<Today>, policy: Policy) -> CardPictures {
         let reader = CardReader::new(Arc::clone(&models), limits);
-        CardPictures { models, limits, today, policy, reader }
+        CardPictures { models, limits, today: today.into(), policy, reader }
     }
 
     /// How many multiplications of the networks it has done so far.
@@ -66,7 +67,7 @@ impl CardPictures {
 
 impl PictureReader for CardPictures {
     fn read(&mut self, bytes: &[u8]) -> PictureResult {
-        read_picture(&mut self.reader, bytes, self.today, &self.policy)
+        read_picture(&mut self.reader, bytes, self.today.date(), &self.policy)
     }
 
     fn model(&self) -> &ModelInfo {
@@ -191,7 +192,7 @@ fn rule(error: &ReadError) -> &'static str {
 }
 
 /// The result of a picture that was not read.
-fn refusal(status: Status, rule: &str, detail: String, model: ModelInfo) -> PictureResult {
+pub(crate) fn refusal(status: Status, rule: &str, detail: String, model: ModelInfo) -> PictureResult {
     PictureResult {
         status,
         message: BTreeMap::new(),

@@ -96,7 +96,13 @@ impl<T> Belief<T> {
                 remaining.take(&text, probability);
             }
         }
-        belief.rest += left * law.chance * remaining.map_or(1.0, |remaining| remaining.usual());
+        match remaining {
+            Some(remaining) => {
+                let doubt = remaining.unseen(&first, confidence);
+                belief.rest += (left * remaining.usual() + doubt) * law.chance;
+            }
+            None => belief.rest += left * law.chance,
+        }
         belief.normalized()
     }
 

@@ -25,7 +25,8 @@ const UNUSUAL: f64 = 0.01;
 pub(crate) fn weigh(read: &ReadField, today: Date) -> Belief<Date> {
     let (digits, breaks) = digits(&read.chars);
     let months = month_lengths(digits.len(), &breaks);
-    let seen = Seen::new(&ReadField { chars: digits, ..read.clone() }, &[], digit);
+    let read_digits = ReadField { chars: digits, ..read.clone() };
+    let seen = Seen::new(&read_digits, &[], digit);
     let law = Law { chance: CHANCE, broken: BROKEN, judge: |text: &str| judge(text, today) };
     let with_separator = |month: usize| seen.lattice.with(4 + month, Place::certain('月'));
     match months.as_slice() {

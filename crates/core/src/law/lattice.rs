@@ -1,6 +1,7 @@
 //! Places with candidates, and the enumeration of whole readings in the order of their probability.
 
 use std::collections::BinaryHeap;
+use std::ops::Range;
 
 use crate::reading::ReadChar;
 
@@ -110,6 +111,11 @@ impl Lattice {
     /// The probability of the best reading.
     pub(crate) fn best_probability(&self) -> f64 {
         self.places.iter().filter_map(|place| place.options.first()).map(|option| option.1).product()
+    }
+
+    /// Some of the places only.
+    pub(crate) fn span(&self, places: Range<usize>) -> Lattice {
+        Lattice { places: self.places.get(places).unwrap_or_default().to_vec() }
     }
 
     pub(crate) fn places(&self) -> &[Place] {

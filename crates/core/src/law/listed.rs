@@ -2,6 +2,7 @@
 //! beginning of an address and the place of an authority are among a few thousand. Only candidates are taken.
 
 use super::lattice::{Lattice, Place};
+use super::noise::Span;
 use super::places::{NO_COUNTY, governs, is_branch_of};
 use crate::region::gazetteer::Beginning;
 
@@ -12,6 +13,11 @@ const MOST_LIKELY: usize = 12;
 /// Of what begins with no listed region so much is as usual as if it did: by names that are no candidates.
 const UNLISTED: f64 = 0.05;
 
+/// Of texts that are read for certain so many lack a character at an end.
+const CUT: f64 = 0.002;
+/// Of texts that are read wrongly so many have a character that is no candidate.
+const NO_CANDIDATE: f64 = 0.1;
+
 /// Readings that have a listed beginning in common.
 pub(crate) struct Likely {
     /// The lattice with these characters only at their places.
@@ -20,6 +26,8 @@ pub(crate) struct Likely {
     mass: f64,
     /// How usual they are.
     prior: f64,
+    /// The probability that places are left out as noise; 1 if none are.
+    pub(crate) noise: f64,
 }
 
 /// What a list says about a lattice.
@@ -38,7 +46,7 @@ pub(crate) struct Remaining<'a> {
 impl Listed {
     /// Everything but the first reading.
     pub(crate) fn remaining(&self, first: &str, probability: f64) -> Remaining<'_> {
-        let usual = self.likely.iter().map(|one| one.mass * one.prior).sum();
+        let usual = self.likely.iter().map(|one| one.mass * one.prior * one.noise).sum();
         let mut remaining = Remaining { listed: self, all: 1.0, usual };
         remaining.take(first, probability);
         remaining
@@ -53,6 +61,13 @@ impl Remaining<'_> {
         self.usual -= probability * holding.map(|one| one.prior).fold(0.0, f64::max);
     }
 
+    /// The probability of a listed reading that the characters do not hold: one is cut off at an end, which nothing tells,
+    /// or one is no candidate, which unsure ones tell.
+    pub(crate) fn unseen(&self, first: &str, confidence: f64) -> f64 {
+        let is_listed = self.listed.likely.iter().any(|one| one.lattice.holds(first));
+        if is_listed { 0.0 } else { CUT * confidence + NO_CANDIDATE * (1.0 - confidence) }
+    }
+
     /// How usual the rest is on average, up to 1.
     pub(crate) fn usual(&self) -> f64 {
         let usual = (self.usual / self.all.max(1e-12)).clamp(0.0, 1.0);
@@ -61,17 +76,29 @@ impl Remaining<'_> {
 }
 
 /// The regions with which an address can begin, down to the county.
-pub(crate) fn address(lattice: &Lattice) -> Listed {
+pub(crate) fn address(lattice: &Lattice, _: &[Span]) -> Listed {
     let mut walk = Walk::new(lattice);
-    walk.regions(0, 1.0, &mut Vec::new(), None);
-    walk.listed()
+    walk.regions(0, 1.0, &Vec::new(), None);
+    listed(walk.found)
 }
 
-/// The bureaus of listed regions and their branches.
-pub(crate) fn authority(lattice: &Lattice) -> Listed {
-    let mut walk = Walk::new(lattice);
-    walk.bureaus(0, 1.0, &mut Vec::new(), None);
-    walk.listed()
+/// The bureaus of listed regions and their branches, also inside of noise.
+pub(crate) fn authority(lattice: &Lattice, spans: &[Span]) -> Listed {
+    let bureaus = |lattice: &Lattice, noise: f64| {
+        let mut walk = Walk::new(lattice);
+        walk.bureaus(0, 1.0, &Vec::new(), None);
+        walk.found.iter_mut().for_each(|one| one.noise = noise);
+        walk.found
+    };
+    let inside = spans.iter().flat_map(|span| bureaus(&lattice.span(span.kept.clone()), span.probability));
+    listed(bureaus(lattice, 1.0).into_iter().chain(inside).collect())
+}
+
+/// The most probable of what was found.
+fn listed(mut found: Vec<Likely>) -> Listed {
+    found.sort_by(|one, other| (other.mass * other.noise).total_cmp(&(one.mass * one.noise)));
+    found.truncate(MOST_LIKELY);
+    Listed { likely: found }
 }
 
 /// Characters taken at places, with their probability by what they replace.
@@ -99,12 +126,6 @@ impl Walk<'_> {
             masses[at] = masses[at + 1] * place.mass();
         }
         Walk { lattice, masses, found: Vec::new() }
-    }
-
-    fn listed(mut self) -> Listed {
-        self.found.sort_by(|one, other| other.mass.total_cmp(&one.mass));
-        self.found.truncate(MOST_LIKELY);
-        Listed { likely: self.found }
     }
 
     /// Every beginning of a name that can stand from a place on, longer ones after shorter ones.
@@ -217,7 +238,7 @@ impl Walk<'_> {
     }
 
     fn push(&mut self, taken: &Taken, mass: f64, prior: f64) {
-        self.found.push(Likely { lattice: self.lattice.narrowed(taken), mass: mass.max(0.0), prior });
+        self.found.push(Likely { lattice: self.lattice.narrowed(taken), mass: mass.max(0.0), prior, noise: 1.0 });
     }
 
     fn probability(&self, taken: &Taken) -> f64 {

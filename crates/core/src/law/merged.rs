@@ -12,7 +12,8 @@ const MOST_OF_LISTED: usize = 40;
 /// Every reading once, the most probable first.
 pub(crate) struct Merged<'a> {
     free: Peekable<Readings<'a>>,
-    listed: Vec<Peekable<Take<Readings<'a>>>>,
+    /// With the probability that what they leave out is noise.
+    listed: Vec<(Peekable<Take<Readings<'a>>>, f64)>,
     given: HashSet<String>,
 }
 
@@ -21,7 +22,10 @@ impl<'a> Merged<'a> {
         let listed = listed.map_or(&[][..], |listed| &listed.likely);
         Merged {
             free: lattice.readings().peekable(),
-            listed: listed.iter().map(|one| one.lattice.readings().take(MOST_OF_LISTED).peekable()).collect(),
+            listed: listed
+                .iter()
+                .map(|one| (one.lattice.readings().take(MOST_OF_LISTED).peekable(), one.noise))
+                .collect(),
             given: HashSet::new(),
         }
     }
@@ -30,15 +34,15 @@ impl<'a> Merged<'a> {
     fn pop(&mut self) -> Option<(String, f64)> {
         let free = self.free.peek().map(|(_, probability)| *probability);
         let mut best: Option<(usize, f64)> = None;
-        for (index, source) in self.listed.iter_mut().enumerate() {
-            let Some(&(_, probability)) = source.peek() else { continue };
+        for (index, (source, noise)) in self.listed.iter_mut().enumerate() {
+            let Some(probability) = source.peek().map(|(_, probability)| probability * *noise) else { continue };
             if best.is_none_or(|(_, most)| probability > most) {
                 best = Some((index, probability));
             }
         }
         match (free, best) {
             (free, Some((index, probability))) if free.is_none_or(|free| probability > free) => {
-                self.listed[index].next()
+                self.listed[index].0.next().map(|(text, _)| (text, probability))
             }
             _ => self.free.next(),
         }

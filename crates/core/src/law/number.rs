@@ -4,6 +4,7 @@ use time::Date;
 
 use super::belief::{Belief, Law, Verdict};
 use super::lattice::{Lattice, Place};
+use super::noise::median_pitch;
 use super::seen::{Seen, plausible};
 use crate::id_number::{Holder, IdNumber};
 use crate::reading::{ReadChar, ReadField};
@@ -107,14 +108,6 @@ pub(crate) fn one_less(chars: &[ReadChar], map: impl Fn(char) -> Option<char> + 
         (Lattice::new(places.collect()), surpluses[at] / total)
     };
     (0..chars.len()).map(without).filter(|(_, prior)| prior.is_finite()).collect()
-}
-
-/// The middle distance between neighbours; 0 if there is none.
-fn median_pitch(chars: &[ReadChar]) -> f64 {
-    let mut gaps: Vec<f64> =
-        chars.windows(2).map(|pair| f64::from((pair[1].position - pair[0].position).abs())).collect();
-    gaps.sort_by(f64::total_cmp);
-    gaps.get(gaps.len() / 2).copied().filter(|gap| gap.is_finite()).unwrap_or(0.0)
 }
 
 /// 17 places and the digit of a birth date as read that could be missing among those of the number's date.

@@ -7,8 +7,10 @@ use crate::reading::{ReadChar, ReadField};
 const NOISE: f64 = 0.5;
 
 /// A field ready to be weighed.
-pub(crate) struct Seen {
+pub(crate) struct Seen<'a> {
     pub(crate) lattice: Lattice,
+    /// The characters of its places.
+    pub(crate) chars: Vec<&'a ReadChar>,
     /// The probability that the best reading is right, as far as the characters tell.
     pub(crate) confidence: f64,
     /// A printed label was taken off.
@@ -17,17 +19,20 @@ pub(crate) struct Seen {
     pub(crate) text: String,
 }
 
-impl Seen {
+impl<'a> Seen<'a> {
     /// A field of which one of `labels` may stick to the start, through `map`.
-    pub(crate) fn new(read: &ReadField, labels: &[&str], map: impl Fn(char) -> Option<char>) -> Seen {
+    pub(crate) fn new(read: &'a ReadField, labels: &[&str], map: impl Fn(char) -> Option<char>) -> Seen<'a> {
         let chars = without_label(&read.chars, labels);
         let places: Vec<Place> = chars.iter().map(|read| Place::of(read, &map)).collect();
         let mut confidence = plausible(read.confidence);
         for (read, place) in chars.iter().zip(&places) {
             confidence *= kept(read, place, &map);
         }
+        let readable = chars.iter().zip(places).filter(|(_, place)| place.best().is_some());
+        let (kept, places): (Vec<&ReadChar>, Vec<Place>) = readable.unzip();
         Seen {
-            lattice: Lattice::new(places.into_iter().filter(|place| place.best().is_some()).collect()),
+            lattice: Lattice::new(places),
+            chars: kept,
             confidence,
             label_removed: chars.len() < read.chars.len(),
             text: text(chars),

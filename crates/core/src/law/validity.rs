@@ -60,7 +60,8 @@ fn weigh(read: &ReadField, today: Date) -> ValiditySeen {
     let digits: Vec<ReadChar> = read.chars.iter().filter(is_digit).cloned().collect();
     let after_digits = read.chars.iter().rposition(|read| is_digit(&read)).map_or(0, |last| last + 1);
     let long_term = long_term(&read.chars[after_digits..]);
-    let seen = Seen::new(&ReadField { chars: digits.clone(), ..read.clone() }, &[], digit);
+    let read_digits = ReadField { chars: digits.clone(), ..read.clone() };
+    let seen = Seen::new(&read_digits, &[], digit);
     let law = |chance: f64| Law { chance, broken: BROKEN, judge: |text: &str| judge(text, today) };
     let whole = |belief| ValiditySeen { belief, wrong_length: false };
     match seen.lattice.len() {

@@ -3,6 +3,7 @@
 use super::belief::{Belief, Law, Verdict};
 use super::lattice::Lattice;
 use super::listed::{self, Listed};
+use super::noise::{Span, spans};
 use super::pairs;
 use super::places::{usual_address, usual_authority};
 use super::seen::Seen;
@@ -28,7 +29,7 @@ struct Words<T> {
     /// How usual a lawful text is among the lawful ones, up to 1.
     prior: fn(&T) -> f64,
     /// What a list says about the places.
-    listed: Option<fn(&Lattice) -> Listed>,
+    listed: Option<fn(&Lattice, &[Span]) -> Listed>,
     /// As in [`Law`].
     chance: f64,
     /// As in [`Law`].
@@ -130,13 +131,18 @@ impl<T: Clone> Words<T> {
         } else {
             (seen.lattice.clone(), seen.confidence)
         };
-        let listed = self.listed.map(|listed| listed(&lattice));
+        let listed = self.listed.map(|listed| {
+            let label = self.labels.first().copied().unwrap_or_default();
+            listed(&lattice, &spans(&seen.chars, label))
+        });
         let belief = Belief::among(&lattice, confidence, &law, listed.as_ref(), &seen.lattice.best());
+        let is_shorter = |text: &str| text.chars().count() < lattice.len();
+        let without_noise = belief.readings.first().is_some_and(|best| !best.as_read && is_shorter(&best.text));
         let field = Field {
             name: self.name,
             read,
             text: &seen.text,
-            corrected: self.corrected,
+            corrected: if without_noise { Rule::NoiseRemoved } else { self.corrected },
             is_clear: false,
             by_odds: self.listed.is_some(),
             label_removed: seen.label_removed,

@@ -54,11 +54,6 @@ impl Beginning {
     }
 }
 
-/// The codes that have had a name, of any level and any year since 1981. Empty for a name that no region has had.
-pub(crate) fn codes_of(name: &str) -> &'static [u32] {
-    NAMES.binary_search_by_key(&name, |(name, _)| name).map_or(&[], |at| &NAMES[at].1)
-}
-
 /// The longest name of a region with which a text begins, for which `fits` some of its codes.
 pub(crate) fn leading_region(text: &str, fits: impl Fn(u32) -> bool) -> Option<(&str, &'static [u32])> {
     let mut beginning = Beginning::of_all();
@@ -75,7 +70,11 @@ pub(crate) fn leading_region(text: &str, fits: impl Fn(u32) -> bool) -> Option<(
 
 #[cfg(test)]
 mod tests {
-    use super::{Beginning, codes_of, leading_region};
+    use super::{Beginning, leading_region};
+
+    fn codes_of(name: &str) -> &'static [u32] {
+        name.chars().try_fold(Beginning::of_all(), Beginning::then).map_or(&[], Beginning::codes)
+    }
 
     #[test]
     fn names_lead_to_their_codes() {

@@ -1,0 +1,88 @@
+//! `multipart/form-data` (RFC 7578), of a body that is there in whole.
+
+use super::{Field, FieldError};
+
+/// Far more than any form of ours has; memory and time stay bounded by the body whatever comes.
+const MOST_PARTS: usize = 64;
+
+/// The part `name`: text, or the bytes of a file where the part has a file's name.
+pub(super) fn field(content_type: &str, body: &[u8], name: &str) -> Result<Field, FieldError> {
+    let boundary = parameter(content_type, "boundary").filter(|boundary| (1..=70).contains(&boundary.len()));
+    let delimiter = format!("\r\n--{}", boundary.ok_or(FieldError::Malformed)?).into_bytes();
+    let first = &delimiter[2..];
+    let mut rest = match body.strip_prefix(first) {
+        Some(rest) => rest,
+        None => &body[find(body, &delimiter).ok_or(FieldError::Malformed)? + delimiter.len()..],
+    };
+    let mut found = None;
+    for _ in 0..MOST_PARTS {
+        if rest.starts_with(b"--") {
+            return found.ok_or(FieldError::Missing);
+        }
+        let part = rest.strip_prefix(b"\r\n").ok_or(FieldError::Malformed)?;
+        let end = find(part, &delimiter).ok_or(FieldError::Malformed)?;
+        rest = &part[end + delimiter.len()..];
+        let (head, content) = match part[..end].strip_prefix(b"\r\n") {
+            Some(content) => (&[][..], content),
+            None => {
+                let blank = find(&part[..end], b"\r\n\r\n").ok_or(FieldError::Malformed)?;
+                (&part[..blank], &part[blank + 4..end])
+            }
+        };
+        let Some(disposition) = disposition(head) else { return Err(FieldError::Malformed) };
+        if parameter(disposition, "name").is_none_or(|given| given != name) {
+            continue;
+        }
+        if found.is_some() {
+            return Err(FieldError::Twice);
+        }
+        found = Some(if parameter(disposition, "filename").is_some() {
+            Field::File(content.to_vec())
+        } else {
+            Field::Text(String::from_utf8(content.to_vec()).map_err(|_| FieldError::NoText)?)
+        });
+    }
+    Err(FieldError::Malformed)
+}
+
+/// The value of the header Content-Disposition; `None` without one, and for headers that are not UTF-8.
+fn disposition(head: &[u8]) -> Option<&str> {
+    let mut lines = std::str::from_utf8(head).ok()?.split("\r\n").filter_map(|line| line.split_once(':'));
+    lines.find(|(name, _)| name.eq_ignore_ascii_case("content-disposition")).map(|(_, value)| value)
+}
+
+/// A parameter of a header's value, quotes taken off.
+fn parameter<'a>(value: &'a str, name: &str) -> Option<&'a str> {
+    let mut rest = value.split_once(';')?.1;
+    loop {
+        let (key, after) = rest.split_once('=')?;
+        let after = after.trim_start();
+        let (text, behind) = match after.strip_prefix('"') {
+            Some(quoted) => {
+                let end = quoted.find('"')?;
+                (&quoted[..end], quoted[end + 1..].split_once(';').map(|(_, behind)| behind))
+            }
+            None => match after.split_once(';') {
+                Some((text, behind)) => (text.trim_end(), Some(behind)),
+                None => (after.trim_end(), None),
+            },
+        };
+        if key.trim().eq_ignore_ascii_case(name) {
+            return Some(text);
+        }
+        rest = behind?;
+    }
+}
+
+/// Where `needle` first stands. Boundaries begin with a line break, so that a look at each of them is enough.
+fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    let (&first, _) = needle.split_first()?;
+    let mut from = 0;
+    while let Some(at) = haystack.get(from..)?.iter().position(|&byte| byte == first) {
+        if haystack[from + at..].starts_with(needle) {
+            return Some(from + at);
+        }
+        from += at + 1;
+    }
+    None
+}

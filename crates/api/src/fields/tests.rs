@@ -1,0 +1,83 @@
+use super::*;
+
+fn get(content_type: Option<&str>, body: &[u8]) -> Result<Field, FieldError> {
+    let mut headers = HeaderMap::new();
+    if let Some(content_type) = content_type {
+        headers.insert(header::CONTENT_TYPE, content_type.parse().unwrap());
+    }
+    field(&headers, body, "img", Plus::Blank)
+}
+
+#[track_caller]
+fn check(content_type: &str, body: &[u8], expected: Result<&str, FieldError>) {
+    let got = get(Some(content_type), body).map(|field| match field {
+        Field::Text(text) => text,
+        Field::File(_) => panic!("a file"),
+    });
+    assert_eq!(got, expected.map(str::to_owned));
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+#[test]
+fn a_form_is_decoded() {
+    check(FORM, b"img=a%2Bb%3D&other=1", Ok("a+b="));
+    check("Application/X-WWW-Form-Urlencoded; charset=UTF-8", b"&&a&im%67=a+b", Ok("a b"));
+    check(FORM, b"img=", Ok(""));
+    check(FORM, b"img", Ok(""));
+    check(FORM, b"img=a%2", Ok("a%2"));
+    check(FORM, b"image=1", Err(FieldError::Missing));
+    check(FORM, b"", Err(FieldError::Missing));
+    check(FORM, b"img=1&img=1", Err(FieldError::Twice));
+    check(FORM, b"img=%ff", Err(FieldError::NoText));
+    let literal = field(&HeaderMap::new(), b"im+g=1&img=a+b%2B%20", "img", Plus::Itself);
+    assert!(literal == Ok(Field::Text("a+b+ ".into())));
+    assert!(get(None, b"img=1") == Ok(Field::Text("1".into())));
+}
+
+#[test]
+fn a_json_object_is_read() {
+    let json = "application/json;charset=utf-8";
+    check(json, br#"{"a":[1],"img":"x"}"#, Ok("x"));
+    check(json, br#"{"a":1}"#, Err(FieldError::Missing));
+    check(json, br#"{"img":"x","img":"x"}"#, Err(FieldError::Twice));
+    for no_text in [&br#"{"img":1}"#[..], br#"{"img":null}"#, br#"{"img":["x"]}"#] {
+        check(json, no_text, Err(FieldError::NoText));
+    }
+    for wrong in [&b""[..], b"[]", b"{\"img\":\"\xff\"}", br#"{"img":"x""#, br#"{"img":"x"} more"#, br#"["img","x"]"#] {
+        check(json, wrong, Err(FieldError::Malformed));
+    }
+}
+
+const MULTIPART: &str = "multipart/form-data; boundary=\"b 1\"";
+
+#[test]
+fn a_multipart_body_is_taken_apart() {
+    let body = b"preamble\r\n--b 1\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--b 1\r\n\
+        content-disposition: form-data; name=\"img\"\r\n\r\nx\r\n--b 2\r\n--b 1--\r\n";
+    check(MULTIPART, body, Ok("x\r\n--b 2"));
+    let file =
+        b"--b 1\r\nContent-Type: image/png\r\nContent-Disposition: form-data; filename=\"name=a;\"; name=img\r\n\r\n\
+        \xff\x00\r\n--b 1--";
+    assert!(get(Some(MULTIPART), file) == Ok(Field::File(vec![0xff, 0])));
+    let text = b"--b 1\r\nContent-Disposition: form-data; name=\"img\"\r\n\r\n\xff\r\n--b 1--";
+    check(MULTIPART, text, Err(FieldError::NoText));
+    check(MULTIPART, b"--b 1--", Err(FieldError::Missing));
+    let once = "--b 1\r\nContent-Disposition: form-data; name=\"img\"\r\n\r\nx\r\n";
+    check(MULTIPART, format!("{once}{once}--b 1--").as_bytes(), Err(FieldError::Twice));
+}
+
+#[test]
+fn a_body_that_is_not_what_it_says_is_refused() {
+    let whole = b"--b 1\r\nContent-Disposition: form-data; name=\"img\"\r\n\r\nx\r\n--b 1--";
+    for end in 0..whole.len() - 2 {
+        check(MULTIPART, &whole[..end], Err(FieldError::Malformed));
+    }
+    check("multipart/form-data", whole, Err(FieldError::Malformed));
+    check("multipart/form-data; boundary=", whole, Err(FieldError::Malformed));
+    check(MULTIPART, b"--b 1\r\n\r\nx\r\n--b 1--", Err(FieldError::Malformed));
+    check(MULTIPART, "--b 1\r\n\r\nx\r\n".repeat(100).as_bytes(), Err(FieldError::Malformed));
+    for content_type in ["text/plain", "image/jpeg", "application/xml", "multipart/mixed; boundary=x", "x"] {
+        check(content_type, b"img=1", Err(FieldError::ContentType));
+    }
+}

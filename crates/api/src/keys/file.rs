@@ -1,0 +1,206 @@
+//! The key file: JSON Lines to which lines are only ever added, so that a reader never meets half of a change.
+//!
+//! ```text
+//! {"ak":"...","client":"acme","created_at":"2026-11-23T20:00:00Z","rate":20.0,"secret":"..."}
+//! {"ak":"...","revoked_at":"2026-12-01T08:00:00Z"}
+//! ```
+//! `secret` is base64 of the nonce and of the secret, encrypted with the master key and bound to name and client, so that
+//! lines cannot be made up, nor secrets be moved to other names. `rate` may be left out or changed by hand, and a line may
+//! be deleted.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::seal::random;
+use super::{Key, KeyError, MasterKey};
+use crate::signing::hexadecimal;
+
+/// A key file with the master key to its secrets.
+#[derive(Clone, Debug)]
+pub struct KeyFile {
+    path: PathBuf,
+    master: MasterKey,
+}
+
+/// A key just made. Its secret is shown this once. No `Debug`.
+pub struct NewKey {
+    /// Its name.
+    pub ak: String,
+    /// Its secret.
+    pub sk: String,
+}
+
+/// A key as a list shows it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Listed {
+    /// Its name.
+    pub ak: String,
+    /// Whose it is.
+    pub client: String,
+    /// Requests a second; `None` for the service's usual rate.
+    pub rate: Option<f64>,
+    /// When it was made, as RFC 3339 in UTC.
+    pub created_at: String,
+    /// When it was revoked; `None` while it is in force.
+    pub revoked_at: Option<String>,
+}
+
+/// What changes when the file does.
+pub(super) type Version = Option<(u64, u64, Option<SystemTime>)>;
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Added {
+        ak: String,
+        client: String,
+        created_at: String,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        rate: Option<f64>,
+        secret: String,
+    },
+    Revoked {
+        ak: String,
+        revoked_at: String,
+    },
+}
+
+impl KeyFile {
+    /// The file at `path`, which need not exist before a key is added.
+    pub fn new(path: impl Into<PathBuf>, master: MasterKey) -> KeyFile {
+        KeyFile { path: path.into(), master }
+    }
+
+    /// Makes a key. The file is made with mode 0600.
+    ///
+    /// # Errors
+    /// When the client's name will not do, the file holds keys of another master key, or it cannot be written.
+    pub fn add(&self, client: &str, rate: Option<f64>) -> Result<NewKey, KeyError> {
+        if !(1..=100).contains(&client.len()) || client.contains(char::is_control) {
+            return Err(KeyError::Client);
+        }
+        if self.version().is_some() {
+            // So that one file has one master key.
+            self.load()?;
+        }
+        let (ak, sk) = (hexadecimal(&random::<16>()?), hexadecimal(&random::<32>()?));
+        let secret = STANDARD.encode(self.master.seal(sk.as_bytes(), &owner(&ak, client))?);
+        self.append(&Line::Added { ak: ak.clone(), client: client.to_owned(), created_at: now(), rate, secret })?;
+        Ok(NewKey { ak, sk })
+    }
+
+    /// Takes a key out of force.
+    ///
+    /// # Errors
+    /// When there is no such key in force, or the file cannot be read or written.
+    pub fn revoke(&self, ak: &str) -> Result<(), KeyError> {
+        if !self.list()?.iter().any(|key| key.ak == ak && key.revoked_at.is_none()) {
+            return Err(KeyError::Unknown { path: self.path.clone(), ak: ak.to_owned() });
+        }
+        self.append(&Line::Revoked { ak: ak.to_owned(), revoked_at: now() })
+    }
+
+    /// All keys, oldest first, revoked ones among them.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn list(&self) -> Result<Vec<Listed>, KeyError> {
+        let mut keys: Vec<Listed> = Vec::new();
+        for line in self.lines()? {
+            match line {
+                Line::Added { ak, client, created_at, rate, .. } => {
+                    keys.push(Listed { ak, client, rate, created_at, revoked_at: None });
+                }
+                Line::Revoked { ak, revoked_at } => {
+                    keys.iter_mut()
+                        .filter(|key| key.ak == ak)
+                        .for_each(|key| key.revoked_at = Some(revoked_at.clone()));
+                }
+            }
+        }
+        Ok(keys)
+    }
+
+    /// The keys in force.
+    pub(super) fn load(&self) -> Result<Vec<Key>, KeyError> {
+        let mut keys: Vec<Key> = Vec::new();
+        for line in self.lines()? {
+            match line {
+                Line::Added { ak, client, rate, secret, .. } => {
+                    let sealed = STANDARD.decode(secret).ok();
+                    let secret = sealed.and_then(|sealed| self.master.open(&sealed, &owner(&ak, &client)));
+                    let Some(secret) = secret else {
+                        return Err(KeyError::WrongMasterKey { path: self.path.clone(), ak });
+                    };
+                    // A rate that is no rate would let everything through, or nothing.
+                    let rate = rate.filter(|rate| rate.is_finite() && *rate > 0.0);
+                    keys.push(Key { ak, client, rate, secret });
+                }
+                Line::Revoked { ak, .. } => keys.retain(|key| key.ak != ak),
+            }
+        }
+        Ok(keys)
+    }
+
+    pub(super) fn version(&self) -> Version {
+        let metadata = fs::metadata(&self.path).ok()?;
+        Some((metadata.ino(), metadata.len(), metadata.modified().ok()))
+    }
+
+    fn lines(&self) -> Result<Vec<Line>, KeyError> {
+        let text = fs::read_to_string(&self.path).map_err(self.failed("read"))?;
+        let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+        let parsed = lines.map(|(number, line)| {
+            serde_json::from_str(line).map_err(|_| KeyError::Line { path: self.path.clone(), line: number + 1 })
+        });
+        parsed.collect()
+    }
+
+    fn append(&self, line: &Line) -> Result<(), KeyError> {
+        let failed = self.failed("write");
+        let mut bytes = serde_json::to_vec(line).map_err(|error| failed(error.into()))?;
+        bytes.push(b'\n');
+        let mut options = OpenOptions::new();
+        let mut file = options.create(true).read(true).append(true).mode(0o600).open(&self.path).map_err(&failed)?;
+        file.lock().map_err(&failed)?;
+        if !ends_with_line_break(&mut file).map_err(&failed)? {
+            bytes.insert(0, b'\n');
+        }
+        file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(&failed)
+    }
+
+    fn failed(&self, operation: &'static str) -> impl Fn(io::Error) -> KeyError {
+        let path = self.path.clone();
+        move |source| KeyError::File { operation, path: path.clone(), source }
+    }
+}
+
+/// What a secret is bound to.
+fn owner(ak: &str, client: &str) -> String {
+    format!("{ak} {client}")
+}
+
+fn now() -> String {
+    let now = OffsetDateTime::now_utc().replace_nanosecond(0).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    now.format(&Rfc3339).unwrap_or_default()
+}
+
+/// Whether the next line begins where the file ends; an editor may have left the last one open.
+fn ends_with_line_break(file: &mut File) -> io::Result<bool> {
+    if file.metadata()?.len() == 0 {
+        return Ok(true);
+    }
+    file.seek(SeekFrom::End(-1))?;
+    let mut last = [0];
+    file.read_exact(&mut last)?;
+    Ok(last == [b'\n'])
+}

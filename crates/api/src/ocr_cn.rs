@@ -1,0 +1,118 @@
+//! `POST /v1/ocr_cn`: what does the card in this picture say.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use serde::Serialize;
+use shenfen_core::{PictureResult, Status};
+use shenfen_worker::NotRead;
+use thiserror::Error;
+
+use crate::answer::{detail, of_status, sentence, status};
+use crate::encoding;
+use crate::fields::{Field, FieldError, Plus, field};
+use crate::service::{Admitted, Refusal, Service, log_refusal};
+
+/// The most bytes of a picture: 2 MiB, as it is in its file.
+pub const MAX_PICTURE: usize = 2 << 20;
+
+/// The most bytes of a body: base64 makes four of three, and a form's encoding, at its worst, three of one.
+const MOST_BYTES: usize = 9 << 20;
+
+/// Why a picture was not read.
+#[derive(Debug, Error)]
+enum Refused {
+    #[error(transparent)]
+    NotLetIn(#[from] Refusal),
+    #[error("the query is not understood")]
+    Query,
+    #[error("img: {0}")]
+    Field(#[from] FieldError),
+    #[error("img is no base64")]
+    NoBase64,
+    #[error("img is empty")]
+    Empty,
+    #[error("the picture has {0} bytes, more than the limit of {MAX_PICTURE}")]
+    TooLarge(usize),
+    #[error(transparent)]
+    NotRead(#[from] NotRead),
+}
+
+/// The documented answer.
+#[derive(Serialize)]
+struct Fields<'a> {
+    status: Status,
+    message: &'a BTreeMap<String, String>,
+}
+
+pub(crate) async fn answer(State(service): State<Arc<Service>>, request: Request) -> Response {
+    let asked = detail(request.uri());
+    let read = read(&service, request, asked.is_some()).await;
+    let result = match read {
+        Ok(result) => result,
+        Err(refused) => {
+            refused.log();
+            let status = refused.status();
+            if asked != Some(true) {
+                return sentence(status);
+            }
+            service.line.refusal(status, refused.rule(), refused.to_string())
+        }
+    };
+    match (asked, result.status) {
+        (Some(true), status) => of_status(status, &result),
+        (_, Status::Ok) => of_status(Status::Ok, &Fields { status: Status::Ok, message: &result.message }),
+        (_, status) => sentence(status),
+    }
+}
+
+async fn read(service: &Service, request: Request, understood: bool) -> Result<PictureResult, Refused> {
+    let request = service.admit(request, MOST_BYTES).await?;
+    if !understood {
+        return Err(Refused::Query);
+    }
+    let picture = picture(request)?;
+    Ok(service.line.read(picture).await?)
+}
+
+/// The picture's bytes; the body is given up for them.
+fn picture(request: Admitted) -> Result<Vec<u8>, Refused> {
+    let picture = match field(&request.headers, &request.body.bytes, "img", Plus::Itself)? {
+        Field::Text(text) => encoding::decode(text).ok_or(Refused::NoBase64)?,
+        Field::File(bytes) => bytes,
+    };
+    match picture.len() {
+        0 => Err(Refused::Empty),
+        bytes if bytes > MAX_PICTURE => Err(Refused::TooLarge(bytes)),
+        _ => Ok(picture),
+    }
+}
+
+impl Refused {
+    fn status(&self) -> Status {
+        match self {
+            Refused::NotLetIn(refusal) => status(*refusal),
+            Refused::Query | Refused::Field(_) | Refused::NoBase64 | Refused::Empty => Status::InvalidRequest,
+            Refused::TooLarge(_) => Status::ImageInvalidSize,
+            Refused::NotRead(_) => Status::RetryLater,
+        }
+    }
+
+    /// The finding's rule: the status in small letters, for each has one reason to a program.
+    fn rule(&self) -> &'static str {
+        match self.status() {
+            Status::ImageInvalidSize => "picture_bytes",
+            Status::RetryLater => "busy",
+            _ => "request_invalid",
+        }
+    }
+
+    fn log(&self) {
+        match self {
+            Refused::NotRead(NotRead::Fault(fault)) => tracing::error!(%fault, "a picture made the reader fail"),
+            other => log_refusal(other),
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! The paths and what answers at each: the one place where a route is added.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::post;
+
+use crate::answer::Outcome;
+use crate::service::Service;
+use crate::{idcard, metrics, ocr_cn, operations, problem};
+
+/// All routes of the service.
+pub fn router(service: Arc<Service>) -> Router {
+    let observed = metrics::OfService(Arc::clone(&service));
+    let watched = from_fn_with_state(Arc::clone(&service), watch);
+    asked(service).merge(operations::router(observed)).merge(pages()).layer(watched)
+}
+
+/// What clients ask, each request by a key where there are keys: every handler begins with [`Service::admit`].
+fn asked(service: Arc<Service>) -> Router {
+    Router::new()
+        .route("/idcard", post(idcard::answer))
+        .route("/v1/ocr_cn", post(ocr_cn::answer))
+        .fallback(problem::not_found)
+        .method_not_allowed_fallback(problem::not_allowed)
+        .with_state(service)
+}
+
+/// What needs no key and tells nothing of anybody: descriptions and pages.
+fn pages() -> Router {
+    Router::new()
+}
+
+/// Counts every request and writes a line about it, without anything that came with it.
+async fn watch(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
+    let begin = Instant::now();
+    let path = request.extensions().get::<MatchedPath>().cloned();
+    let path = path.as_ref().map_or("other", MatchedPath::as_str);
+    let response = next.run(request).await;
+    let outcome = response.extensions().get().map_or("done", |&Outcome(outcome)| outcome);
+    let elapsed = begin.elapsed();
+    service.metrics.answered(path, outcome, elapsed);
+    tracing::info!(path, outcome, elapsed_ms = elapsed.as_secs_f64() * 1000.0, "answered");
+    response
+}

@@ -1,0 +1,57 @@
+//! TLS: certificate and key from PEM files.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use thiserror::Error;
+use tokio_rustls::TlsAcceptor;
+
+/// Why there is no TLS.
+#[derive(Debug, Error)]
+pub enum TlsError {
+    /// A file cannot be read, or is no PEM of the right kind.
+    #[error("cannot read {path}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: pem::Error,
+    },
+    /// Certificate and key do not go together, or are of a kind that is not supported.
+    #[error("cannot use the certificate {certificate} with the key {key}: {source}")]
+    Unusable {
+        /// The certificate's file.
+        certificate: PathBuf,
+        /// The key's file.
+        key: PathBuf,
+        /// What is wrong.
+        source: rustls::Error,
+    },
+}
+
+/// TLS 1.2 and 1.3 with this certificate chain, the server's own certificate first, and its key.
+///
+/// # Errors
+/// When a file cannot be read, or the two do not go together.
+pub fn tls(certificate: &Path, key: &Path) -> Result<TlsAcceptor, TlsError> {
+    let file = |path: &Path| {
+        let path = path.to_owned();
+        move |source| TlsError::File { path: path.clone(), source }
+    };
+    let chain = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect).map_err(file(certificate))?;
+    let secret = PrivateKeyDer::from_pem_file(key).map_err(file(key))?;
+    let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .and_then(|config| config.with_no_client_auth().with_single_cert(chain, secret));
+    let mut config = config.map_err(|source| TlsError::Unusable {
+        certificate: certificate.to_owned(),
+        key: key.to_owned(),
+        source,
+    })?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}

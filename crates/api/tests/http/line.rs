@@ -1,0 +1,97 @@
+//! The line before the reading threads, and the end of the service.
+
+use std::io::Write;
+use std::net::{Shutdown, TcpStream};
+use std::time::Duration;
+
+use shenfen_api::ServerLimits;
+
+use crate::world::{Client, FORM, Setup, World, picture_form, request};
+
+/// Sends a picture and does not wait.
+fn asks(world: &World, picture: &[u8]) -> Client {
+    let mut client = world.connect();
+    client.send(&request("POST", "/v1/ocr_cn", &[("content-type", FORM)], picture_form(picture).as_bytes()));
+    client
+}
+
+#[test]
+fn a_full_line_says_so_at_once_and_a_client_that_goes_away_frees_its_place() {
+    let world = World::with(Setup { places: 1, ..Setup::default() }, |_| {});
+    let mut reading = asks(&world, b"hold");
+    world.begun.recv().unwrap();
+    let waiting = asks(&world, b"hold");
+    world.wait_for("shenfen_line_waiting ", 1.0);
+    world.picture("/v1/ocr_cn", b"card").is("RETRY_LATER");
+    let answer = world.picture("/v1/ocr_cn?detail=1", b"card");
+    assert_eq!((answer.json()["status"].as_str(), answer.header("retry-after")), (Some("RETRY_LATER"), Some("1")));
+    assert_eq!(world.form("/idcard", "id=330825197801104539").json()["status"], "ok", "numbers need no line");
+
+    drop(waiting);
+    world.wait_for("shenfen_line_waiting ", 0.0);
+    let mut next = asks(&world, b"card");
+    world.wait_for("shenfen_line_waiting ", 1.0);
+    world.go();
+    assert_eq!(reading.answer().unwrap().json()["status"], "OK");
+    assert_eq!(next.answer().unwrap().json()["status"], "OK");
+    assert!(world.begun.try_recv().is_err(), "nobody reads a picture that nobody waits for");
+    assert_eq!(world.picture("/v1/ocr_cn", b"card").json()["status"], "OK");
+}
+
+#[test]
+fn nobody_waits_longer_than_the_deadline() {
+    let world = World::with(Setup { patience: Duration::from_millis(100), ..Setup::default() }, |_| {});
+    asks(&world, b"hold").answer().unwrap().is("RETRY_LATER");
+    world.picture("/v1/ocr_cn", b"card").is("RETRY_LATER");
+    world.begun.recv().unwrap();
+    world.go();
+    world.wait_for("shenfen_line_reading ", 0.0);
+    assert_eq!(world.picture("/v1/ocr_cn", b"card").json()["status"], "OK");
+}
+
+#[test]
+fn a_stop_finishes_what_was_accepted() {
+    let mut world = World::new();
+    let mut idle = world.connect();
+    idle.send(&request("GET", "/livez", &[], b""));
+    assert_eq!(idle.answer().unwrap().status, 200);
+    let mut reading = asks(&world, b"hold");
+    world.begun.recv().unwrap();
+    let mut waiting = asks(&world, b"card");
+    world.wait_for("shenfen_line_waiting ", 1.0);
+
+    world.stop();
+    assert!(idle.is_closed());
+    while TcpStream::connect(world.address).is_ok() {
+        std::thread::yield_now();
+    }
+    world.go();
+    for client in [&mut reading, &mut waiting] {
+        assert_eq!(client.answer().unwrap().json()["status"], "OK");
+        assert!(client.is_closed());
+    }
+    assert_eq!(world.ended(), 0);
+}
+
+#[test]
+fn a_stop_does_not_wait_for_ever() {
+    let server = ServerLimits { drain: Duration::from_millis(100), ..ServerLimits::default() };
+    let mut world = World::with(Setup { server, ..Setup::default() }, |_| {});
+    let _reading = asks(&world, b"hold");
+    world.begun.recv().unwrap();
+    world.stop();
+    assert_eq!(world.ended(), 1);
+}
+
+#[test]
+fn a_client_that_closes_its_half_only_is_gone_as_well() {
+    let world = World::with(Setup { places: 1, ..Setup::default() }, |_| {});
+    let _reading = asks(&world, b"hold");
+    world.begun.recv().unwrap();
+    let mut half = asks(&world, b"card");
+    world.wait_for("shenfen_line_waiting ", 1.0);
+    half.stream.get_mut().flush().unwrap();
+    half.stream.get_mut().shutdown(Shutdown::Write).unwrap();
+    world.wait_for("shenfen_line_waiting ", 0.0);
+    world.go();
+}

@@ -1,0 +1,141 @@
+//! `shenfen keys`: the keys that clients of `shenfen serve` sign with.
+
+use std::env;
+use std::fs;
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use serde_json::json;
+use shenfen_api::keys::{KeyFile, MasterKey};
+
+use crate::table::{Format, Table};
+
+/// The variable that holds the master key itself.
+const MASTER_KEY: &str = "SHENFEN_MASTER_KEY";
+
+/// Where keys are kept, and what opens them.
+#[derive(Args)]
+pub(crate) struct KeyFileArgs {
+    /// The file of clients' keys, made by `shenfen keys add`
+    #[arg(long, global = true, env = "SHENFEN_KEYS", value_name = "FILE")]
+    keys: Option<PathBuf>,
+
+    /// A file with the master key, 64 hexadecimal digits, that the secrets in the key file are encrypted with; or give it
+    /// as the variable SHENFEN_MASTER_KEY
+    #[arg(long, global = true, env = "SHENFEN_MASTER_KEY_FILE", value_name = "FILE")]
+    master_key_file: Option<PathBuf>,
+}
+
+impl KeyFileArgs {
+    /// The key file; `None` when none was named.
+    ///
+    /// # Errors
+    /// When there is no master key to it.
+    pub(crate) fn choice(&self) -> anyhow::Result<Option<KeyFile>> {
+        let Some(path) = &self.keys else { return Ok(None) };
+        let master = match (&self.master_key_file, env::var(MASTER_KEY)) {
+            (Some(path), _) => {
+                let file = || format!("cannot read the master key file {}", path.display());
+                fs::read_to_string(path).with_context(file)?
+            }
+            (None, Ok(master)) if !master.is_empty() => master,
+            _ => bail!("the key file needs a master key: --master-key-file FILE, or the variable {MASTER_KEY}"),
+        };
+        Ok(Some(KeyFile::new(path, MasterKey::parse(&master)?)))
+    }
+
+    fn required(&self) -> anyhow::Result<KeyFile> {
+        match self.choice()? {
+            Some(file) => Ok(file),
+            None => bail!("this needs a key file: --keys FILE, or SHENFEN_KEYS"),
+        }
+    }
+}
+
+/// Make, list and revoke the keys that clients of `shenfen serve` sign with.
+#[derive(Args)]
+pub(crate) struct KeysArgs {
+    #[command(flatten)]
+    file: KeyFileArgs,
+
+    /// Output [default: table on a terminal, otherwise json, one object a line]
+    #[arg(long, global = true, env = "SHENFEN_FORMAT", value_enum)]
+    format: Option<Format>,
+
+    #[command(subcommand)]
+    change: Change,
+}
+
+#[derive(Subcommand)]
+enum Change {
+    /// Make a key; its secret is shown this once
+    Add {
+        /// Whose it is; a client may have several
+        #[arg(value_name = "CLIENT")]
+        client: String,
+
+        /// Requests a second [default: as `shenfen serve --rate` says]
+        #[arg(long, env = "SHENFEN_KEY_RATE", value_name = "N", value_parser = rate)]
+        rate: Option<f64>,
+    },
+    /// Show all keys, without their secrets
+    List,
+    /// Take a key out of force, within a second of a running service
+    Revoke {
+        /// The key's name
+        #[arg(value_name = "AK")]
+        ak: String,
+    },
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When the key file cannot be read or written, or has no such key.
+pub(crate) fn run(args: KeysArgs) -> anyhow::Result<ExitCode> {
+    let file = args.file.required()?;
+    let format = Format::or_default(args.format);
+    let mut out = BufWriter::new(io::stdout());
+    match args.change {
+        Change::Add { client, rate } => {
+            let key = file.add(&client, rate)?;
+            match format {
+                Format::Json => writeln!(out, "{}", json!({"client": client, "ak": key.ak, "sk": key.sk}))?,
+                Format::Table => writeln!(out, "ak  {}\nsk  {}", key.ak, key.sk)?,
+            }
+        }
+        Change::List => {
+            let keys = file.list()?;
+            match format {
+                Format::Json => {
+                    for key in keys {
+                        serde_json::to_writer(&mut out, &key)?;
+                        out.write_all(b"\n")?;
+                    }
+                }
+                Format::Table => {
+                    let rows: Vec<[String; 5]> = keys
+                        .into_iter()
+                        .map(|key| {
+                            let rate = key.rate.map(|rate| rate.to_string()).unwrap_or_default();
+                            [key.ak, rate, key.created_at, key.revoked_at.unwrap_or_default(), key.client]
+                        })
+                        .collect();
+                    Table::new(["AK", "RATE", "CREATED", "REVOKED", "CLIENT"]).print(&mut out, &rows)?;
+                }
+            }
+        }
+        Change::Revoke { ak } => file.revoke(&ak)?,
+    }
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Requests a second: any number above 0.
+pub(crate) fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0);
+    rate.ok_or_else(|| "must be a number above 0".to_owned())
+}

@@ -1,0 +1,140 @@
+//! `shenfen serve`: the HTTP service, until it is told to stop.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use shenfen_api::keys::Keys;
+use shenfen_api::signing::Gate;
+use shenfen_api::{Bodies, BodyLimits, Metrics, ServerLimits, Service};
+use shenfen_worker::{LineSettings, ReadingLine};
+use tokio::net::TcpListener;
+
+use crate::keys::{KeyFileArgs, rate};
+use crate::pictures::ReadingArgs;
+use crate::signals::watch_for_stop;
+
+/// Pictures that wait for each thread: about a second of reading.
+const PLACES_PER_THREAD: usize = 16;
+
+/// Answer over HTTP, until told to stop: single numbers and pictures, jobs and results.
+#[derive(Args)]
+pub(crate) struct ServeArgs {
+    /// Where to listen; without keys only on this machine
+    #[arg(long, env = "SHENFEN_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+
+    #[command(flatten)]
+    keys: KeyFileArgs,
+
+    /// Requests a second for each key that has no rate of its own
+    #[arg(long, env = "SHENFEN_RATE", value_name = "N", default_value = "100", value_parser = rate)]
+    rate: f64,
+
+    /// The certificate chain for TLS, a PEM file
+    #[arg(long, env = "SHENFEN_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+
+    /// The certificate's key, a PEM file
+    #[arg(long, env = "SHENFEN_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+
+    /// Pictures that may wait while all threads read; further ones are told to come later [default: 16 for each thread]
+    #[arg(long, env = "SHENFEN_LINE", value_name = "N")]
+    line: Option<usize>,
+
+    /// Seconds after which a picture that was not read is told to come later
+    #[arg(long, env = "SHENFEN_DEADLINE_SECONDS", value_name = "N", default_value_t = 10)]
+    deadline_seconds: u64,
+
+    /// Connections at once; further ones wait to be accepted
+    #[arg(long, env = "SHENFEN_CONNECTIONS", value_name = "N", default_value_t = ServerLimits::default().connections)]
+    connections: usize,
+
+    /// Seconds to finish what was accepted, once told to stop
+    #[arg(long, env = "SHENFEN_DRAIN_SECONDS", value_name = "N", default_value_t = 30)]
+    drain_seconds: u64,
+
+    #[command(flatten)]
+    reading: ReadingArgs,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When something is configured wrong, or the address cannot be listened on.
+pub(crate) fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.context("cannot start the runtime")?.block_on(serve(args))
+}
+
+async fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
+    let gate = gate(&args)?;
+    let tls = match (&args.tls_cert, &args.tls_key) {
+        (Some(certificate), Some(key)) => Some(shenfen_api::tls(certificate, key)?),
+        _ => None,
+    };
+    let listener = TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
+    let address = listener.local_addr().context("cannot tell the address")?;
+    let threads = args.reading.threads();
+    let settings = LineSettings {
+        threads,
+        places: args.line.unwrap_or(threads * PLACES_PER_THREAD),
+        patience: Duration::from_secs(args.deadline_seconds),
+    };
+    let line = ReadingLine::start(&args.reading.reader()?, settings).context("cannot start the reading threads")?;
+    let metrics = Metrics::default();
+    let service = Service {
+        line,
+        today: args.reading.today(),
+        bodies: Bodies::new(BodyLimits::default()),
+        gate,
+        metrics: metrics.clone(),
+    };
+    let limits = ServerLimits {
+        connections: args.connections,
+        drain: Duration::from_secs(args.drain_seconds),
+        ..ServerLimits::default()
+    };
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    say(&format!("serve: {threads} threads, listening on {scheme}://{address}"));
+    let router = shenfen_api::router(Arc::new(service));
+    let cut = shenfen_api::serve(listener, tls, router, limits, metrics, watch_for_stop()).await;
+    match cut {
+        0 => say("serve: stopped"),
+        cut => say(&format!("serve: stopped; {cut} connections did not finish in time")),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Who is let in: clients with keys; without a key file everybody on this machine, and nobody else.
+fn gate(args: &ServeArgs) -> anyhow::Result<Option<Gate>> {
+    let Some(file) = args.keys.choice()? else {
+        if !args.listen.ip().is_loopback() {
+            bail!(
+                "without keys the service listens on this machine only, not on {}: give --keys FILE (`shenfen keys add` \
+                 makes one), or --listen 127.0.0.1:{}",
+                args.listen,
+                args.listen.port()
+            );
+        }
+        tracing::warn!(address = %args.listen, "no keys are configured: open to everybody on this machine");
+        return Ok(None);
+    };
+    let (keys, follow) = Keys::of_file(file)?;
+    if keys.count() == 0 {
+        tracing::warn!("the key file has no key in force: nobody is let in");
+    }
+    tokio::spawn(follow);
+    Ok(Some(Gate::new(keys, Some(args.rate))))
+}
+
+/// A line for the person who started it; a closed terminal cannot be told anything.
+fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}

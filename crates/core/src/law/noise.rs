@@ -1,0 +1,131 @@
+//! Noise beside a field: lines of the background or the end of a label that were read as characters.
+
+use std::ops::Range;
+
+use crate::reading::ReadChar;
+
+/// So many fields have noise at one end.
+const NOISE: f64 = 0.03;
+/// How rarely noise looks like a character that is read for certain, by how often characters do.
+const CERTAIN: f64 = 0.005;
+/// The same for each part of doubt.
+const DOUBT: f64 = 5.0;
+/// How much more often noise stands apart: on another line, or behind a gap.
+const APART: f64 = 4.0;
+/// A gap is so many times the middle distance.
+const GAP: f64 = 1.6;
+/// Spans that are less probable are left out.
+const LEAST: f64 = 1e-4;
+
+/// A span of characters of which the rest may be noise, with the probability that it is.
+pub(crate) struct Span {
+    pub(crate) kept: Range<usize>,
+    pub(crate) probability: f64,
+}
+
+/// The spans inside of some characters that leave out some at the ends, none if all are certain. The last characters of
+/// `label` at the start are no surprise.
+pub(crate) fn spans(chars: &[&ReadChar], label: &str) -> Vec<Span> {
+    let pitch = median_pitch(chars.iter().copied());
+    let surprise = |at: usize, inner: usize| {
+        let (outer, inner) = (chars[at], chars[inner]);
+        let doubt = 1.0 - outer.candidates.first().map_or(0.0, |best| f64::from(best.probability));
+        let gap = f64::from((outer.position - inner.position).abs());
+        let is_apart = outer.line != inner.line || gap > GAP * pitch;
+        let apart = if is_apart { APART } else { 1.0 };
+        // A NaN becomes the least.
+        (apart * (DOUBT * doubt).max(CERTAIN)).clamp(CERTAIN, 1.0)
+    };
+    let count = chars.len();
+    let of_label = label_length(chars, label);
+    let before = ends(1..count, |kept| if kept <= of_label { 1.0 } else { surprise(kept - 1, kept) });
+    let after = ends(1..count, |kept| surprise(count - kept, count - kept - 1));
+    let pairs =
+        before.iter().flat_map(|&(first, one)| after.iter().map(move |&(last, other)| (first, last, one * other)));
+    pairs
+        .filter(|&(first, last, probability)| first + last > 0 && first + last < count && probability > LEAST)
+        .map(|(first, last, probability)| Span { kept: first..count - last, probability })
+        .collect()
+}
+
+/// How many characters can be left out at one end, with the probability that they are noise.
+fn ends(counts: Range<usize>, surprise: impl Fn(usize) -> f64) -> Vec<(usize, f64)> {
+    let mut ends = vec![(0, 1.0)];
+    let mut probability = NOISE;
+    for count in counts {
+        probability *= surprise(count);
+        if probability <= LEAST {
+            break;
+        }
+        ends.push((count, probability));
+    }
+    ends
+}
+
+/// How many characters at the start are the end of a label.
+fn label_length(chars: &[&ReadChar], label: &str) -> usize {
+    let label: Vec<char> = label.chars().collect();
+    let is = |read: &&ReadChar, want: char| read.candidates.first().is_some_and(|best| best.character == want);
+    let stands = |count: &usize| {
+        let end = &label[label.len() - count..];
+        chars.len() >= *count && chars.iter().zip(end).all(|(read, &want)| is(read, want))
+    };
+    (1..=label.len()).rev().find(stands).unwrap_or(0)
+}
+
+/// The middle distance between neighbours; 0 if there is none.
+pub(crate) fn median_pitch<'a>(chars: impl IntoIterator<Item = &'a ReadChar>) -> f64 {
+    let positions: Vec<f32> = chars.into_iter().map(|read| read.position).collect();
+    let mut gaps: Vec<f64> = positions.windows(2).map(|pair| f64::from((pair[1] - pair[0]).abs())).collect();
+    gaps.sort_by(f64::total_cmp);
+    gaps.get(gaps.len() / 2).copied().filter(|gap| gap.is_finite()).unwrap_or(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::spans;
+    use crate::law::fixture::read;
+    use crate::reading::ReadChar;
+
+    fn chars(places: &[(char, f32, f32, u8)]) -> Vec<ReadChar> {
+        let one = |&(character, probability, position, line)| ReadChar {
+            position,
+            line,
+            ..read(&[(character, probability)])
+        };
+        places.iter().map(one).collect()
+    }
+
+    fn probability(chars: &[ReadChar], kept: std::ops::Range<usize>) -> f64 {
+        let chars: Vec<&ReadChar> = chars.iter().collect();
+        let spans = spans(&chars, "机关");
+        spans.iter().find(|span| span.kept == kept).map_or(0.0, |span| span.probability)
+    }
+
+    #[test]
+    fn certain_characters_are_no_noise() {
+        let certain = chars(&[('甲', 1.0, 0.1, 0), ('乙', 1.0, 0.3, 0), ('丙', 1.0, 0.5, 0), ('丁', 1.0, 0.7, 0)]);
+        assert!(probability(&certain, 2..4) == 0.0 && probability(&certain, 1..4) < 1e-3);
+        let doubtful = chars(&[('甲', 0.4, 0.1, 0), ('乙', 1.0, 0.3, 0), ('丙', 1.0, 0.5, 0), ('丁', 0.5, 0.7, 0)]);
+        assert!(probability(&doubtful, 1..4) > 0.01 && probability(&doubtful, 0..3) > 0.01);
+        assert!(probability(&doubtful, 1..3) < probability(&doubtful, 1..4));
+    }
+
+    #[test]
+    fn what_stands_apart_is_rather_noise() {
+        let with_last = |position: f32, line: u8| {
+            let three = [('甲', 1.0, 0.1, 0), ('乙', 1.0, 0.2, 0), ('丙', 1.0, 0.3, 0)];
+            chars(&[&three[..], &[('丁', 0.95, position, line)]].concat())
+        };
+        let (near, behind_gap, below) = (with_last(0.4, 0), with_last(0.9, 0), with_last(0.4, 1));
+        assert!(probability(&behind_gap, 0..3) > probability(&near, 0..3));
+        assert!(probability(&below, 0..3) > probability(&near, 0..3));
+    }
+
+    #[test]
+    fn the_end_of_a_label_is_no_surprise() {
+        let label = chars(&[('关', 1.0, 0.1, 0), ('乙', 1.0, 0.2, 0), ('丙', 1.0, 0.3, 0)]);
+        assert!(probability(&label, 1..3) > 0.01);
+        assert!(probability(&label, 2..3) < 0.01);
+    }
+}
