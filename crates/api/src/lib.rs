@@ -2,6 +2,7 @@
 
 pub mod keys;
 pub mod operations;
+mod pages;
 pub mod signing;
 
 mod body;

@@ -11,13 +11,13 @@ use axum::routing::post;
 
 use crate::answer::Outcome;
 use crate::service::Service;
-use crate::{idcard, metrics, ocr_cn, operations, problem};
+use crate::{idcard, metrics, ocr_cn, operations, pages, problem};
 
 /// All routes of the service.
 pub fn router(service: Arc<Service>) -> Router {
     let observed = metrics::OfService(Arc::clone(&service));
     let watched = from_fn_with_state(Arc::clone(&service), watch);
-    asked(service).merge(operations::router(observed)).merge(pages()).layer(watched)
+    asked(service).merge(operations::router(observed)).merge(pages::router()).layer(watched)
 }
 
 /// What clients ask, each request by a key where there are keys: every handler begins with [`Service::admit`].
@@ -28,11 +28,6 @@ fn asked(service: Arc<Service>) -> Router {
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::not_allowed)
         .with_state(service)
-}
-
-/// What needs no key and tells nothing of anybody: descriptions and pages.
-fn pages() -> Router {
-    Router::new()
 }
 
 /// Counts every request and writes a line about it, without anything that came with it.
