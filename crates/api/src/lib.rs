@@ -13,7 +13,9 @@ mod rate;
 mod answer;
 mod problem;
 
+mod books;
 mod idcard;
+mod jobs;
 mod ocr_cn;
 
 mod metrics;
@@ -25,6 +27,7 @@ mod server;
 mod tls;
 
 pub use body::{Bodies, BodyLimits};
+pub use books::Books;
 pub use metrics::Metrics;
 pub use ocr_cn::MAX_PICTURE;
 pub use routes::router;

@@ -7,11 +7,11 @@ use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::post;
+use axum::routing::{get, post};
 
 use crate::answer::Outcome;
 use crate::service::Service;
-use crate::{idcard, metrics, ocr_cn, operations, pages, problem};
+use crate::{idcard, jobs, metrics, ocr_cn, operations, pages, problem};
 
 /// All routes of the service.
 pub fn router(service: Arc<Service>) -> Router {
@@ -25,6 +25,9 @@ fn asked(service: Arc<Service>) -> Router {
     Router::new()
         .route("/idcard", post(idcard::answer))
         .route("/v1/ocr_cn", post(ocr_cn::answer))
+        .route("/v1/jobs", post(jobs::submit))
+        .route("/v1/results/{job_id}", get(jobs::result))
+        .route("/v1/batches/{name}", get(jobs::batch))
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::not_allowed)
         .with_state(service)

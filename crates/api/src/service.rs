@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, Uri};
+use shenfen_queue::Publisher;
 use shenfen_worker::{ReadingLine, Today};
 use thiserror::Error;
 
 use crate::body::{Bodies, BodyError, Received};
+use crate::books::Books;
 use crate::keys::Key;
 use crate::metrics::Metrics;
 use crate::signing::{Denied, Gate};
@@ -23,6 +25,10 @@ pub struct Service {
     pub bodies: Bodies,
     /// Who is let in; `None` lets everybody in.
     pub gate: Option<Gate>,
+    /// The queue of the workers; without it no jobs are taken.
+    pub publisher: Option<Publisher>,
+    /// The database of the workers; without it there are no results to show.
+    pub books: Option<Books>,
     /// What is counted.
     pub metrics: Metrics,
 }

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use serde::Serialize;
-use shenfen_store::{Access, BatchProgress, BatchState, Batches, Dispatch};
+use shenfen_store::{Access, BatchProgress, BatchState, Batches, Dispatch, FlatBatch};
 
 use crate::database::DatabaseArgs;
 use crate::read::word;
@@ -67,7 +66,7 @@ pub(crate) fn run(args: BatchesArgs) -> anyhow::Result<ExitCode> {
         }
         Format::Json => {
             for batch in &batches {
-                serde_json::to_writer(&mut out, &Line::of(batch))?;
+                serde_json::to_writer(&mut out, &FlatBatch::of(batch))?;
                 out.write_all(b"\n")?;
             }
         }
@@ -85,43 +84,6 @@ async fn change(database: &DatabaseArgs, name: &str, state: BatchState) -> anyho
         (Some(now), Some(batch)) if now == state => Ok(batch),
         (Some(_), Some(_)) => bail!("the batch {name} was cancelled, which is final"),
         _ => bail!("there is no batch {name} in the database {}", store.name()),
-    }
-}
-
-#[derive(Serialize)]
-struct Line<'a> {
-    batch: &'a str,
-    state: BatchState,
-    total: u64,
-    queued: u64,
-    running: u64,
-    done: u64,
-    ok: u64,
-    review: u64,
-    failed: u64,
-    dead: u64,
-    cancelled: u64,
-    rate: Option<f64>,
-    eta_seconds: Option<f64>,
-}
-
-impl Line<'_> {
-    fn of(batch: &BatchProgress) -> Line<'_> {
-        Line {
-            batch: &batch.name,
-            state: batch.state,
-            total: batch.total(),
-            queued: batch.queued,
-            running: batch.running,
-            done: batch.results(),
-            ok: batch.accepted,
-            review: batch.review,
-            failed: batch.failed,
-            dead: batch.dead,
-            cancelled: batch.cancelled,
-            rate: batch.rate,
-            eta_seconds: batch.eta().map(|eta| eta.as_secs_f64()),
-        }
     }
 }
 

@@ -13,6 +13,9 @@ use shenfen_store::{
 };
 use shenfen_worker::BackfillError;
 
+/// The file that is meant when nobody names one.
+const DEFAULT: &str = "shenfen.db";
+
 /// Where results are kept.
 #[derive(Args)]
 pub(crate) struct DatabaseArgs {
@@ -23,7 +26,7 @@ pub(crate) struct DatabaseArgs {
         global = true,
         env = "SHENFEN_DATABASE",
         hide_env_values = true,
-        default_value = "shenfen.db",
+        default_value = DEFAULT,
         value_name = "FILE|URL"
     )]
     database: OsString,
@@ -85,10 +88,15 @@ impl DatabaseArgs {
         })
     }
 
+    /// Whether nobody named one.
+    pub(crate) fn is_default(&self) -> bool {
+        self.database == DEFAULT
+    }
+
     /// The words that choose the same database in another command, without a password; empty for the default one.
     pub(crate) fn as_typed(&self) -> String {
         match self.database.to_str() {
-            Some("shenfen.db") => String::new(),
+            Some(DEFAULT) => String::new(),
             Some(text) if is_address(text) => " --database postgres://...".to_owned(),
             _ => format!(" --database '{}'", self.database.display()),
         }

@@ -5,12 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use serde::Serialize;
-use serde_json::value::RawValue;
 use shenfen_core::{Decision, Status};
-use shenfen_store::{ResultFilter, ResultRow, Results};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use shenfen_store::{FlatRow, ResultFilter, ResultRow, Results, WholeRow};
 
 use crate::database::DatabaseArgs;
 use crate::read::word;
@@ -124,91 +120,21 @@ impl Export {
             }
             Export::Json(out) => {
                 for row in rows {
-                    let result = serde_json::from_str(&row.result).context("a stored result is no JSON")?;
-                    serde_json::to_writer(&mut *out, &JsonRow { row: Columns::of(row), result })?;
+                    let row = WholeRow::of(row).context("a stored result is no JSON")?;
+                    serde_json::to_writer(&mut *out, &row)?;
                     out.write_all(b"\n")?;
                 }
                 out.flush()?;
             }
             Export::Csv(out) => {
                 for row in rows {
-                    out.serialize(Columns::of(row))?;
+                    out.serialize(FlatRow::of(row))?;
                 }
                 out.flush()?;
             }
         }
         Ok(())
     }
-}
-
-/// A row with the names of the table's columns.
-#[derive(Serialize)]
-struct Columns<'a> {
-    job_id: String,
-    batch: &'a str,
-    reference: Option<&'a str>,
-    source: &'a str,
-    status: String,
-    decision: String,
-    side: Option<String>,
-    name: &'a str,
-    gender: &'a str,
-    ethnic: &'a str,
-    birth_date: Option<String>,
-    address: &'a str,
-    identity_no: &'a str,
-    authority: &'a str,
-    valid_from: Option<String>,
-    valid_to: Option<String>,
-    long_term: bool,
-    confidence: Option<f64>,
-    attempts: u32,
-    model_version: &'a str,
-    image_sha256: Option<&'a str>,
-    created_at: String,
-    finished_at: String,
-}
-
-#[derive(Serialize)]
-struct JsonRow<'a> {
-    #[serde(flatten)]
-    row: Columns<'a>,
-    result: &'a RawValue,
-}
-
-impl Columns<'_> {
-    fn of(row: &ResultRow) -> Columns<'_> {
-        let fields = &row.columns;
-        Columns {
-            job_id: row.job_id.to_string(),
-            batch: &row.batch,
-            reference: row.reference.as_deref(),
-            source: &row.source,
-            status: word(&row.status),
-            decision: word(&row.decision),
-            side: row.sides.as_ref().map(word),
-            name: &fields.name,
-            gender: &fields.gender,
-            ethnic: &fields.ethnic,
-            birth_date: fields.birth_date.map(|date| date.to_string()),
-            address: &fields.address,
-            identity_no: &fields.identity_no,
-            authority: &fields.authority,
-            valid_from: fields.valid_from.map(|date| date.to_string()),
-            valid_to: fields.valid_to.map(|date| date.to_string()),
-            long_term: fields.long_term,
-            confidence: row.confidence,
-            attempts: row.attempts,
-            model_version: &row.model_version,
-            image_sha256: row.image_sha256.as_deref(),
-            created_at: instant(row.created_at),
-            finished_at: instant(row.finished_at),
-        }
-    }
-}
-
-fn instant(instant: OffsetDateTime) -> String {
-    instant.format(&Rfc3339).unwrap_or_default()
 }
 
 fn table_row(row: &ResultRow) -> [String; 10] {

@@ -11,10 +11,13 @@ use anyhow::{Context, bail};
 use clap::Args;
 use shenfen_api::keys::Keys;
 use shenfen_api::signing::Gate;
-use shenfen_api::{Bodies, BodyLimits, Metrics, ServerLimits, Service};
+use shenfen_api::{Bodies, BodyLimits, Books, Metrics, ServerLimits, Service};
+use shenfen_queue::Publisher;
 use shenfen_worker::{LineSettings, ReadingLine};
 use tokio::net::TcpListener;
 
+use crate::broker::BrokerArgs;
+use crate::database::{DatabaseArgs, DatabaseChoice};
 use crate::keys::{KeyFileArgs, rate};
 use crate::pictures::ReadingArgs;
 use crate::signals::watch_for_stop;
@@ -61,6 +64,12 @@ pub(crate) struct ServeArgs {
     drain_seconds: u64,
 
     #[command(flatten)]
+    broker: BrokerArgs,
+
+    #[command(flatten)]
+    database: DatabaseArgs,
+
+    #[command(flatten)]
     reading: ReadingArgs,
 }
 
@@ -94,6 +103,8 @@ async fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
         today: args.reading.today(),
         bodies: Bodies::new(BodyLimits::default()),
         gate,
+        publisher: args.broker.choice()?.map(Publisher::new),
+        books: books(&args.database)?,
         metrics: metrics.clone(),
     };
     let limits = ServerLimits {
@@ -132,6 +143,19 @@ fn gate(args: &ServeArgs) -> anyhow::Result<Option<Gate>> {
     }
     tokio::spawn(follow);
     Ok(Some(Gate::new(keys, Some(args.rate))))
+}
+
+/// The database of the workers, if one was named.
+fn books(database: &DatabaseArgs) -> anyhow::Result<Option<Books>> {
+    match database.choice()? {
+        DatabaseChoice::Postgres(options) => Ok(Some(Books::new(options))),
+        DatabaseChoice::File(_) if database.is_default() => Ok(None),
+        DatabaseChoice::File(_) => {
+            bail!(
+                "the service shows results of a database on a server: --database postgres://USER:PASSWORD@HOST:PORT/NAME"
+            )
+        }
+    }
 }
 
 /// A line for the person who started it; a closed terminal cannot be told anything.

@@ -11,6 +11,7 @@ pub mod result;
 mod access;
 mod batch;
 mod error;
+mod flat;
 
 pub mod postgres;
 pub mod sqlite;
@@ -22,8 +23,9 @@ mod words;
 pub use access::Access;
 pub use batch::{BatchProgress, BatchState};
 pub use error::StoreError;
+pub use flat::{FlatBatch, FlatRow, WholeRow};
 pub use job::{ClaimedJob, Finished, Job, JobId, NewJob, Outcome, RequestedSide};
-pub use port::{Batches, Beginning, Dispatch, JobQueue, Jobs, Ledger, Results};
+pub use port::{Batches, Beginning, Dispatch, JobQueue, Jobs, Ledger, Results, Standing};
 pub use postgres::PostgresStore;
 pub use result::{ResultFilter, ResultRow, Sides};
 pub use sqlite::{SqliteQueue, SqliteStore};

@@ -78,6 +78,24 @@ pub enum Beginning {
     Paused,
 }
 
+/// How far a job is.
+#[derive(Clone, PartialEq)]
+pub enum Standing {
+    /// It waits, here or with the broker.
+    Waiting,
+    /// A worker has begun it.
+    Running,
+    /// It has its result.
+    Done(Box<ResultRow>),
+    /// It was given up.
+    Dead {
+        /// Why, without personal data.
+        reason: String,
+    },
+    /// It was cancelled before it was read.
+    Cancelled,
+}
+
 /// The books about jobs that a broker hands out: what is known, how often it was begun, how it ended.
 pub trait Ledger: Jobs {
     /// Notes that these jobs arrived and are about to be read, unknown ones among them, and says for each, in the same
@@ -96,6 +114,13 @@ pub trait Ledger: Jobs {
     /// Opens dead jobs again, whose dead letters are about to be published anew, with no attempt counted. Returns how
     /// many of these were dead; the others stay as they are.
     fn reopen(&self, jobs: &[JobId]) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// Notes jobs that somebody published to the broker without enqueueing them here, so that they are known before a
+    /// worker begins them. What is known already stays as it is.
+    fn note_published(&self, jobs: &[Job]) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// How far a job is; `None` for one that is not known.
+    fn standing(&self, job: JobId) -> impl Future<Output = Result<Option<Standing>, StoreError>> + Send;
 }
 
 /// A job that the broker does not have.

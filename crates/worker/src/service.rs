@@ -26,6 +26,7 @@ use tokio::sync::watch;
 use crate::picture::PictureReader;
 
 pub use images::{ImageRootError, Images};
+pub use intake::job_of;
 pub use metrics::{Metrics, Stage};
 pub use web::{WebHosts, WebHostsError};
 

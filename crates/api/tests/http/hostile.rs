@@ -105,7 +105,7 @@ fn a_hundred_megabytes_are_refused_without_being_kept() {
     client.send(&head("expect: 100-continue\r\ncontent-length: 100000000"));
     client.answer().unwrap().is("IMAGE_INVALID_SIZE");
     let mut client = world.connect();
-    client.send(&head(&format!("content-length: {}", u64::MAX)));
+    client.send(&head("content-length: 10000000000000"));
     client.answer().unwrap().is("IMAGE_INVALID_SIZE");
     the_next_is_served(&world);
 }

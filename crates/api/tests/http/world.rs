@@ -114,6 +114,8 @@ impl World {
             today: Today::Fixed(date!(2026 - 11 - 23)),
             bodies: Bodies::new(setup.bodies),
             gate: None,
+            publisher: None,
+            books: None,
             metrics: metrics.clone(),
         };
         change(&mut service);

@@ -10,7 +10,7 @@ use super::PostgresStore;
 use super::jobs::JobColumns;
 use crate::error::StoreError;
 use crate::job::{Job, JobId, MAX_ATTEMPTS, SUSPECT_ATTEMPTS};
-use crate::port::{Beginning, Ledger};
+use crate::port::{Beginning, Ledger, Standing};
 
 /// A beginning that is forgotten in a crash of the server costs a count only, so nobody waits for the disk here. A job of
 /// a paused batch stays with the broker, so does a suspect ($7 attempts or more) unless it is begun alone ($6); a job of a
@@ -52,6 +52,14 @@ const REOPEN: &str = "
         RETURNING 1)
     SELECT count(*) AS jobs FROM opened";
 
+const NOTE_PUBLISHED: &str = "
+    INSERT INTO jobs (job_id, batch, reference, source, side, state, sent_at)
+    SELECT job_id, batch, reference, source, side, 'sent', now()
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[])
+         AS published (job_id, batch, reference, source, side)
+    ORDER BY job_id
+    ON CONFLICT (job_id) DO NOTHING";
+
 impl Ledger for PostgresStore {
     async fn begin(&self, jobs: &[Job]) -> Result<Vec<Beginning>, StoreError> {
         self.begin_jobs(jobs, false).await
@@ -68,6 +76,41 @@ impl Ledger for PostgresStore {
 
     async fn reopen(&self, jobs: &[JobId]) -> Result<u64, StoreError> {
         self.count("reopen jobs", sqlx::query(REOPEN).bind(uuids(jobs))).await
+    }
+
+    async fn note_published(&self, jobs: &[Job]) -> Result<(), StoreError> {
+        self.name_batches(jobs.iter()).await?;
+        let columns = JobColumns::of(jobs.iter());
+        let statement = sqlx::query(NOTE_PUBLISHED)
+            .bind(columns.ids)
+            .bind(columns.batches)
+            .bind(columns.references)
+            .bind(columns.sources)
+            .bind(columns.sides);
+        self.rows("note published jobs", statement).await.map(drop)
+    }
+
+    async fn standing(&self, job: JobId) -> Result<Option<Standing>, StoreError> {
+        let operation = "look for a job";
+        let statement = sqlx::query("SELECT state, reason FROM jobs WHERE job_id = $1").bind(Uuid::from(job));
+        let rows = self.rows(operation, statement).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let standing = match row.try_get("state").map_err(self.unreadable(operation))? {
+            "queued" | "sent" => Standing::Waiting,
+            "running" => Standing::Running,
+            "cancelled" => Standing::Cancelled,
+            "dead" => {
+                let reason: Option<String> = row.try_get("reason").map_err(self.unreadable(operation))?;
+                Standing::Dead { reason: reason.unwrap_or_default() }
+            }
+            // Stored together with this state.
+            "done" => match self.result(job).await? {
+                Some(row) => Standing::Done(Box::new(row)),
+                None => return Ok(None),
+            },
+            _ => return Err(self.damaged_row("state")),
+        };
+        Ok(Some(standing))
     }
 }
 

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::PostgresStore;
 use super::jobs::STORING;
 use crate::error::StoreError;
+use crate::job::JobId;
 use crate::port::Results;
 use crate::result::{ResultFilter, ResultRow};
 use crate::words;
@@ -64,6 +65,13 @@ impl PostgresStore {
         let statement = sqlx::query("SELECT last_value, pg_advisory_xact_lock($1) FROM results_seq_seq").bind(STORING);
         let rows = self.rows(OPERATION, statement).await?;
         rows.first().map_or(Ok(0), |row| row.try_get("last_value")).map_err(self.unreadable(OPERATION))
+    }
+
+    /// The result of a job.
+    pub(super) async fn result(&self, job: JobId) -> Result<Option<ResultRow>, StoreError> {
+        let statement = sqlx::query("SELECT *, result::text AS json FROM results WHERE job_id = $1");
+        let rows = self.rows(OPERATION, statement.bind(Uuid::from(job))).await?;
+        rows.first().map(|row| self.result_row(row).map_err(self.unreadable(OPERATION))?).transpose()
     }
 
     /// A row of the table, or the name of its first column that no version of this program wrote.

@@ -29,13 +29,14 @@ pub(crate) fn parse(delivery: Delivery) -> Result<Arrived, Box<Malformed>> {
     let Delivery { body, message_id, attempt, receipt, .. } = delivery;
     match Message::parse(&body, message_id.as_deref()) {
         Ok(message) => {
-            Ok(Arrived { job: job(&message), message: Arc::new(message), message_id, failures: attempt, receipt })
+            Ok(Arrived { job: job_of(&message), message: Arc::new(message), message_id, failures: attempt, receipt })
         }
         Err(error) => Err(Box::new(Malformed { error, body, message_id, receipt })),
     }
 }
 
-fn job(message: &Message) -> Job {
+/// The job of a message, as the books and the table of results name it.
+pub fn job_of(message: &Message) -> Job {
     Job {
         id: JobId::from(message.job_id),
         batch: message.batch.clone(),

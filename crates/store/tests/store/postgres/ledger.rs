@@ -5,6 +5,7 @@ use shenfen_store::job::{MAX_ATTEMPTS, SUSPECT_ATTEMPTS};
 use shenfen_store::port::Completed;
 use shenfen_store::{
     BatchState, Batches, Beginning, Dispatch, Finished, Job, Jobs, Ledger, PostgresStore, ResultFilter, Results,
+    Standing,
 };
 
 use super::server::TestDatabase;
@@ -175,4 +176,25 @@ async fn a_reader_who_follows_misses_no_result() {
     for writer in writers {
         writer.await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_job_stands_where_it_is_on_its_way() {
+    let database = TestDatabase::new().await;
+    let store = database.open().await;
+    let (first, second) = (job("kyc", 1), job("kyc", 2));
+    assert!(store.standing(first.id).await.unwrap().is_none());
+    store.note_published(&[first.clone(), second.clone()]).await.unwrap();
+    assert!(matches!(store.standing(first.id).await.unwrap(), Some(Standing::Waiting)));
+    store.begin(std::slice::from_ref(&first)).await.unwrap();
+    assert!(matches!(store.standing(first.id).await.unwrap(), Some(Standing::Running)));
+    store.complete(&[read(&first, 1, Decision::Accept), dead(&second, 0)]).await.unwrap();
+    // A note that comes late changes nothing.
+    store.note_published(&[first.clone(), second.clone()]).await.unwrap();
+    let Some(Standing::Done(row)) = store.standing(first.id).await.unwrap() else { panic!("not done") };
+    assert_eq!((row.job_id, row.attempts), (first.id, 1));
+    let Some(Standing::Dead { reason }) = store.standing(second.id).await.unwrap() else { panic!("not dead") };
+    assert_eq!(reason, "a test");
+    let progress = store.batch("kyc").await.unwrap().unwrap();
+    assert_eq!((progress.total(), progress.open()), (2, 0));
 }
