@@ -4,6 +4,7 @@ use axum::http::{HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use shenfen_core::Status;
+use thiserror::Error;
 
 use crate::body::BodyError;
 use crate::fields::{Plus, decoded, pairs};
@@ -62,22 +63,27 @@ pub(crate) fn status(refusal: Refusal) -> Status {
     }
 }
 
-/// Whether more than the documented fields are asked for: `?detail=1`. `None` when that is said twice, or in other words.
-pub(crate) fn detail(uri: &Uri) -> Option<bool> {
+/// `detail` stands in the query twice, or with another value than 0 or 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("detail in the query is not understood")]
+pub(crate) struct QueryError;
+
+/// Whether more than the documented fields are asked for: `?detail=1`.
+pub(crate) fn detail(uri: &Uri) -> Result<bool, QueryError> {
     let mut asked = None;
     for (key, value) in pairs(uri.query().unwrap_or_default().as_bytes()) {
         if decoded(key, Plus::Blank) == &b"detail"[..] {
             let value = match &*decoded(value, Plus::Blank) {
                 b"1" | b"true" => true,
                 b"0" | b"false" | b"" => false,
-                _ => return None,
+                _ => return Err(QueryError),
             };
             if asked.replace(value).is_some() {
-                return None;
+                return Err(QueryError);
             }
         }
     }
-    Some(asked.unwrap_or(false))
+    Ok(asked.unwrap_or(false))
 }
 
 /// The documented sentences.

@@ -62,7 +62,7 @@ pub struct Bodies {
 pub struct Received {
     /// Its bytes.
     pub bytes: Vec<u8>,
-    _memory: Option<OwnedSemaphorePermit>,
+    memory: Option<OwnedSemaphorePermit>,
 }
 
 impl Bodies {
@@ -70,6 +70,12 @@ impl Bodies {
     pub fn new(limits: BodyLimits) -> Bodies {
         let memory = Arc::new(Semaphore::new(limits.memory.div_ceil(PIECE)));
         Bodies { limits, memory }
+    }
+
+    /// Bytes that bodies take now, in whole pieces.
+    pub(crate) fn held(&self) -> usize {
+        let pieces = self.limits.memory.div_ceil(PIECE);
+        pieces.saturating_sub(self.memory.available_permits()) * PIECE
     }
 
     /// Reads a body of at most `most` bytes.
@@ -86,7 +92,7 @@ impl Bodies {
             }
             return Err(BodyError::TooLarge);
         }
-        let mut received = Received { bytes: Vec::new(), _memory: None };
+        let mut received = Received { bytes: Vec::new(), memory: None };
         let mut body = body;
         while let Some(piece) = self.next(&mut body, deadline).await? {
             if received.bytes.len() + piece.len() > most {
@@ -136,12 +142,12 @@ impl Bodies {
 
     /// Takes memory for so many more bytes. Waiting for it would keep others waiting for what is already here.
     fn pay(&self, received: &mut Received, more: usize) -> Result<(), BodyError> {
-        let paid = received._memory.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let paid = received.memory.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         let needed = (received.bytes.len() + more).div_ceil(PIECE).saturating_sub(paid);
         if needed > 0 {
             let needed = u32::try_from(needed).map_err(|_| BodyError::Busy)?;
             let memory = Arc::clone(&self.memory).try_acquire_many_owned(needed).map_err(|_| BodyError::Busy)?;
-            match &mut received._memory {
+            match &mut received.memory {
                 Some(paid) => paid.merge(memory),
                 none => *none = Some(memory),
             }

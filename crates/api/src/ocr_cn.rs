@@ -10,7 +10,7 @@ use shenfen_core::{PictureResult, Status};
 use shenfen_worker::NotRead;
 use thiserror::Error;
 
-use crate::answer::{detail, of_status, sentence, status};
+use crate::answer::{QueryError, detail, of_status, sentence, status};
 use crate::encoding;
 use crate::fields::{Field, FieldError, Plus, field};
 use crate::service::{Admitted, Refusal, Service, log_refusal};
@@ -26,8 +26,8 @@ const MOST_BYTES: usize = 9 << 20;
 enum Refused {
     #[error(transparent)]
     NotLetIn(#[from] Refusal),
-    #[error("the query is not understood")]
-    Query,
+    #[error(transparent)]
+    Query(#[from] QueryError),
     #[error("img: {0}")]
     Field(#[from] FieldError),
     #[error("img is no base64")]
@@ -49,30 +49,27 @@ struct Fields<'a> {
 
 pub(crate) async fn answer(State(service): State<Arc<Service>>, request: Request) -> Response {
     let asked = detail(request.uri());
-    let read = read(&service, request, asked.is_some()).await;
-    let result = match read {
+    let result = match read(&service, request).await {
         Ok(result) => result,
         Err(refused) => {
             refused.log();
             let status = refused.status();
-            if asked != Some(true) {
+            if asked != Ok(true) {
                 return sentence(status);
             }
             service.line.refusal(status, refused.rule(), refused.to_string())
         }
     };
     match (asked, result.status) {
-        (Some(true), status) => of_status(status, &result),
+        (Ok(true), status) => of_status(status, &result),
         (_, Status::Ok) => of_status(Status::Ok, &Fields { status: Status::Ok, message: &result.message }),
         (_, status) => sentence(status),
     }
 }
 
-async fn read(service: &Service, request: Request, understood: bool) -> Result<PictureResult, Refused> {
+async fn read(service: &Service, request: Request) -> Result<PictureResult, Refused> {
     let request = service.admit(request, MOST_BYTES).await?;
-    if !understood {
-        return Err(Refused::Query);
-    }
+    detail(&request.uri)?;
     let picture = picture(request)?;
     Ok(service.line.read(picture).await?)
 }
@@ -94,7 +91,7 @@ impl Refused {
     fn status(&self) -> Status {
         match self {
             Refused::NotLetIn(refusal) => status(*refusal),
-            Refused::Query | Refused::Field(_) | Refused::NoBase64 | Refused::Empty => Status::InvalidRequest,
+            Refused::Query(_) | Refused::Field(_) | Refused::NoBase64 | Refused::Empty => Status::InvalidRequest,
             Refused::TooLarge(_) => Status::ImageInvalidSize,
             Refused::NotRead(_) => Status::RetryLater,
         }

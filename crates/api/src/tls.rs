@@ -14,7 +14,7 @@ use tokio_rustls::TlsAcceptor;
 #[derive(Debug, Error)]
 pub enum TlsError {
     /// A file cannot be read, or is no PEM of the right kind.
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read {path} for TLS")]
     File {
         /// The file.
         path: PathBuf,
@@ -22,7 +22,7 @@ pub enum TlsError {
         source: pem::Error,
     },
     /// Certificate and key do not go together, or are of a kind that is not supported.
-    #[error("cannot use the certificate {certificate} with the key {key}: {source}")]
+    #[error("cannot use the certificate {certificate} with the key {key}")]
     Unusable {
         /// The certificate's file.
         certificate: PathBuf,
@@ -42,7 +42,9 @@ pub fn tls(certificate: &Path, key: &Path) -> Result<TlsAcceptor, TlsError> {
         let path = path.to_owned();
         move |source| TlsError::File { path: path.clone(), source }
     };
-    let chain = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect).map_err(file(certificate))?;
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect);
+    let chain = chain.and_then(|chain| if chain.is_empty() { Err(pem::Error::NoItemsFound) } else { Ok(chain) });
+    let chain = chain.map_err(file(certificate))?;
     let secret = PrivateKeyDer::from_pem_file(key).map_err(file(key))?;
     let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()

@@ -83,11 +83,13 @@ pub(crate) fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
-    let gate = gate(&args)?;
     let tls = match (&args.tls_cert, &args.tls_key) {
         (Some(certificate), Some(key)) => Some(shenfen_api::tls(certificate, key)?),
         _ => None,
     };
+    let publisher = args.broker.choice()?.map(Publisher::new);
+    let books = books(&args.database)?;
+    let gate = gate(&args)?;
     let listener = TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
     let address = listener.local_addr().context("cannot tell the address")?;
     let threads = args.reading.threads();
@@ -103,8 +105,8 @@ async fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
         today: args.reading.today(),
         bodies: Bodies::new(BodyLimits::default()),
         gate,
-        publisher: args.broker.choice()?.map(Publisher::new),
-        books: books(&args.database)?,
+        publisher,
+        books,
         metrics: metrics.clone(),
     };
     let limits = ServerLimits {

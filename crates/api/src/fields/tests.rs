@@ -1,3 +1,7 @@
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
+
 use super::*;
 
 fn get(content_type: Option<&str>, body: &[u8]) -> Result<Field, FieldError> {
@@ -80,4 +84,41 @@ fn a_body_that_is_not_what_it_says_is_refused() {
     for content_type in ["text/plain", "image/jpeg", "application/xml", "multipart/mixed; boundary=x", "x"] {
         check(content_type, b"img=1", Err(FieldError::ContentType));
     }
+}
+
+proptest! {
+    #[test]
+    fn no_body_makes_it_panic(body: Vec<u8>, pieces in vec(any::<Index>(), 0..40)) {
+        let tokens: [&[u8]; 14] = [
+            b"--b 1", b"\r\n", b"--", b"Content-Disposition: form-data", b"; name=img", b"; name=\"img\"", b"; filename=a",
+            b"{\"img\":", b"\"", b"}", b"img=", b"&", b"%", b"\xff",
+        ];
+        let made = pieces.iter().map(|piece| *piece.get(&tokens)).collect::<Vec<_>>().concat();
+        for content_type in [FORM, "application/json", MULTIPART] {
+            for body in [&body, &made] {
+                let _ = get(Some(content_type), body);
+            }
+        }
+    }
+
+    #[test]
+    fn what_goes_into_a_form_comes_out(text: String, name in "[a-h]{0,3}") {
+        let encoded = percent_encoding::utf8_percent_encode(&text, percent_encoding::NON_ALPHANUMERIC);
+        let body = format!("{name}=x&img={encoded}");
+        for plus in [Plus::Blank, Plus::Itself] {
+            prop_assert!(field(&HeaderMap::new(), body.as_bytes(), "img", plus) == Ok(Field::Text(text.clone())));
+        }
+    }
+
+    #[test]
+    fn a_file_comes_out_as_it_went_in(content: Vec<u8>) {
+        prop_assume!(find(&content, b"\r\n--b 1").is_none());
+        let head = &b"--b 1\r\nContent-Disposition: form-data; name=\"img\"; filename=\"a\"\r\n\r\n"[..];
+        let body = [head, &content, b"\r\n--b 1--\r\n"].concat();
+        prop_assert!(get(Some(MULTIPART), &body) == Ok(Field::File(content)));
+    }
+}
+
+fn find(content: &[u8], needle: &[u8]) -> Option<usize> {
+    content.windows(needle.len()).position(|window| window == needle)
 }

@@ -4,6 +4,7 @@
 
 mod documented;
 mod hostile;
+mod jobs;
 mod line;
 mod signed;
 mod tls;

@@ -75,6 +75,8 @@ fn who_has_no_key_is_told_so_in_the_documented_words() {
     signed.ask(&stranger).is("INVALID_REQUEST");
     assert_eq!(signed.ask(&key).json()["status"], "ok");
     assert_eq!(signed.world.get("/livez").status, 200, "machines need no key");
+    let problem = signed.world.get("/v1/batches/kyc");
+    assert_eq!((problem.status, problem.header("www-authenticate")), (401, Some("credit-v1")));
     // Refused before the body is kept, and told all the same.
     let mut client = signed.world.connect();
     client.send(&request("POST", "/v1/ocr_cn", &[("content-type", FORM)], &vec![b'A'; 8 << 20]));

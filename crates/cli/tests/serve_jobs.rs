@@ -1,0 +1,84 @@
+//! `shenfen serve` beside a broker and a database, whose addresses are in `SHENFEN_TEST_BROKER` and
+//! `SHENFEN_TEST_DATABASE`.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+#[expect(dead_code, reason = "other tests need more of it")]
+mod program;
+#[expect(dead_code, reason = "other tests need more of it")]
+mod served;
+#[expect(dead_code, reason = "other tests need more of it")]
+mod servers;
+
+use served::{Answer, Served};
+use servers::{Bench, finished, job_of, no_card};
+use shenfen_store::{Jobs, Ledger, Outcome};
+
+fn serve(bench: &Bench) -> Served {
+    Served::start(&mut bench.command(&["serve", "--listen", "127.0.0.1:0", "--threads", "1"]))
+}
+
+fn submit(served: &Served, headers: &[(&str, &str)], body: &str) -> Answer {
+    served.ask("POST", "/v1/jobs", &[headers, &[("content-type", "application/json")]].concat(), body.as_bytes())
+}
+
+#[test]
+fn a_job_is_taken_and_followed_to_its_result() {
+    let bench = Bench::new();
+    let served = serve(&bench);
+    let accepted = submit(&served, &[], r#"{"batch":"kyc","reference":"customer-42","image":{"base64":"QUJD"}}"#);
+    assert_eq!(accepted.status, 202, "{}", accepted.body);
+    let id = accepted.json()["job_id"].as_str().unwrap().to_owned();
+    assert!(accepted.head.contains(&format!("location: /v1/results/{id}")), "{}", accepted.head);
+    let result = || served.ask("GET", &format!("/v1/results/{id}"), &[], b"");
+    assert_eq!((result().status, result().json()["state"].as_str()), (202, Some("queued")));
+    let batch = served.ask("GET", "/v1/batches/kyc", &[], b"");
+    assert_eq!((batch.status, &batch.json()["queued"]), (200, &1.into()));
+
+    let message = bench.take_job();
+    assert_eq!((message.job_id.to_string(), message.batch.as_str()), (id.clone(), "kyc"));
+    assert_eq!(message.reference.as_deref(), Some("customer-42"));
+    let job = job_of(&message);
+    bench.block_on(async |store, _| store.begin(std::slice::from_ref(&job)).await.map(drop).unwrap());
+    assert_eq!(result().json()["state"], "running");
+    let read = Outcome::Read { result: Box::new(no_card()), image_sha256: None };
+    bench.block_on(async |store, _| store.complete(&[finished(&job, read)]).await.map(drop).unwrap());
+    let done = result();
+    assert_eq!((done.status, &done.json()["result"]["status"]), (200, &"FAIL".into()));
+    assert_eq!((&done.json()["reference"], &done.json()["decision"]), (&"customer-42".into(), &"reject".into()));
+    let shown = bench.run(&["results", "--format", "json"]).lines();
+    assert_eq!(shown[0], done.json(), "the same as on the command line");
+}
+
+#[test]
+fn one_job_sent_twice_is_one_job() {
+    let bench = Bench::new();
+    let served = serve(&bench);
+    let job = |key: &str| {
+        let body = r#"{"v":1,"image":{"base64":"QUJD"}}"#;
+        submit(&served, &[("idempotency-key", key)], body).json()["job_id"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(job("a"), job("a"));
+    assert_ne!(job("a"), job("b"));
+    let batch = served.ask("GET", "/v1/batches/default", &[], b"").json();
+    assert_eq!(batch["total"], 2);
+}
+
+#[test]
+fn what_will_never_be_read_says_why() {
+    let bench = Bench::new();
+    let served = serve(&bench);
+    let id = submit(&served, &[], r#"{"image":{"path":"a.jpg"}}"#).json()["job_id"].as_str().unwrap().to_owned();
+    let job = job_of(&bench.take_job());
+    let dead = Outcome::Dead { reason: "it could not be fetched".into() };
+    bench.block_on(async |store, _| store.complete(&[finished(&job, dead)]).await.map(drop).unwrap());
+    let gone = served.ask("GET", &format!("/v1/results/{id}"), &[], b"");
+    assert_eq!(gone.status, 410);
+    assert!(gone.json()["detail"].as_str().unwrap().contains("could not be fetched"));
+    for unknown in
+        ["/v1/results/7d5f7c0e-0000-4000-8000-000000000000", "/v1/results/x", "/v1/batches/x", "/v1/batches/%00"]
+    {
+        let answer = served.ask("GET", unknown, &[], b"");
+        assert_eq!((answer.status, answer.head.contains("application/problem+json")), (404, true), "{unknown}");
+    }
+}
