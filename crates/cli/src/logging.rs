@@ -1,7 +1,7 @@
 //! The log, on standard error: quiet unless something is wrong, and never with what a card says.
 
 use std::env;
-use std::io;
+use std::io::{self, IsTerminal};
 
 use clap::{Args, ValueEnum};
 use tracing_subscriber::filter::LevelFilter;
@@ -38,7 +38,7 @@ pub(crate) fn start(args: &LogArgs) {
     let level = args.level.clone().or_else(from_variable).unwrap_or_else(|| EnvFilter::new(UNASKED));
     // A second filter, so that no words of a user's lift what it holds back.
     let private = EnvFilter::builder().parse_lossy(format!("trace,{}", shenfen_queue::LOG_DIRECTIVES));
-    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let lines = tracing_subscriber::fmt::layer().with_ansi(io::stderr().is_terminal()).with_writer(io::stderr);
     let lines = match args.form {
         Form::Text => lines.boxed(),
         Form::Json => lines.json().boxed(),
