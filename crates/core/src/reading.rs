@@ -132,7 +132,7 @@ pub struct Candidate {
 /// One character place in a line, with what could stand there, most probable first. Never empty.
 #[derive(Clone, PartialEq)]
 pub struct ReadChar {
-    /// The candidates, most probable first; the reader keeps the five best.
+    /// The candidates, most probable first; the reader keeps the sixteen best.
     pub candidates: Vec<Candidate>,
     /// Where the character's centre stands along its line: 0 at the line's start, 1 at its end.
     pub position: f32,

@@ -56,7 +56,7 @@ fn a_card_is_read_from_bytes_to_characters() {
     assert!(address.chars.iter().any(|read| read.line == 3), "four lines");
     assert!(address.chars.is_sorted_by_key(|read| (read.line, (read.position * 1e6) as u32)), "in reading order");
     for read in &address.chars {
-        assert_eq!(read.candidates.len(), 5);
+        assert_eq!(read.candidates.len(), 16);
         assert!(read.candidates.is_sorted_by(|a, b| a.probability >= b.probability));
         assert!((0.0..=1.0).contains(&read.position));
     }
