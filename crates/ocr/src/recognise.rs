@@ -1,4 +1,4 @@
-//! Lines to characters, with the places and probabilities of the five best readings of each.
+//! Lines to characters, with the places and probabilities of the sixteen best readings of each.
 
 use std::collections::BTreeMap;
 
