@@ -96,6 +96,16 @@ impl Scene {
         }
     }
 
+    /// The queues that hold messages, waiting or unacknowledged, the dead-letter queue aside: name, messages, of
+    /// these unacknowledged.
+    async fn queues_holding_messages(&self) -> Vec<String> {
+        let queues =
+            self.rabbit.rabbitmqctl(&["list_queues", "--quiet", "name", "messages", "messages_unacknowledged"]);
+        let queues = queues.await.unwrap();
+        let ours = queues.lines().filter(|line| line.starts_with("campaign.") && !line.contains(".dead"));
+        ours.filter(|line| !line.ends_with("\t0\t0")).map(str::to_owned).collect()
+    }
+
     /// One fault, and its end.
     async fn strike(&mut self, random: &mut StdRng) -> &'static str {
         let place = random.random_range(0..WORKERS);
@@ -266,9 +276,12 @@ async fn nothing_is_lost_and_nothing_counts_twice() {
                 .read()
                 .await
                 .map(|depth| depth.jobs + depth.retries.iter().map(|&(_, count)| count).sum::<u32>());
+            // A message delivered into a connection that is gone stays unacknowledged until the broker misses its
+            // heartbeats; a worker then has to take it once more. The count of the waiting does not show it.
             if open.is_ok_and(|open| open.trim() == "0")
                 && ended.is_ok_and(|ended| ended.trim() == jobs.to_string())
                 && waiting.is_ok_and(|waiting| waiting == 0)
+                && scene.queues_holding_messages().await.is_empty()
             {
                 break;
             }
@@ -288,10 +301,8 @@ async fn nothing_is_lost_and_nothing_counts_twice() {
         timeout(Duration::from_secs(20), worker.wait()).await.unwrap().unwrap();
     }
     let letters = DeadLetters::new(broker.clone()).list(100_000).await.unwrap();
-    let queues = scene.rabbit.rabbitmqctl(&["list_queues", "--quiet", "name", "messages", "messages_unacknowledged"]);
-    for line in queues.await.unwrap().lines().filter(|line| line.starts_with("campaign.") && !line.contains(".dead")) {
-        assert!(line.ends_with("\t0\t0"), "left in a queue: {line}");
-    }
+    let holding = scene.queues_holding_messages().await;
+    assert!(holding.is_empty(), "left in a queue (name, messages, of these unacknowledged): {holding:?}");
 
     // Every job once: as a result or as a dead letter.
     let results = scene.postgres.query("campaign", "SELECT job_id FROM results ORDER BY job_id").await.unwrap();
