@@ -8,8 +8,10 @@ mod locate;
 mod rectify;
 
 mod lines;
+mod look;
 mod quality;
 mod recognise;
+mod strip;
 
 pub mod geometry;
 pub mod net;

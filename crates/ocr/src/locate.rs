@@ -1,4 +1,5 @@
-//! Pixels to card corners: a first look at the whole picture, then closer ones at each card found.
+//! Pixels to card corners: a first look at the whole picture, then closer ones at each card found. Where that shows no
+//! card, or small ones only, the same in parts of the picture.
 
 use candle_core::{Device, Tensor};
 use image::RgbImage;
@@ -9,8 +10,12 @@ use crate::net::conv::Scratch;
 use crate::rectify::{Frame, Picture, normalised};
 use crate::weights::MapModel;
 
-/// Side of the square that the whole picture is letterboxed into.
+/// Side of the square that the whole picture, or a part of it, is letterboxed into.
 const FIRST_LOOK: usize = 256;
+/// When no card found is as wide as this part of the picture's longer side, the picture is looked at in parts too.
+const SMALL: f32 = 0.2;
+/// The side of such a part, in the picture's longer side: cards on the edge of one are whole in the next.
+const PART: f64 = 0.6;
 /// Width and height of the second look.
 const SECOND_LOOK: [usize; 2] = [256, 192];
 /// The most closer looks at a card: a good first look needs one, a bad one more.
@@ -55,24 +60,44 @@ pub(crate) fn locate(
     max_cards: usize,
     scratch: &Scratch,
 ) -> candle_core::Result<Vec<Located>> {
-    let mut found = Vec::new();
-    for rough in distinct(first_look(model, picture, scratch)?, max_cards) {
-        found.extend(closer_looks(model, picture, rough, scratch)?);
+    let [width, height] = picture.size().map(f64::from);
+    let longest = width.max(height);
+    let whole = [(width - longest) / 2.0, (height - longest) / 2.0, longest];
+    let mut found = look_at(model, picture, whole, max_cards, scratch)?;
+    if !found.iter().any(|card| side_lengths(&card.quad)[0] >= SMALL * longest as f32) {
+        for part in parts([width, height], PART * longest) {
+            found.extend(look_at(model, picture, part, max_cards, scratch)?);
+        }
     }
     let mut found = distinct(found, max_cards);
     in_reading_order(&mut found);
     Ok(found)
 }
 
-fn first_look(model: &MapModel, picture: &mut Picture, scratch: &Scratch) -> candle_core::Result<Vec<Located>> {
-    let [width, height] = picture.size().map(f64::from);
-    let side = FIRST_LOOK as f64;
-    let scale = side / width.max(height);
-    let margins = [(side - width * scale) / 2.0, (side - height * scale) / 2.0];
-    let to_picture = Homography::scale_and_move(scale, margins).inverse();
+/// Squares of a side that cover a picture, as [left, top, side].
+fn parts([width, height]: [f64; 2], side: f64) -> Vec<[f64; 3]> {
+    let begins = |length: f64| if length > side { vec![0.0, length - side] } else { vec![(length - side) / 2.0] };
+    let (columns, rows) = (begins(width), begins(height));
+    rows.iter().flat_map(|&top| columns.iter().map(move |&left| [left, top, side])).collect()
+}
+
+/// The cards that a look at a square of the picture shows, each after its closer looks.
+fn look_at(
+    model: &MapModel,
+    picture: &mut Picture,
+    [left, top, side]: [f64; 3],
+    max_cards: usize,
+    scratch: &Scratch,
+) -> candle_core::Result<Vec<Located>> {
+    let scale = FIRST_LOOK as f64 / side;
+    let to_picture = Homography::scale_and_move(scale, [-left * scale, -top * scale]).inverse();
     let frame = Frame { to_picture, width: FIRST_LOOK, height: FIRST_LOOK, samples: 1 };
-    let mut found = look(model, &picture.cut(&frame), FOLLOW_UP * model.config.threshold, scratch)?;
-    found.iter_mut().for_each(|card| card.quad = to_picture.map_quad(&card.quad));
+    let mut rough = look(model, &picture.cut(&frame), FOLLOW_UP * model.config.threshold, scratch)?;
+    rough.iter_mut().for_each(|card| card.quad = to_picture.map_quad(&card.quad));
+    let mut found = Vec::new();
+    for card in distinct(rough, max_cards) {
+        found.extend(closer_looks(model, picture, card, scratch)?);
+    }
     Ok(found)
 }
 

@@ -11,8 +11,9 @@ use crate::decode::decode;
 use crate::geometry::{rotation, turned_around};
 use crate::lines::{TextLine, card_frame, find_lines};
 use crate::locate::{Located, locate};
+use crate::look::Buffers;
 use crate::quality::{coarse_frame, judge};
-use crate::recognise::{Buffers, recognise};
+use crate::recognise::recognise;
 use crate::rectify::{Frame, Picture};
 use crate::weights::Models;
 

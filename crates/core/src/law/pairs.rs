@@ -1,16 +1,20 @@
-//! Which characters follow each other in names of places: 村 after 桥 rather than 柯, 滨 between 哈尔 and 市.
+//! Which characters follow each other in names of places and of persons: 村 after 桥 rather than 柯, 滨 between 哈尔 and
+//! 市; a name begins with 问 rather than 间.
 //!
-//! Made by `training/shenfen_training/place_pairs.py` from lists of regions, towns, villages, roads and estates. It only
-//! shifts probability between candidates that were seen.
+//! Made by `training/shenfen_training/pairs.py` from lists of regions, towns, villages, roads and estates, of surnames and of
+//! characters of given names. They only shift probability between candidates that were seen.
 
 use std::sync::LazyLock;
 
 use super::lattice::Lattice;
 use crate::field::is_han;
 
-static BYTES: &[u8] = include_bytes!("../../data/place_pairs.bin");
-/// Empty, so that it says nothing, if the file were damaged.
-static PAIRS: LazyLock<Pairs> = LazyLock::new(|| Pairs::parse(BYTES).unwrap_or_default());
+static PLACE_BYTES: &[u8] = include_bytes!("../../data/place_pairs.bin");
+static PERSON_BYTES: &[u8] = include_bytes!("../../data/person_pairs.bin");
+/// Names of places. Empty, so that it says nothing, if the file were damaged.
+pub(crate) static PLACES: LazyLock<Pairs> = LazyLock::new(|| Pairs::parse(PLACE_BYTES).unwrap_or_default());
+/// Names of persons; empty as above.
+pub(crate) static PERSONS: LazyLock<Pairs> = LazyLock::new(|| Pairs::parse(PERSON_BYTES).unwrap_or_default());
 
 /// A name that is in no list is no rarity: a pair's odds count with this power.
 const TRUST: f64 = 0.5;
@@ -22,7 +26,7 @@ const UNUSUAL: u8 = 125;
 
 /// The file's tables; its layout is told where it is made.
 #[derive(Default)]
-struct Pairs {
+pub(crate) struct Pairs {
     characters: Vec<char>,
     costs_alone: &'static [u8],
     begins: Vec<u32>,
@@ -85,41 +89,41 @@ impl Pairs {
     fn probability(&self, before: Before, character: char) -> f64 {
         (-f64::from(self.cost(before, character)) / COSTS_PER_BIT * TRUST).exp2()
     }
-}
 
-/// The places of a text that consists of names of places, each option's probability by what may stand before and after it
-/// (forward and backward sums over all readings). A place keeps its sum, for what is no candidate.
-pub(crate) fn weighed(lattice: &Lattice) -> Lattice {
-    let places = lattice.places();
-    if PAIRS.characters.is_empty() || places.iter().any(|place| place.options().is_empty()) {
-        return lattice.clone();
+    /// The places of a text that consists of such names, each option's probability by what may stand before and after it
+    /// (forward and backward sums over all readings). A place keeps its sum, for what is no candidate.
+    pub(crate) fn weighed(&self, lattice: &Lattice) -> Lattice {
+        let places = lattice.places();
+        if self.characters.is_empty() || places.iter().any(|place| place.options().is_empty()) {
+            return lattice.clone();
+        }
+        let steps: Vec<Vec<Vec<f64>>> = (0..places.len())
+            .map(|at| {
+                let before: Vec<Before> = match at.checked_sub(1) {
+                    None => vec![Before::Start],
+                    Some(last) => places[last].options().iter().map(|&(character, _)| self.before(character)).collect(),
+                };
+                let here = places[at].options();
+                let row = |before: &Before| here.iter().map(|&(one, p)| p * self.probability(*before, one)).collect();
+                before.iter().map(row).collect()
+            })
+            .collect();
+        let mut forward = vec![vec![1.0]];
+        for step in &steps {
+            let last = &forward[forward.len() - 1];
+            let sum = |to: usize| last.iter().zip(step).map(|(sum, row)| sum * row[to]).sum();
+            forward.push(normalized((0..step[0].len()).map(sum).collect()));
+        }
+        let mut after = vec![1.0; places.last().map_or(0, |place| place.options().len())];
+        let mut weighed = lattice.clone();
+        for (at, place) in places.iter().enumerate().rev() {
+            let both = normalized(forward[at + 1].iter().zip(&after).map(|(before, after)| before * after).collect());
+            weighed.reweigh(at, both.iter().map(|share| share * place.mass()));
+            let back = |row: &Vec<f64>| row.iter().zip(&after).map(|(step, after)| step * after).sum();
+            after = normalized(steps[at].iter().map(back).collect());
+        }
+        weighed
     }
-    let steps: Vec<Vec<Vec<f64>>> = (0..places.len())
-        .map(|at| {
-            let before: Vec<Before> = match at.checked_sub(1) {
-                None => vec![Before::Start],
-                Some(last) => places[last].options().iter().map(|&(character, _)| PAIRS.before(character)).collect(),
-            };
-            let here = places[at].options();
-            let row = |before: &Before| here.iter().map(|&(one, p)| p * PAIRS.probability(*before, one)).collect();
-            before.iter().map(row).collect()
-        })
-        .collect();
-    let mut forward = vec![vec![1.0]];
-    for step in &steps {
-        let last = &forward[forward.len() - 1];
-        let sum = |to: usize| last.iter().zip(step).map(|(sum, row)| sum * row[to]).sum();
-        forward.push(normalized((0..step[0].len()).map(sum).collect()));
-    }
-    let mut after = vec![1.0; places.last().map_or(0, |place| place.options().len())];
-    let mut weighed = lattice.clone();
-    for (at, place) in places.iter().enumerate().rev() {
-        let both = normalized(forward[at + 1].iter().zip(&after).map(|(before, after)| before * after).collect());
-        weighed.reweigh(at, both.iter().map(|share| share * place.mass()));
-        let back = |row: &Vec<f64>| row.iter().zip(&after).map(|(step, after)| step * after).sum();
-        after = normalized(steps[at].iter().map(back).collect());
-    }
-    weighed
 }
 
 fn normalized(mut values: Vec<f64>) -> Vec<f64> {
@@ -139,21 +143,29 @@ mod tests {
 
     #[test]
     fn the_file_is_whole_and_knows_usual_pairs() {
-        let pairs = Pairs::parse(BYTES).unwrap();
+        let pairs = Pairs::parse(PLACE_BYTES).unwrap();
         let cost = |first: char, second: char| pairs.cost(pairs.before(first), second);
         assert!(cost('哈', '尔') < cost('哈', '小'));
         assert!(cost('尔', '滨') < cost('尔', '宾'));
         assert!(pairs.cost(Before::Start, '浙') < pairs.cost(Before::Start, '淅'));
         assert_eq!((cost('路', '1'), pairs.cost(Before::Start, '㐀')), (OTHER, UNUSUAL));
-        assert!(Pairs::parse(&BYTES[..BYTES.len() - 1]).is_none());
+        assert!(Pairs::parse(&PLACE_BYTES[..PLACE_BYTES.len() - 1]).is_none());
     }
 
     #[test]
     fn a_usual_name_wins_over_a_look_alike_and_not_over_a_clear_one() {
         let unsure = lattice(&[&[('哈', 0.99)], &[('尔', 0.99)], &[('宾', 0.55), ('滨', 0.4)], &[('市', 0.99)]]);
-        assert_eq!(weighed(&unsure).best(), "哈尔滨市");
+        assert_eq!(PLACES.weighed(&unsure).best(), "哈尔滨市");
         let clear = lattice(&[&[('哈', 0.99)], &[('尔', 0.99)], &[('宾', 0.9999), ('滨', 5e-5)], &[('市', 0.99)]]);
-        assert_eq!(weighed(&clear).best(), "哈尔宾市");
+        assert_eq!(PLACES.weighed(&clear).best(), "哈尔宾市");
+    }
+
+    #[test]
+    fn a_surname_wins_over_a_look_alike_and_a_rare_character_stays_possible() {
+        let unsure = lattice(&[&[('间', 0.6), ('问', 0.35)], &[('文', 0.99)], &[('勤', 0.99)]]);
+        assert_eq!(PERSONS.weighed(&unsure).best(), "问文勤");
+        let clear = lattice(&[&[('张', 0.99)], &[('堃', 0.99), ('坤', 0.009)]]);
+        assert_eq!(PERSONS.weighed(&clear).best(), "张堃");
     }
 
     proptest! {
@@ -163,7 +175,7 @@ mod tests {
         ) {
             let options: Vec<&[(char, f32)]> = places.iter().map(Vec::as_slice).collect();
             let before = lattice(&options);
-            let after = weighed(&before);
+            let after = PLACES.weighed(&before);
             prop_assert_eq!(before.len(), after.len());
             for (one, other) in before.places().iter().zip(after.places()) {
                 prop_assert!((one.mass() - other.mass()).abs() < 1e-9);

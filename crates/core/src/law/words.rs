@@ -1,10 +1,12 @@
 //! Fields of words: name, ethnic group, address, authority.
 
+use std::sync::LazyLock;
+
 use super::belief::{Belief, Law, Verdict};
 use super::lattice::Lattice;
 use super::listed::{self, Listed};
 use super::noise::{Span, spans};
-use super::pairs;
+use super::pairs::{PERSONS, PLACES, Pairs};
 use super::places::{usual_address, usual_authority};
 use super::seen::Seen;
 use super::settle::{Field, Settled};
@@ -28,6 +30,8 @@ struct Words<T> {
     corrected: Rule,
     /// How usual a lawful text is among the lawful ones, up to 1.
     prior: fn(&T) -> f64,
+    /// Which characters usually follow each other.
+    usual: Option<&'static LazyLock<Pairs>>,
     /// What a list says about the places.
     listed: Option<fn(&Lattice, &[Span]) -> Listed>,
     /// As in [`Law`].
@@ -41,7 +45,7 @@ fn even<T>(_: &T) -> f64 {
     1.0
 }
 
-/// 姓名. Any Han characters can be a name, so the law proves nothing.
+/// 姓名. Any Han characters can be a name, so the law proves nothing; some are more usual than others.
 pub(crate) fn name(read: &ReadField, policy: &Policy, findings: &mut Vec<Finding>) -> Settled<PersonName> {
     let words = Words {
         name: FieldName::Name,
@@ -51,6 +55,7 @@ pub(crate) fn name(read: &ReadField, policy: &Policy, findings: &mut Vec<Finding
         text: PersonName::reveal,
         corrected: Rule::CharacterCorrected,
         prior: even,
+        usual: Some(&PERSONS),
         listed: None,
         chance: 1.0,
         broken: 0.05,
@@ -68,6 +73,7 @@ pub(crate) fn ethnic(read: &ReadField, policy: &Policy, findings: &mut Vec<Findi
         text: |group| group.reveal(),
         corrected: Rule::EthnicCorrected,
         prior: even,
+        usual: None,
         listed: None,
         chance: 0.02,
         broken: 1e-3,
@@ -85,6 +91,7 @@ pub(crate) fn address(read: &ReadField, policy: &Policy, findings: &mut Vec<Find
         text: Address::reveal,
         corrected: Rule::CharacterCorrected,
         prior: usual_address,
+        usual: Some(&PLACES),
         listed: Some(listed::address),
         chance: 1.0,
         broken: 0.05,
@@ -106,6 +113,7 @@ pub(crate) fn authority(read: &ReadField, policy: &Policy, findings: &mut Vec<Fi
         text: Authority::reveal,
         corrected: Rule::CharacterCorrected,
         prior: usual_authority,
+        usual: Some(&PLACES),
         listed: Some(listed::authority),
         chance: 0.6,
         broken: 0.02,
@@ -124,13 +132,7 @@ impl<T: Clone> Words<T> {
             Some(Verdict { text: (self.text)(&value).to_owned(), prior: (self.prior)(&value), value })
         };
         let law = Law { chance: self.chance, broken: self.broken, judge };
-        let (lattice, confidence) = if self.listed.is_some() {
-            let lattice = pairs::weighed(&seen.lattice);
-            let confidence = shifted(seen.confidence, seen.lattice.best_probability(), lattice.best_probability());
-            (lattice, confidence)
-        } else {
-            (seen.lattice.clone(), seen.confidence)
-        };
+        let (lattice, confidence) = self.weighed(&seen);
         let listed = self.listed.map(|listed| {
             let label = self.labels.first().copied().unwrap_or_default();
             listed(&lattice, &spans(&seen.chars, label))
@@ -144,7 +146,7 @@ impl<T: Clone> Words<T> {
             text: &seen.text,
             corrected: if without_noise { Rule::NoiseRemoved } else { self.corrected },
             is_clear: false,
-            by_odds: self.listed.is_some(),
+            by_odds: self.usual.is_some(),
             label_removed: seen.label_removed,
         };
         let settled = field.settle(&belief, policy, findings);
@@ -155,6 +157,16 @@ impl<T: Clone> Words<T> {
             findings.push(rule.of(self.name));
         }
         settled
+    }
+
+    /// The places by what usually stands there, and how sure their best reading is now.
+    fn weighed(&self, seen: &Seen) -> (Lattice, f64) {
+        let Some(usual) = self.usual else { return (seen.lattice.clone(), seen.confidence) };
+        let lattice = usual.weighed(&seen.lattice);
+        let confidence = shifted(seen.confidence, seen.lattice.best_probability(), lattice.best_probability());
+        // Usual characters do not tell that none was missed; whole names of places, which are listed, do.
+        let is_same = self.listed.is_none() && lattice.best() == seen.lattice.best();
+        (lattice, if is_same { confidence.min(seen.confidence) } else { confidence })
     }
 }
 

@@ -103,3 +103,10 @@ fn order_is_by_rows_and_then_from_left_to_right() {
     in_reading_order(&mut cards);
     assert_eq!(cards, [card(0.0, 15.0), card(100.0, 0.0), card(0.0, 120.0), card(100.0, 130.0)]);
 }
+
+#[test]
+fn parts_cover_the_picture_and_overlap() {
+    assert_eq!(parts([1000.0, 500.0], 600.0), [[0.0, -50.0, 600.0], [400.0, -50.0, 600.0]]);
+    assert_eq!(parts([900.0, 1000.0], 600.0).len(), 4);
+    assert_eq!(parts([900.0, 1000.0], 600.0)[3], [300.0, 400.0, 600.0]);
+}
