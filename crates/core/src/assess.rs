@@ -15,6 +15,10 @@ use crate::reading::{FieldName, ReadCard, Side};
 use crate::result::{CardResult, Decision, Elapsed, FieldResult, ModelInfo, PictureResult, Status};
 use crate::rule::Rule;
 
+/// A picture without a field as sure as this shows no card, whatever looked like one: other documents have lines too. The
+/// name counts for nothing, because any characters can be one.
+const LEGIBLE_FROM: f32 = 0.5;
+
 /// Everything that the rules say about the cards of one picture.
 #[derive(Clone, PartialEq)]
 pub struct Assessment {
@@ -77,7 +81,10 @@ pub fn assess(cards: Vec<ReadCard>, today: Date, policy: &Policy) -> Assessment 
     let failure = failure(&checked);
     findings.extend(failure.map(Rule::of_card));
 
-    let message = message(front, back);
+    let mut message = message(front, back);
+    if failure.is_some() {
+        message.values_mut().for_each(String::clear);
+    }
     let cards: Vec<CardResult> = checked.into_iter().map(|card| card.result).collect();
     let decision = policy.decide(&cards, &findings);
     let status = if failure.is_some() { Status::Fail } else { Status::Ok };
@@ -201,8 +208,11 @@ fn failure(cards: &[Checked]) -> Option<Rule> {
     if cards.is_empty() {
         return Some(Rule::NoCard);
     }
-    let mut texts = cards.iter().flat_map(|card| card.result.fields.values());
-    texts.all(|field| field.text.is_empty()).then_some(Rule::NothingReadable)
+    let mut fields = cards.iter().flat_map(|card| &card.result.fields);
+    let is_evidence = |(name, field): (&FieldName, &FieldResult)| {
+        *name != FieldName::Name && !field.text.is_empty() && field.confidence >= LEGIBLE_FROM
+    };
+    (!fields.any(is_evidence)).then_some(Rule::NothingReadable)
 }
 
 /// The fields by the names of the documented service.

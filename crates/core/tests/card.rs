@@ -57,6 +57,11 @@ fn without_a_card_or_anything_readable_it_fails() {
     assert_eq!(blank.status, Status::Fail);
     assert_eq!(rules(&blank), ["missing", "missing", "nothing_readable"]);
     assert_eq!(blank.message["authority"], "");
+    let scrawl = [(FieldName::Name, field("地艺灵事", 0.99)), (FieldName::IdentityNo, field("夯虚A问6陵", 0.2))];
+    let other_document = check([card(Side::Front, scrawl)]);
+    assert_eq!((other_document.status, other_document.decision), (Status::Fail, Decision::Reject));
+    assert!(rules(&other_document).contains(&"nothing_readable"));
+    assert_eq!(other_document.message["name"], "");
 }
 
 mod number {

@@ -12,12 +12,15 @@ use crate::field::is_han;
 static PLACE_BYTES: &[u8] = include_bytes!("../../data/place_pairs.bin");
 static PERSON_BYTES: &[u8] = include_bytes!("../../data/person_pairs.bin");
 /// Names of places. Empty, so that it says nothing, if the file were damaged.
-pub(crate) static PLACES: LazyLock<Pairs> = LazyLock::new(|| Pairs::parse(PLACE_BYTES).unwrap_or_default());
+pub(crate) static PLACES: LazyLock<Pairs> =
+    LazyLock::new(|| Pairs::parse(PLACE_BYTES, PLACE_TRUST).unwrap_or_default());
 /// Names of persons; empty as above.
-pub(crate) static PERSONS: LazyLock<Pairs> = LazyLock::new(|| Pairs::parse(PERSON_BYTES).unwrap_or_default());
+pub(crate) static PERSONS: LazyLock<Pairs> =
+    LazyLock::new(|| Pairs::parse(PERSON_BYTES, PERSON_TRUST).unwrap_or_default());
 
-/// A name that is in no list is no rarity: a pair's odds count with this power.
-const TRUST: f64 = 0.5;
+/// A name that is in no list is no rarity: a pair's odds count with this power. Persons' names are freer.
+const PLACE_TRUST: f64 = 0.5;
+const PERSON_TRUST: f64 = 0.3;
 /// Costs are in eighths of a bit.
 const COSTS_PER_BIT: f64 = 8.0;
 /// The cost of a digit, a letter or a mark, and of a Han character that is in no name.
@@ -32,6 +35,8 @@ pub(crate) struct Pairs {
     begins: Vec<u32>,
     seconds: Vec<u16>,
     costs: &'static [u8],
+    /// The power with which odds count.
+    trust: f64,
 }
 
 /// What stands before a place.
@@ -43,7 +48,7 @@ enum Before {
 }
 
 impl Pairs {
-    fn parse(bytes: &'static [u8]) -> Option<Pairs> {
+    fn parse(bytes: &'static [u8], trust: f64) -> Option<Pairs> {
         let (sizes, rest) = bytes.split_at_checked(8)?;
         let [count, pairs] =
             [0, 4].map(|at| u32::from_le_bytes([sizes[at], sizes[at + 1], sizes[at + 2], sizes[at + 3]]));
@@ -57,7 +62,14 @@ impl Pairs {
         };
         let characters = words(characters).into_iter().map(char::from_u32).collect::<Option<Vec<_>>>()?;
         let seconds = seconds.chunks_exact(2).map(|half| u16::from_le_bytes([half[0], half[1]])).collect();
-        (costs.len() == pairs).then_some(Pairs { characters, costs_alone, begins: words(begins), seconds, costs })
+        (costs.len() == pairs).then_some(Pairs {
+            characters,
+            costs_alone,
+            begins: words(begins),
+            seconds,
+            costs,
+            trust,
+        })
     }
 
     fn number(&self, character: char) -> Option<usize> {
@@ -87,7 +99,7 @@ impl Pairs {
     }
 
     fn probability(&self, before: Before, character: char) -> f64 {
-        (-f64::from(self.cost(before, character)) / COSTS_PER_BIT * TRUST).exp2()
+        (-f64::from(self.cost(before, character)) / COSTS_PER_BIT * self.trust).exp2()
     }
 
     /// The places of a text that consists of such names, each option's probability by what may stand before and after it
@@ -143,13 +155,13 @@ mod tests {
 
     #[test]
     fn the_file_is_whole_and_knows_usual_pairs() {
-        let pairs = Pairs::parse(PLACE_BYTES).unwrap();
+        let pairs = Pairs::parse(PLACE_BYTES, PLACE_TRUST).unwrap();
         let cost = |first: char, second: char| pairs.cost(pairs.before(first), second);
         assert!(cost('哈', '尔') < cost('哈', '小'));
         assert!(cost('尔', '滨') < cost('尔', '宾'));
         assert!(pairs.cost(Before::Start, '浙') < pairs.cost(Before::Start, '淅'));
         assert_eq!((cost('路', '1'), pairs.cost(Before::Start, '㐀')), (OTHER, UNUSUAL));
-        assert!(Pairs::parse(&PLACE_BYTES[..PLACE_BYTES.len() - 1]).is_none());
+        assert!(Pairs::parse(&PLACE_BYTES[..PLACE_BYTES.len() - 1], PLACE_TRUST).is_none());
     }
 
     #[test]
