@@ -33,8 +33,11 @@ const CHANNELS: [FieldName; 8] = [
 const CELL: f32 = 4.0;
 /// Frame pixels per unit of the distances to the em box's top and bottom.
 const HEIGHT_UNIT: f32 = 16.0;
-/// Fewer cells than this are no line: a single character covers about eight.
-const LEAST_CELLS: usize = 3;
+/// A line goes on, from where its cells are above the threshold, while they are this likely: thin characters at an end are
+/// less so.
+const GOES_ON: f32 = 0.3;
+/// Fewer cells than this are no line: a single character covers about eight, a small one in a second row four.
+const LEAST_CELLS: usize = 2;
 /// Pieces of a line are joined over a gap of up to this many em.
 const JOIN_GAP: f32 = 2.0;
 /// Pieces whose middles differ by less than this many em stand in one row.
@@ -136,8 +139,10 @@ fn most_rows(field: FieldName) -> usize {
 }
 
 fn lines_of_field(map: &Map, channel: usize, field: FieldName, threshold: f32) -> Vec<TextLine> {
-    let pieces = components(map, channel, threshold).into_iter().filter(|cells| cells.len() >= LEAST_CELLS);
-    let mut lines: Vec<TextLine> = pieces.filter_map(|cells| fit(map, channel, field, &cells)).collect();
+    let is_sure = |&(x, y): &(usize, usize)| sigmoid(map.at(x, y, channel)) > threshold;
+    let mut pieces = components(map, channel, GOES_ON.min(threshold));
+    pieces.retain(|cells| cells.len() >= LEAST_CELLS && cells.iter().any(is_sure));
+    let mut lines: Vec<TextLine> = pieces.iter().filter_map(|cells| fit(map, channel, field, cells)).collect();
     join(&mut lines);
     lines.sort_by(|a, b| b.weight.total_cmp(&a.weight));
     lines.truncate(most_rows(field));

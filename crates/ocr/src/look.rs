@@ -19,6 +19,8 @@ const SAME: f32 = 0.25;
 const NO_ROOM: f32 = 1.2;
 /// Characters of a line are never farther apart than this many em.
 const APART: f32 = 1.5;
+/// Two brackets that open, or two that close, are one when they are nearer than this many em.
+const ONE_BRACKET: f32 = 0.6;
 /// How many readings of a character are kept.
 pub(crate) const CANDIDATES: usize = 16;
 /// Of so many characters, the likeliest at first sight, the logits are computed exactly.
@@ -114,6 +116,7 @@ impl Look {
             let before = sure.iter().rev().find(|&&(other, ..)| other < at);
             let after = sure.iter().find(|&&(other, ..)| other > at);
             is_stranger[at] = match (before, after) {
+                (Some(before), _) if self.is_same_bracket(before.0, at) => sighting.along - before.1 < ONE_BRACKET * em,
                 (Some(before), Some(after)) => before.2 && after.2 && after.1 - before.1 < NO_ROOM * em,
                 (Some(before), None) => sighting.along - before.1 > APART * em && sighting.is_letter_or_mark(),
                 _ => false,
@@ -121,6 +124,14 @@ impl Look {
         }
         let mut is_stranger = is_stranger.into_iter();
         self.sightings.retain(|_| !is_stranger.next().unwrap_or(false));
+    }
+
+    /// Whether two sightings are brackets of one direction.
+    fn is_same_bracket(&self, one: usize, other: usize) -> bool {
+        let both = [one, other].map(|at| self.sightings[at].best());
+        [['(', '（'], [')', '）']]
+            .iter()
+            .any(|kind| both.iter().all(|best| best.is_some_and(|best| kind.contains(&best))))
     }
 
     /// The probability that there is no character but those surer than `threshold`.
@@ -145,9 +156,9 @@ impl Sighting {
         self.best() == Some(character)
     }
 
-    /// A Han character is as wide as it is high.
+    /// A Han character is as wide as it is high. Full-width brackets are not: their ink is in one half.
     fn is_wide(&self) -> bool {
-        self.best().is_some_and(|best| best >= '\u{3400}')
+        self.best().is_some_and(|best| best >= '\u{3400}' && !('\u{ff00}'..='\u{ffef}').contains(&best))
     }
 
     fn is_letter_or_mark(&self) -> bool {
@@ -244,6 +255,8 @@ mod tests {
         assert_eq!(left(line(&[('市', 5.0, 0.9), ('I', 9.0, 0.9), ('临', 15.5, 0.9)])), "市临");
         assert_eq!(left(line(&[('市', 5.0, 0.9), ('阝', 9.0, 0.3), ('临', 15.5, 0.9)])), "市临");
         assert_eq!(left(line(&[('村', 5.0, 0.9), ('1', 12.5, 0.9), ('组', 20.0, 0.9)])), "村1组");
+        assert_eq!(left(line(&[('坳', 5.0, 0.9), ('（', 15.0, 0.9), ('(', 19.0, 0.9), ('享', 29.0, 0.9)])), "坳（享");
+        assert_eq!(left(line(&[('户', 5.0, 0.9), ('）', 12.0, 0.9), ('）', 16.0, 0.9)])), "户）");
         assert_eq!(left(line(&[('1', 5.0, 0.9), ('2', 10.0, 0.9), ('3', 15.0, 0.9)])), "123");
         assert_eq!(left(line(&[('孟', 5.0, 0.9), ('·', 10.0, 0.9), ('熠', 15.0, 0.9)])), "孟·熠");
     }

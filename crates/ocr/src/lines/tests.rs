@@ -106,3 +106,22 @@ fn heights_that_no_type_has_are_no_lines() {
     }
     assert_eq!(address(&map), []);
 }
+
+#[test]
+fn a_line_goes_on_through_cells_that_are_less_sure_and_does_not_begin_there() {
+    let mut map = empty();
+    draw(&mut map, ADDRESS, [90.0, 300.0], |_| 100.0, 18.0);
+    draw(&mut map, ADDRESS, [90.0, 300.0], |_| 200.0, 18.0);
+    // Beyond the middle of the first line, and all of the second: more likely than 0.3, less than 0.5.
+    for y in 0..80 {
+        for x in 0..128 {
+            let logit = &mut map.values[(y * 128 + x) * 10 + ADDRESS];
+            if *logit > 0.0 && (x > 50 || y > 35) {
+                *logit = -0.5;
+            }
+        }
+    }
+    let lines = address(&map);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!((lines[0].start[0] - 90.0).abs() <= 2.0 && lines[0].end[0] > 290.0, "{lines:?}");
+}
