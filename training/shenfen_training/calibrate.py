@@ -6,6 +6,7 @@ log/calibration.json, from where export takes them.
 """
 
 import argparse
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -25,6 +26,10 @@ FAINT = 0.15
 """A peak of the centre map between this and the threshold may be a character that was missed."""
 LIMIT = 1e-6
 """Probabilities are kept this far from 0 and 1 before their logit is taken; the engine does the same."""
+SEVERAL_LOOKS = 0.4
+"""The engine looks three times at a line that it doubts, and here is one look. So much more is the logit then: without it, the
+confidences of fields on 1,300 whole held-back pictures were 0.2 to 0.9 % too low on average, with it 0.5 % too low to 0.1 % too
+high."""
 
 
 @torch.inference_mode()
@@ -78,11 +83,11 @@ def main() -> None:
     probability = np.array([p for _, p, _ in results])
     right = np.array([seen == true for seen, _, true in results], float)
     fitted = fit(probability, right)
-    save(fitted)
+    save(replace(fitted, bias=round(fitted.bias + SEVERAL_LOOKS, 4)))
     p = np.clip(probability, LIMIT, 1 - LIMIT)
     after = 1 / (1 + np.exp(-(fitted.scale * np.log(p / (1 - p)) + fitted.bias)))
     print(f"{len(strips)} lines over {len(charset())} classes, right {right.mean():.4f}")
-    print(f"calibration error {calibration_error(probability, right):.4f} -> {calibration_error(after, right):.4f}, {fitted}")
+    print(f"calibration error of one look {calibration_error(probability, right):.4f} -> {calibration_error(after, right):.4f}, {fitted}")
 
 
 if __name__ == "__main__":
