@@ -39,7 +39,7 @@ const GOES_ON: f32 = 0.3;
 /// Fewer cells than this are no line: a single character covers about eight, a small one in a second row four.
 const LEAST_CELLS: usize = 2;
 /// Pieces of a line are joined over a gap of up to this many em.
-const JOIN_GAP: f32 = 2.0;
+const JOIN_GAP: f32 = 4.0;
 /// Pieces whose middles differ by less than this many em stand in one row.
 const SAME_ROW: f32 = 0.5;
 /// Shorter lines, in em, are taken as level: there is too little to fit a slant to.

@@ -14,8 +14,10 @@ use crate::weights::MapModel;
 const FIRST_LOOK: usize = 256;
 /// When no card found is as wide as this part of the picture's longer side, the picture is looked at in parts too.
 const SMALL: f32 = 0.2;
-/// The side of such a part, in the picture's longer side: cards on the edge of one are whole in the next.
+/// The side of such a part, in the picture's longer side; in a long picture its shorter side.
 const PART: f64 = 0.6;
+/// So far, in their side, parts are apart at the most: small cards on the edge of one are whole in the next.
+const STEP: f64 = 0.84;
 /// Width and height of the second look.
 const SECOND_LOOK: [usize; 2] = [256, 192];
 /// The most closer looks at a card: a good first look needs one, a bad one more.
@@ -65,7 +67,7 @@ pub(crate) fn locate(
     let whole = [(width - longest) / 2.0, (height - longest) / 2.0, longest];
     let mut found = look_at(model, picture, whole, max_cards, scratch)?;
     if !found.iter().any(|card| side_lengths(&card.quad)[0] >= SMALL * longest as f32) {
-        for part in parts([width, height], PART * longest) {
+        for part in parts([width, height], (PART * longest).min(width.min(height))) {
             found.extend(look_at(model, picture, part, max_cards, scratch)?);
         }
     }
@@ -74,9 +76,14 @@ pub(crate) fn locate(
     Ok(found)
 }
 
-/// Squares of a side that cover a picture, as [left, top, side].
+/// Squares of a side that cover a picture and overlap, as [left, top, side].
 fn parts([width, height]: [f64; 2], side: f64) -> Vec<[f64; 3]> {
-    let begins = |length: f64| if length > side { vec![0.0, length - side] } else { vec![(length - side) / 2.0] };
+    let begins = |length: f64| -> Vec<f64> {
+        let count = if length > side { (length / (STEP * side)).ceil() } else { 1.0 };
+        let between = (length - side) / (count - 1.0).max(1.0);
+        let first = if count > 1.0 { 0.0 } else { between / 2.0 };
+        (0..count as usize).map(|part| first + part as f64 * between).collect()
+    };
     let (columns, rows) = (begins(width), begins(height));
     rows.iter().flat_map(|&top| columns.iter().map(move |&left| [left, top, side])).collect()
 }

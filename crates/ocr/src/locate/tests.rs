@@ -109,4 +109,7 @@ fn parts_cover_the_picture_and_overlap() {
     assert_eq!(parts([1000.0, 500.0], 600.0), [[0.0, -50.0, 600.0], [400.0, -50.0, 600.0]]);
     assert_eq!(parts([900.0, 1000.0], 600.0).len(), 4);
     assert_eq!(parts([900.0, 1000.0], 600.0)[3], [300.0, 400.0, 600.0]);
+    let long = parts([300.0, 1000.0], 300.0);
+    assert_eq!(long.len(), 4);
+    assert_eq!((long[0], long[3]), ([0.0, 0.0, 300.0], [0.0, 700.0, 300.0]));
 }
