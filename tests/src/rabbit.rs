@@ -183,6 +183,8 @@ impl Rabbit {
             .env("LC_ALL", "C.UTF-8")
             // Holds the secret by which Erlang nodes know each other.
             .env("HOME", folder)
+            // Schedulers that spin while they wait would take processor time from what is tested beside them.
+            .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "+sbwt none +sbwtdcpu none +sbwtdio none")
             .env("ERL_EPMD_ADDRESS", "127.0.0.1")
             .env("ERL_EPMD_PORT", self.mapper_port.to_string())
             .env("RABBITMQ_NODENAME", NODE)
