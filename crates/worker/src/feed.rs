@@ -13,7 +13,7 @@ use shenfen_store::{BatchProgress, BatchState, JobId, NewJob, RequestedSide, Sto
 use thiserror::Error;
 use tokio::sync::mpsc::{self, Receiver};
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::service::asked;
 use crate::source::{Found, PictureRef, SourceError};
@@ -24,6 +24,10 @@ const PIECE: usize = 512;
 const VOLLEY: usize = 512;
 /// How often the window is filled and the progress told.
 const TICK: Duration = Duration::from_millis(500);
+/// Counting a batch of millions takes a while: the next count waits so many times as long as the last one took, so that the
+/// database has a fiftieth of its work from it, and no longer than that.
+const LOOK_SHARE: u32 = 50;
+const LONGEST_LOOK: Duration = Duration::from_secs(30);
 /// A published job that has not moved for so long is published again.
 const LOST_AFTER: Duration = Duration::from_secs(15 * 60);
 
@@ -123,6 +127,7 @@ impl<S: Jobs + Dispatch + Batches> Feed<S> {
         let mut listing = true;
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut look_at = Instant::now();
         loop {
             tokio::select! {
                 piece = pieces.recv(), if listing => match piece {
@@ -139,11 +144,17 @@ impl<S: Jobs + Dispatch + Batches> Feed<S> {
                     None => listing = false,
                 },
                 _ = tick.tick() => {
-                    report.published += self.fill_window(&mut observe).await?;
+                    let filled = self.fill_window(&mut observe).await?;
+                    report.published += filled.published;
+                    let begin = Instant::now();
+                    if begin < look_at && filled.in_flight > 0 {
+                        continue;
+                    }
                     let Some(progress) = self.store.batch(&self.batch).await? else {
                         if listing { continue }
                         return Ok(report);
                     };
+                    look_at = begin + (begin.elapsed() * LOOK_SHARE).min(LONGEST_LOOK);
                     observe(FeedEvent::Progress(&progress));
                     if progress.state == BatchState::Cancelled {
                         return Ok(FeedReport { end: FeedEnd::Cancelled, ..report });
@@ -157,18 +168,19 @@ impl<S: Jobs + Dispatch + Batches> Feed<S> {
         }
     }
 
-    /// Publishes what there is room for, and returns how much was confirmed.
-    async fn fill_window(&self, observe: &mut impl FnMut(FeedEvent<'_>)) -> Result<u64, FeedError> {
+    /// Publishes what there is room for.
+    async fn fill_window(&self, observe: &mut impl FnMut(FeedEvent<'_>)) -> Result<Filled, FeedError> {
         let mut published = 0;
         loop {
-            let room = self.settings.window.saturating_sub(self.store.window(&self.batch).await?);
+            let in_flight = self.store.window(&self.batch).await?;
+            let room = self.settings.window.saturating_sub(in_flight);
             let most = VOLLEY.min(usize::try_from(room).unwrap_or(VOLLEY));
             if most == 0 {
-                return Ok(published);
+                return Ok(Filled { published, in_flight });
             }
             let jobs = self.store.undispatched(&self.batch, LOST_AFTER, most).await?;
             if jobs.is_empty() {
-                return Ok(published);
+                return Ok(Filled { published, in_flight });
             }
             let messages: Vec<Outgoing> = jobs
                 .iter()
@@ -190,10 +202,16 @@ impl<S: Jobs + Dispatch + Batches> Feed<S> {
                     return Err(error.into());
                 }
                 observe(FeedEvent::Waiting(error.to_string()));
-                return Ok(published);
+                return Ok(Filled { published, in_flight });
             }
         }
     }
+}
+
+/// What was published, and what was with the broker before the last of it.
+struct Filled {
+    published: u64,
+    in_flight: u64,
 }
 
 /// A piece of the listing.

@@ -55,7 +55,7 @@ impl ServiceSettings {
             threads,
             prefetch: u16::try_from(32 + 8 * threads).unwrap_or(2000).min(2000),
             commit_rows: 64,
-            commit_after: Duration::from_millis(20),
+            commit_after: Duration::from_millis(100),
             retries: 5,
             drain: Duration::from_secs(30),
         }
