@@ -4,7 +4,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageEncoder, Rgb, RgbImage};
 use shenfen_core::Quad;
 
-use crate::decode::decode;
+use crate::decode::Encoded;
 use crate::geometry::{Homography, side_lengths};
 use crate::reader::{Limits, ReadError};
 
@@ -21,7 +21,7 @@ impl Pieces {
     /// # Errors
     /// As there.
     pub fn of(bytes: &[u8], limits: &Limits) -> Result<Pieces, ReadError> {
-        decode(bytes, limits).map(Pieces)
+        Ok(Pieces(Encoded::open(bytes, limits)?.decode(0)?.pixels))
     }
 
     /// The whole picture's corners.

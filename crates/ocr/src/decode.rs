@@ -1,5 +1,7 @@
 //! Bytes to pixels: format by content, limits by header, EXIF orientation applied, everything to 8-bit RGB.
 
+mod jpeg;
+
 use std::io::Cursor;
 
 use image::error::LimitErrorKind;
@@ -11,41 +13,99 @@ use crate::reader::{Limits, ReadError};
 /// The most bytes that a decoder may take for each pixel allowed: 16-bit RGBA, the widest of the formats' pixels.
 const BYTES_PER_PIXEL: u64 = 8;
 
-/// Decodes a picture.
-///
-/// # Errors
-/// When it is empty, of no known format, beyond a limit, damaged or cut off. Limits are checked on the header alone.
-pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, ReadError> {
-    if bytes.is_empty() {
-        return Err(ReadError::Empty);
-    }
-    if bytes.len() > limits.max_bytes {
-        return Err(ReadError::TooManyBytes { bytes: bytes.len(), limit: limits.max_bytes });
-    }
-    let (format, name) = format_of(bytes).ok_or(ReadError::UnknownFormat)?;
-    let damaged = |error: ImageError| ReadError::Damaged { format: name, reason: reason(&error) };
+/// A picture that is still encoded. Its header is within the limits.
+pub(crate) struct Encoded<'a> {
+    bytes: &'a [u8],
+    limits: &'a Limits,
+    format: ImageFormat,
+    name: &'static str,
+    /// Width and height as stored, in pixels.
+    stored: [u32; 2],
+    orientation: Orientation,
+}
 
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    let mut allowed = image::Limits::no_limits();
-    allowed.max_alloc = Some(limits.max_pixels.saturating_mul(BYTES_PER_PIXEL));
-    reader.limits(allowed);
-    let mut decoder = reader.into_decoder().map_err(damaged)?;
-    let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > limits.max_pixels {
-        return Err(ReadError::TooManyPixels { width, height, limit: limits.max_pixels });
+/// A picture's pixels, perhaps fewer than it has.
+pub(crate) struct Decoded {
+    pub(crate) pixels: RgbImage,
+    /// How often the picture was halved.
+    pub(crate) halvings: u32,
+}
+
+impl<'a> Encoded<'a> {
+    /// Reads the header.
+    ///
+    /// # Errors
+    /// When the picture is empty, of no known format, beyond a limit, damaged in its header or cut off.
+    pub(crate) fn open(bytes: &'a [u8], limits: &'a Limits) -> Result<Encoded<'a>, ReadError> {
+        if bytes.is_empty() {
+            return Err(ReadError::Empty);
+        }
+        if bytes.len() > limits.max_bytes {
+            return Err(ReadError::TooManyBytes { bytes: bytes.len(), limit: limits.max_bytes });
+        }
+        let (format, name) = format_of(bytes).ok_or(ReadError::UnknownFormat)?;
+        let stored = [0; 2];
+        let mut encoded = Encoded { bytes, limits, format, name, stored, orientation: Orientation::NoTransforms };
+        let mut decoder = encoded.decoder()?;
+        let (width, height) = decoder.dimensions();
+        if u64::from(width) * u64::from(height) > limits.max_pixels {
+            return Err(ReadError::TooManyPixels { width, height, limit: limits.max_pixels });
+        }
+        if width.min(height) < limits.min_side {
+            return Err(ReadError::TooSmall { width, height, limit: limits.min_side });
+        }
+        if format == ImageFormat::Jpeg && !jpeg_is_whole(bytes) {
+            return Err(ReadError::Damaged { format: name, reason: "the file ends before the picture does".into() });
+        }
+        // A broken EXIF block says nothing about the pixels.
+        encoded.orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+        encoded.stored = [width, height];
+        Ok(encoded)
     }
-    if width.min(height) < limits.min_side {
-        return Err(ReadError::TooSmall { width, height, limit: limits.min_side });
+
+    /// Width and height in pixels, orientation applied.
+    pub(crate) fn size(&self) -> [u32; 2] {
+        let [width, height] = self.stored;
+        let lies = matches!(
+            self.orientation,
+            Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH
+        );
+        if lies { [height, width] } else { [width, height] }
     }
-    if format == ImageFormat::Jpeg && !jpeg_is_whole(bytes) {
-        return Err(ReadError::Damaged { format: name, reason: "the file ends before the picture does".into() });
+
+    /// Decodes the picture, halved at most so often.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    pub(crate) fn decode(&self, halvings: u32) -> Result<Decoded, ReadError> {
+        let halvings = halvings.min(jpeg::MOST_HALVINGS);
+        let halved = match self.format {
+            ImageFormat::Jpeg if halvings > 0 => jpeg::halved(self.bytes, self.stored, halvings),
+            _ => None,
+        };
+        let (pixels, halvings) = match halved {
+            Some(pixels) => (pixels, halvings),
+            None => {
+                let pixels = DynamicImage::from_decoder(self.decoder()?).map_err(|error| self.damaged(&error))?;
+                (opaque_rgb(pixels), 0)
+            }
+        };
+        let mut rgb = DynamicImage::ImageRgb8(pixels);
+        rgb.apply_orientation(self.orientation);
+        Ok(Decoded { pixels: rgb.into_rgb8(), halvings })
     }
-    // A broken EXIF block says nothing about the pixels.
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let pixels = DynamicImage::from_decoder(decoder).map_err(damaged)?;
-    let mut rgb = DynamicImage::ImageRgb8(opaque_rgb(pixels));
-    rgb.apply_orientation(orientation);
-    Ok(rgb.into_rgb8())
+
+    fn decoder(&self) -> Result<impl ImageDecoder + 'a, ReadError> {
+        let mut reader = ImageReader::with_format(Cursor::new(self.bytes), self.format);
+        let mut allowed = image::Limits::no_limits();
+        allowed.max_alloc = Some(self.limits.max_pixels.saturating_mul(BYTES_PER_PIXEL));
+        reader.limits(allowed);
+        reader.into_decoder().map_err(|error| self.damaged(&error))
+    }
+
+    fn damaged(&self, error: &ImageError) -> ReadError {
+        ReadError::Damaged { format: self.name, reason: reason(error) }
+    }
 }
 
 fn format_of(bytes: &[u8]) -> Option<(ImageFormat, &'static str)> {

@@ -9,7 +9,7 @@ use crate::locate::Located;
 use crate::rectify::Frame;
 
 /// Width and height of a card in millimetres (ISO/IEC 7810, ID-1, rounded as the card's standard has it).
-const CARD: [f32; 2] = [85.6, 54.0];
+pub(crate) const CARD: [f32; 2] = [85.6, 54.0];
 /// Pixels per millimetre from which small type (2.65 mm) has more pixels than the networks use.
 const FULL_RESOLUTION: f32 = 12.0;
 /// A change of brightness over two pixels that is an edge and not noise.
@@ -40,8 +40,8 @@ pub(crate) fn coarse_frame(frame: &Frame) -> Frame {
 }
 
 /// Judges a card by the brightness in its frame (512 x 320), by its colours in the [`coarse_frame`], and by its corners in
-/// a picture of `size` pixels.
-pub(crate) fn judge(frame: &GrayImage, colours: &RgbImage, card: &Located, size: [u32; 2]) -> Quality {
+/// a picture of `size` pixels that was halved `halvings` times.
+pub(crate) fn judge(frame: &GrayImage, colours: &RgbImage, card: &Located, size: [u32; 2], halvings: u32) -> Quality {
     let [left, top, right, bottom] = INSIDE;
     let inside = image::imageops::crop_imm(frame, left, top, right - left, bottom - top).to_image();
     let per_mm = density(&card.quad);
@@ -52,14 +52,14 @@ pub(crate) fn judge(frame: &GrayImage, colours: &RgbImage, card: &Located, size:
         sharpness: sharpness(&inside, reach),
         exposure: exposure(&inside),
         glare: glare(&inside, card.side),
-        resolution: (per_mm / FULL_RESOLUTION).clamp(0.0, 1.0),
+        resolution: (per_mm * (1 << halvings) as f32 / FULL_RESOLUTION).clamp(0.0, 1.0),
         completeness: completeness(&card.quad, size),
         monochrome: colourfulness(colours) < LEAST_COLOUR,
     }
 }
 
 /// Pixels of the picture per millimetre of the card, in the direction where there are fewer.
-fn density(quad: &Quad) -> f32 {
+pub(crate) fn density(quad: &Quad) -> f32 {
     let [width, height] = side_lengths(quad);
     (width / CARD[0]).min(height / CARD[1])
 }

@@ -18,6 +18,10 @@ fn two_halves() -> RgbImage {
     RgbImage::from_fn(SIZE.0, SIZE.1, |x, _| if x < 48 { Rgb([250, 10, 10]) } else { Rgb([10, 10, 250]) })
 }
 
+fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, ReadError> {
+    Ok(Encoded::open(bytes, limits)?.decode(0)?.pixels)
+}
+
 fn read(bytes: &[u8]) -> Result<RgbImage, ReadError> {
     decode(bytes, &Limits::default())
 }

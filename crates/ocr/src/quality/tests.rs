@@ -22,7 +22,7 @@ fn judged_as(side: Side, image: &RgbImage, quad: &Quad, size: [u32; 2]) -> Quali
     let frame = Frame { to_picture, width: FRAME[0], height: FRAME[1], samples: 1 };
     let mut picture = Picture::new(image);
     let (brightness, colours) = (picture.cut_grey(&frame), picture.cut(&coarse_frame(&frame)));
-    judge(&brightness, &colours, &Located { quad: *quad, side, confidence: 1.0 }, size)
+    judge(&brightness, &colours, &Located { quad: *quad, side, confidence: 1.0 }, size, 0)
 }
 
 fn judged(image: &RgbImage, quad: &Quad, size: [u32; 2]) -> Quality {

@@ -1,0 +1,164 @@
+//! From frequencies to pixels, fewer than there were, and from brightness and colours to RGB.
+
+use std::f32::consts::FRAC_1_SQRT_2;
+
+use super::entropy::{Bits, Next};
+use super::header::{Component, FREQUENCIES};
+use crate::vectorised::vectorised;
+
+/// Row and column of a frequency in its block, by its place in a scan (ITU T.81, figure A.6): along the diagonals,
+/// up and down in turn.
+const ZIGZAG: [[usize; 2]; FREQUENCIES] = {
+    let mut order = [[0; 2]; FREQUENCIES];
+    let (mut row, mut column) = (0, 0);
+    let mut place = 0;
+    while place < FREQUENCIES {
+        order[place] = [row, column];
+        let upwards = (row + column) % 2 == 0;
+        (row, column) = match (upwards, row, column) {
+            (true, _, 7) => (row + 1, column),
+            (true, 0, _) => (row, column + 1),
+            (true, ..) => (row - 1, column + 1),
+            (false, 7, _) => (row, column + 1),
+            (false, _, 0) => (row + 1, column),
+            (false, ..) => (row + 1, column - 1),
+        };
+        place += 1;
+    }
+    order
+};
+/// Places of the low frequencies, and one more for all that is not used.
+const PLACES: usize = 32;
+const UNUSED: u8 = PLACES as u8 - 1;
+
+/// What leads from a component's numbers to blocks of `N` x `N` pixels.
+pub(super) struct Transform<const N: usize> {
+    /// For each frequency in the scan's order: its place among the low ones, column by column, and its weight.
+    low: [(u8, f32); FREQUENCIES],
+}
+
+/// The inverse of the discrete cosine transform of `N` points, twice.
+pub(super) trait Inverse<const N: usize> {
+    /// By frequency in one direction, what it is multiplied with beforehand.
+    fn weight(frequency: usize) -> f32;
+    /// From weighted frequencies, column by column, to pixels, row by row.
+    fn pixels(low: &[f32; PLACES]) -> [[u8; N]; N];
+}
+
+impl<const N: usize> Transform<N>
+where
+    Transform<N>: Inverse<N>,
+{
+    pub(super) fn new(steps: &[u16; FREQUENCIES]) -> Transform<N> {
+        let mut low = [(UNUSED, 0.0); FREQUENCIES];
+        for ((slot, &[row, column]), &step) in low.iter_mut().zip(&ZIGZAG).zip(steps) {
+            if row < N && column < N {
+                // Eight points have more energy than N: root of 8 / N in each direction.
+                let weight = Self::weight(row) * Self::weight(column) * N as f32 / 8.0;
+                *slot = ((column * N + row) as u8, f32::from(step) * weight);
+            }
+        }
+        Transform { low }
+    }
+
+    /// Reads a block. `level` is the mean of the block before in quantisation steps, then this one's.
+    #[inline(always)]
+    pub(super) fn read_block(&self, component: &Component, level: &mut i32, bits: &mut Bits) -> Option<[[u8; N]; N]> {
+        *level = level.wrapping_add(component.level_codes.difference(bits)?);
+        let mut low = [0.0; PLACES];
+        low[0] = *level as f32 * self.low[0].1;
+        let mut is_flat = true;
+        let mut frequency = 1;
+        while frequency < FREQUENCIES {
+            match component.wave_codes.next(bits)? {
+                Next::Value(zeros, value) => {
+                    let &(place, weight) = self.low.get(frequency + zeros)?;
+                    low[usize::from(place) % PLACES] = value as f32 * weight;
+                    is_flat &= place == UNUSED;
+                    frequency += zeros + 1;
+                }
+                Next::Zeros => frequency += 16,
+                Next::End => break,
+            }
+        }
+        if is_flat {
+            return Some([[pixel(low[0]); N]; N]);
+        }
+        Some(Self::pixels(&low))
+    }
+}
+
+impl Inverse<4> for Transform<4> {
+    fn weight(frequency: usize) -> f32 {
+        // The norms of the cosines; those of the second frequency are all the root of a half.
+        [0.5, FRAC_1_SQRT_2, 0.5, FRAC_1_SQRT_2][frequency]
+    }
+
+    #[inline(always)]
+    fn pixels(low: &[f32; PLACES]) -> [[u8; 4]; 4] {
+        let columns = std::array::from_fn(|column| std::array::from_fn(|row| low[column * 4 + row]));
+        // First from columns of frequencies to columns of pixels, then from rows to rows.
+        let rows = inverse_of_four(turned(inverse_of_four(columns)));
+        rows.map(|row| row.map(pixel))
+    }
+}
+
+/// Four transforms of four points side by side: `points[k][i]` is point k of the i-th.
+#[inline(always)]
+fn inverse_of_four([a, b, c, d]: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
+    // Cosines of an eighth and of three eighths of half a turn.
+    const NEAR: f32 = 0.923_879_5;
+    const FAR: f32 = 0.382_683_43;
+    let mut points = [[0.0; 4]; 4];
+    for i in 0..4 {
+        let (sum, difference) = (a[i] + c[i], a[i] - c[i]);
+        let (outer, inner) = (b[i] * NEAR + d[i] * FAR, b[i] * FAR - d[i] * NEAR);
+        points[0][i] = sum + outer;
+        points[1][i] = difference + inner;
+        points[2][i] = difference - inner;
+        points[3][i] = sum - outer;
+    }
+    points
+}
+
+#[inline(always)]
+fn turned(block: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
+    std::array::from_fn(|i| std::array::from_fn(|k| block[k][i]))
+}
+
+impl Inverse<2> for Transform<2> {
+    fn weight(_: usize) -> f32 {
+        FRAC_1_SQRT_2
+    }
+
+    #[inline(always)]
+    fn pixels(&[mean, down, across, both, ..]: &[f32; PLACES]) -> [[u8; 2]; 2] {
+        let row = |mean: f32, across: f32| [pixel(mean + across), pixel(mean - across)];
+        [row(mean + down, across + both), row(mean - down, across - both)]
+    }
+}
+
+/// A value around 0 to a byte around 128.
+#[inline(always)]
+fn pixel(value: f32) -> u8 {
+    (value + 128.5) as u8
+}
+
+/// A grey row.
+pub(super) fn rgb_of_greys(greys: &[u8], out: &mut [u8]) {
+    out.as_chunks_mut::<3>().0.iter_mut().zip(greys).for_each(|(pixel, &grey)| *pixel = [grey; 3]);
+}
+
+vectorised! {
+    /// A row of brightness, blue and red differences (ITU-T T.871) to RGB.
+    pub(super) fn rgb_of_rows(brightness: &[u8], blue: &[u8], red: &[u8], out: &mut [u8]) {
+        let rows = brightness.iter().zip(blue).zip(red);
+        for (pixel, ((&y, &cb), &cr)) in out.as_chunks_mut::<3>().0.iter_mut().zip(rows) {
+            // In units of a 65,536th.
+            let y = (i32::from(y) << 16) + (1 << 15);
+            let (cb, cr) = (i32::from(cb) - 128, i32::from(cr) - 128);
+            let sums = [y + 91_881 * cr, y - 22_554 * cb - 46_802 * cr, y + 116_130 * cb];
+            *pixel = sums.map(|sum| (sum >> 16).clamp(0, 255) as u8);
+        }
+    }
+}
