@@ -9,7 +9,7 @@ use crate::result::{CardResult, Decision};
 ///
 /// | what | decision |
 /// | --- | --- |
-/// | no card, or nothing readable | reject |
+/// | no card, or no field sure but perhaps the name | reject |
 /// | a finding of severity error | [`Policy::on_error`] |
 /// | a card's confidence below [`Policy::reject_below`] | reject |
 /// | a finding of severity warning | review |

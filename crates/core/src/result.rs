@@ -15,7 +15,7 @@ pub enum Status {
     /// At least one card was read.
     #[serde(rename = "OK")]
     Ok,
-    /// No card in the picture, or nothing readable on it.
+    /// No card in the picture, or no field of it sure but perhaps its name.
     #[serde(rename = "FAIL")]
     Fail,
     /// The request itself is not understood.
