@@ -17,6 +17,19 @@ def charset() -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=1)
+def outsiders() -> tuple[str, ...]:
+    """Han characters of Unicode's main block that are no class. Drawn as number len(charset()) + i, they teach and test doubt."""
+    known = set(charset())
+    return tuple(char for char in map(chr, range(0x4E00, 0x9FD6)) if char not in known)
+
+
+@lru_cache(maxsize=1)
+def drawable() -> tuple[str, ...]:
+    """What strips are drawn with: the classes, then the outsiders."""
+    return charset() + outsiders()
+
+
+@lru_cache(maxsize=1)
 def class_of() -> dict[str, int]:
     """Character -> class."""
     return {char: index for index, char in enumerate(charset())}

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from .charset import charset
 from .checkpoint import CACHE, Run
-from .nets.recogniser import Recogniser, RecogniserConfig
+from .nets.recogniser import STEP, Recogniser, RecogniserConfig
 from .schedule import Sitting
 from .strips import text as texts
 from .strips.batches import StripBatches, normalise
@@ -27,6 +27,7 @@ VALIDATION_SEED = 20260101
 VALIDATION_PER_KIND = 120
 CENTRE_THRESHOLD = 0.35
 CENTRE_WEIGHT = 4.0
+SURE = 0.9
 
 
 def validation_set() -> dict[str, list[Strip]]:
@@ -37,6 +38,35 @@ def validation_set() -> dict[str, list[Strip]]:
         rng = np.random.default_rng([VALIDATION_SEED, number])
         strips[kind.__name__.strip("_")] = [artist.strip(rng, kind(rng)) for _ in range(VALIDATION_PER_KIND)]
     return strips
+
+
+def held_back_outsiders() -> list[Strip]:
+    """Fixed strips with one character each that is no class and that training never sees."""
+    artist = StripArtist("val", CACHE)
+    rng = np.random.default_rng([VALIDATION_SEED, 99])
+    return [artist.strip(rng, texts.held_back_outsider(rng)) for _ in range(2 * VALIDATION_PER_KIND)]
+
+
+@torch.inference_mode()
+def taken_for_sure(net: Recogniser, strips: list[Strip]) -> float:
+    """Share of the outsiders that are taken for a known character with a probability over SURE."""
+    net.eval()
+    sure = 0
+    for strip in strips:
+        features, _ = net(torch.from_numpy(normalise(strip.grey))[None, None])
+        at = int(strip.centres[strip.classes >= len(charset())][0] / STEP)
+        sure += float(F.softmax(net.classify(features[0, at]), -1).max()) > SURE
+    net.train()
+    return round(sure / len(strips), 4)
+
+
+def losses_of_characters(logits: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+    """Loss of each character [N]: cross entropy of a known one; an outsider's is what it costs to be sure that it is the one
+    that it looks most like."""
+    count = logits.shape[1]
+    known = F.cross_entropy(logits, classes.clamp(max=count - 1), reduction="none")
+    likeliest = F.log_softmax(logits, -1).amax(-1).exp()
+    return torch.where(classes < count, known, -torch.log1p(-likeliest.clamp(max=1 - 1e-4)))
 
 
 @torch.inference_mode()
@@ -77,7 +107,7 @@ def train(args: argparse.Namespace) -> None:
     groups = [{"params": decayed, "weight_decay": 0.02}, {"params": rest, "weight_decay": 0.0}]
     run = Run("recogniser", net, torch.optim.AdamW(groups, args.rate, betas=(0.9, 0.98)))
     loader = DataLoader(StripBatches(int(time.time()), CACHE), batch_size=None, num_workers=args.workers, prefetch_factor=8, multiprocessing_context="spawn")
-    fixed = validation_set()
+    fixed, strange = validation_set(), held_back_outsiders()
     difficulty = Difficulty(len(charset()), CACHE)
     sitting = Sitting(args.minutes, args.rate, args.rate * 0.01)
     last_save, last_score = 0.0, 0.0
@@ -97,9 +127,10 @@ def train(args: argparse.Namespace) -> None:
         centre_loss = F.binary_cross_entropy_with_logits(
             centre.float(), target.clamp(0, 1), care, pos_weight=torch.tensor(2.0, device=device)
         )
-        losses_of_characters = F.cross_entropy(logits.float(), batch.classes.to(device), reduction="none")
-        class_loss = losses_of_characters.mean()
-        difficulty.see(batch.classes, losses_of_characters.detach().cpu())
+        each = losses_of_characters(logits.float(), batch.classes.to(device))
+        class_loss = each.mean()
+        known = batch.classes < len(charset())
+        difficulty.see(batch.classes[known], each.detach().cpu()[known])
         loss = class_loss + CENTRE_WEIGHT * centre_loss
         run.optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -120,7 +151,7 @@ def train(args: argparse.Namespace) -> None:
         if sitting.elapsed - last_score > args.score_minutes * 60 or sitting.over:
             judge = Recogniser(config)
             judge.load_state_dict({key: value.cpu() for key, value in run.average.items()})
-            scores = evaluate(judge, fixed)
+            scores = evaluate(judge, fixed) | {"outsiders_sure": taken_for_sure(judge, strange)}
             print(scores, flush=True)
             run.log(scores, device)
             last_score = sitting.elapsed

@@ -2,14 +2,18 @@
 
 import numpy as np
 import pytest
+import torch
 
-from shenfen_training.charset import charset, class_of
+from shenfen_training.charset import charset, class_of, drawable, outsiders
 from shenfen_training.checkpoint import CACHE
 from shenfen_training.fonts import DIGIT_TRAIN, HAN_TRAIN, HAN_VAL
 from shenfen_training.nets.recogniser import HEIGHT, STEP
 from shenfen_training.strips.batches import collate, normalise
 from shenfen_training.strips.draw import StripArtist
-from shenfen_training.strips.text import StripText
+from shenfen_training.strips.atlas import CELL
+from shenfen_training.strips.design import Design
+from shenfen_training.strips.text import StripText, held_back_outsider, with_outsider
+from shenfen_training.train_recogniser import losses_of_characters
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +24,30 @@ def artist():
 def test_the_charset_has_no_doubles_and_holds_the_symbols_of_dates():
     assert len(set(charset())) == len(charset()) == 10064
     assert all(char in class_of() for char in "0123456789X.-·年月日长期男女")
+
+
+def test_outsiders_are_no_classes_and_those_of_validation_are_not_trained_with():
+    assert not set(outsiders()) & set(charset()) and len(set(drawable())) == len(drawable())
+    rng = np.random.default_rng(8)
+    plain = [class_of()[char] for char in "王小明"]
+    trained = {number for _ in range(3000) for number in with_outsider(rng, StripText(np.array(plain))).classes.tolist()}
+    held_back = {int(max(held_back_outsider(rng).classes)) for _ in range(300)}
+    assert len(trained) > 200 and max(trained) < len(drawable()) and set(plain) <= trained
+    assert min(held_back) >= len(charset()) and not held_back & trained
+
+
+def test_an_outsider_costs_the_more_the_surer_it_is_taken_for_another():
+    logits = torch.tensor([[9.0, 0.0, 0.0], [1.0, 0.9, 1.0], [9.0, 0.0, 0.0]])
+    sure, unsure, known = losses_of_characters(logits, torch.tensor([3, 3, 0])).tolist()
+    assert sure > 5 > 1 > unsure and known < 0.01
+
+
+def test_a_redrawn_glyph_keeps_its_cell_and_most_of_its_ink(artist):
+    atlas = artist.han[0][0]
+    bitmap = atlas.bitmaps[atlas.slot[class_of()["国"]]]
+    for seed in range(40):
+        redrawn = Design(np.random.default_rng(seed), serif=False).redraw(bitmap)
+        assert redrawn.shape == (CELL, CELL) and 0.4 < redrawn.mean() / bitmap.mean() < 2.5
 
 
 def test_faces_of_validation_are_not_in_training():

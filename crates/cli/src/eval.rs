@@ -3,6 +3,7 @@
 mod calibration;
 mod html;
 mod labels;
+mod locating;
 mod quality;
 mod report;
 mod score;
@@ -32,7 +33,7 @@ use score::{Misread, Scores};
 /// Compare what is read in labelled pictures with their labels.
 #[derive(Args)]
 pub(crate) struct EvalArgs {
-    /// A folder with labels.jsonl: {"path", "side", "fields": {...}, "slice"?} a line; "slice" is a name or a list of names
+    /// A folder with labels.jsonl: {"path", "side", "fields": {...}, "slice"?, "quad"?} a line; "slice" is a name or a list of names, "quad" the card's four corners from its own top left
     #[arg(value_name = "DIR")]
     folder: PathBuf,
 

@@ -223,6 +223,32 @@ fn labelled_pictures_are_scored_by_field_side_and_slice() {
 }
 
 #[test]
+fn labelled_corners_tell_whether_cards_are_found_and_the_right_way_up() {
+    let place = Place::new();
+    let picture = place.write("set/card.jpg", fs::read(samples().join("photo-1.jpg")).unwrap());
+    for copy in ["turned", "elsewhere"] {
+        fs::copy(&picture, place.path().join(format!("set/{copy}.jpg"))).unwrap();
+    }
+    let read = place.run(&["read", "set/card.jpg", "--format", "json"]).lines().remove(0);
+    let [card] = read["cards"].as_array().unwrap().as_slice() else { panic!("photo-1 shows one card") };
+    let side = card["side"].as_str().unwrap();
+    let other_side = if side == "front" { "back" } else { "front" };
+    let quad: Vec<[f64; 2]> = serde_json::from_value(card["quad"].clone()).unwrap();
+    let mut turned = quad.clone();
+    turned.rotate_left(1);
+    let elsewhere: Vec<[f64; 2]> = quad.iter().map(|[x, y]| [x + 5000.0, *y]).collect();
+    let labels = [("card", side, quad), ("turned", other_side, turned), ("elsewhere", side, elsewhere)].map(
+        |(name, side, quad)| serde_json::json!({"path": format!("{name}.jpg"), "side": side, "quad": quad}).to_string(),
+    );
+    place.write("set/labels.jsonl", labels.join("\n"));
+    let located = &place.run(&["eval", "set", "--format", "json"]).lines()[0]["locating"];
+    let counts = ["labelled", "found", "extra", "side", "turn", "side_and_turn"].map(|name| located[name].as_u64());
+    assert_eq!(counts, [3, 2, 1, 1, 1, 1].map(Some));
+    assert!(located["mean_error"].as_f64().unwrap() < 1e-4 && located["close"] == 1.0);
+    assert!(place.run(&["eval", "set", "--format", "table"]).out.contains("right turn"));
+}
+
+#[test]
 fn labels_without_their_picture_are_named() {
     let place = Place::new();
     place.write("set/labels.jsonl", r#"{"path":"gone.jpg","side":"front","fields":{"name":"x"}}"#);

@@ -161,7 +161,8 @@ impl ReadField {
 /// How good a picture of the card is. Each figure is 0 (useless) to 1 (perfect).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
-    /// Edges as sharp as the resolution allows.
+    /// How clearly the strokes of the faintest line of type stand out from the paper: blur, few pixels and little light
+    /// lower it.
     pub sharpness: f32,
     /// Neither black nor washed out.
     pub exposure: f32,

@@ -7,8 +7,9 @@ use crate::lines::TextLine;
 use crate::locate::sigmoid;
 use crate::net::conv::Scratch;
 use crate::net::recogniser::STEP_WIDTH;
+use crate::quality::stroke_contrast;
 use crate::rectify::Picture;
-use crate::strip::{Framing, Strip};
+use crate::strip::{Framing, Strip, tensor};
 use crate::weights::LineModel;
 
 /// A step as sure as this, but not sure enough to count, may be a missed character.
@@ -48,6 +49,8 @@ pub(crate) struct Sighting {
 pub(crate) struct Look {
     /// From left to right.
     pub(crate) sightings: Vec<Sighting>,
+    /// The [`stroke_contrast`] at the first look.
+    pub(crate) contrast: f32,
     looks: f32,
 }
 
@@ -73,7 +76,8 @@ impl Look {
         scratch: &Scratch,
     ) -> candle_core::Result<Look> {
         let strip = Strip::new(line, to_picture, framing);
-        let seen = model.network.forward(&strip.pixels(picture)?, scratch)?;
+        let pixels = strip.cut(picture);
+        let seen = model.network.forward(&tensor(&pixels)?, scratch)?;
         let width = model.network.width();
         let sighting = |(step, centre): (usize, f32)| Sighting {
             along: strip.along((step as f32 + 0.5) * STEP_WIDTH as f32),
@@ -83,7 +87,7 @@ impl Look {
             seen: 1.0,
         };
         let sightings = peaks(&seen.centres).filter(|&(_, centre)| centre > DOUBT).map(sighting).collect();
-        Ok(Look { sightings, looks: 1.0 })
+        Ok(Look { sightings, contrast: stroke_contrast(&pixels), looks: 1.0 })
     }
 
     /// Adds another look at the same line, whose em box is `em` high. Logits are linear in the features, so the mean of
@@ -242,7 +246,7 @@ mod tests {
             features: Vec::new(),
             seen: 1.0,
         };
-        Look { sightings: seen.iter().map(sighting).collect(), looks: 1.0 }
+        Look { sightings: seen.iter().map(sighting).collect(), contrast: 0.0, looks: 1.0 }
     }
 
     fn left(mut look: Look) -> String {
@@ -276,7 +280,7 @@ mod tests {
             features: vec![feature],
             seen: 1.0,
         };
-        Look { sightings: seen.iter().map(sighting).collect(), looks: 1.0 }
+        Look { sightings: seen.iter().map(sighting).collect(), contrast: 0.0, looks: 1.0 }
     }
 
     #[test]

@@ -4,7 +4,6 @@ use image::{GrayImage, RgbImage};
 use shenfen_core::{Quad, Quality, Side};
 
 use crate::geometry::{Homography, area, intersection, rectangle, side_lengths};
-use crate::lines::FRAME_CARD;
 use crate::locate::Located;
 use crate::rectify::Frame;
 
@@ -12,10 +11,12 @@ use crate::rectify::Frame;
 pub(crate) const CARD: [f32; 2] = [85.6, 54.0];
 /// Pixels per millimetre from which small type (2.65 mm) has more pixels than the networks use.
 const FULL_RESOLUTION: f32 = 12.0;
-/// A change of brightness over two pixels that is an edge and not noise.
-const EDGE: u32 = 24;
-/// Fewer edge pixels than this say nothing of sharpness: a card full of print has thousands.
-const LEAST_EDGES: u32 = 100;
+/// Contrast of strokes in grey levels that makes a sharpness of 0: of noise on even paper; and of 1: of a good scan.
+const STROKES: [f32; 2] = [2.0, 32.0];
+/// Side of the blocks of a strip in which strokes are looked for: a third of an em, about a stroke and a gap.
+const STROKE_BLOCK: usize = 8;
+/// Rows and columns at each edge of a strip that are no type.
+const STRIP_MARGIN: [usize; 2] = [4, 8];
 /// What is at least this bright is blown out.
 const BLOWN: u8 = 250;
 /// Side of the blocks that glare is counted in, in frame pixels: 1.4 mm.
@@ -39,17 +40,27 @@ pub(crate) fn coarse_frame(frame: &Frame) -> Frame {
     Frame { to_picture: frame.to_picture.after(&part), width, height, samples: 1 }
 }
 
-/// Judges a card by the brightness in its frame (512 x 320), by its colours in the [`coarse_frame`], and by its corners in
-/// a picture of `size` pixels that was halved `halvings` times.
-pub(crate) fn judge(frame: &GrayImage, colours: &RgbImage, card: &Located, size: [u32; 2], halvings: u32) -> Quality {
+/// What a card is judged by.
+pub(crate) struct Evidence<'a> {
+    /// The brightness in its frame (512 x 320).
+    pub(crate) frame: &'a GrayImage,
+    /// Its colours in the [`coarse_frame`].
+    pub(crate) colours: &'a RgbImage,
+    /// The [`stroke_contrast`] of its faintest line; 0 of none.
+    pub(crate) faintest: f32,
+    /// Its place in a picture of `size` pixels that was halved `halvings` times.
+    pub(crate) card: &'a Located,
+    pub(crate) size: [u32; 2],
+    pub(crate) halvings: u32,
+}
+
+/// Judges a card.
+pub(crate) fn judge(Evidence { frame, colours, faintest, card, size, halvings }: Evidence<'_>) -> Quality {
     let [left, top, right, bottom] = INSIDE;
     let inside = image::imageops::crop_imm(frame, left, top, right - left, bottom - top).to_image();
     let per_mm = density(&card.quad);
-    let frame_per_mm = side_lengths(&FRAME_CARD)[0] / CARD[0];
-    // In a frame finer than the picture neighbours are alike however sharp the picture is: look further.
-    let reach = (frame_per_mm / per_mm).round().clamp(1.0, 8.0) as usize;
     Quality {
-        sharpness: sharpness(&inside, reach),
+        sharpness: ((faintest - STROKES[0]) / (STROKES[1] - STROKES[0])).clamp(0.0, 1.0),
         exposure: exposure(&inside),
         glare: glare(&inside, card.side),
         resolution: (per_mm * (1 << halvings) as f32 / FULL_RESOLUTION).clamp(0.0, 1.0),
@@ -64,24 +75,33 @@ pub(crate) fn density(quad: &Quad) -> f32 {
     (width / CARD[0]).min(height / CARD[1])
 }
 
-/// How abruptly brightness changes at edges: the sum of second differences over that of first differences, along rows.
-///
-/// A step gives 1, an edge blurred by a Gaussian of s pixels 0.4 / s. The figure runs from 0 at 0.1 (s = 4 pixels, type
-/// is unreadable) to 1 at 0.5.
-fn sharpness(card: &GrayImage, reach: usize) -> f32 {
-    let (mut first, mut second, mut edges) = (0_u32, 0_u32, 0);
-    for row in card.as_raw().chunks_exact(card.width() as usize) {
-        let neighbours = row.iter().zip(&row[reach..]).zip(&row[2 * reach..]);
-        for ((left, here), right) in neighbours {
-            let [left, here, right] = [left, here, right].map(|&value| i32::from(value));
-            let change = left.abs_diff(right);
-            let is_edge = u32::from(change > EDGE);
-            first += change * is_edge;
-            second += (left + right).abs_diff(2 * here) * is_edge;
-            edges += is_edge;
+/// How much the strokes of a strip of type (32 pixels high) stand out, in grey levels: the spread of brightness within blocks
+/// of a third of an em. Blur, too few pixels, little light and glare all lower it, as they lower what can be read. Pixels
+/// are taken four at a time, so that noise counts little.
+pub(crate) fn stroke_contrast(strip: &GrayImage) -> f32 {
+    let (width, height) = (strip.width() as usize, strip.height() as usize);
+    let starts = |length: usize, margin: usize| {
+        (margin..(length - margin.min(length)).saturating_sub(STROKE_BLOCK - 1)).step_by(STROKE_BLOCK)
+    };
+    let (mut variance, mut blocks) = (0.0, 0);
+    for y in starts(height, STRIP_MARGIN[0]) {
+        for x in starts(width, STRIP_MARGIN[1]) {
+            let (mut sum, mut squares) = (0_u32, 0_u32);
+            for row in (y..y + STROKE_BLOCK).step_by(2) {
+                let [upper, lower] = [row, row + 1].map(|row| &strip.as_raw()[row * width + x..][..STROKE_BLOCK]);
+                for (above, below) in upper.chunks_exact(2).zip(lower.chunks_exact(2)) {
+                    let four = above.iter().chain(below).map(|&value| u32::from(value)).sum::<u32>();
+                    sum += four;
+                    squares += four * four;
+                }
+            }
+            let count = (STROKE_BLOCK / 2).pow(2) as f32;
+            variance += squares as f32 / count - (sum as f32 / count).powi(2);
+            blocks += 1;
         }
     }
-    if edges < LEAST_EDGES { 0.0 } else { ((second as f32 / first as f32 - 0.1) / 0.4).clamp(0.0, 1.0) }
+    // Of sums of four: a quarter of their spread.
+    (variance / blocks.max(1) as f32).max(0.0).sqrt() / 4.0
 }
 
 /// 0 where the card's paper (its 90th percentile of brightness) is darker than 40, 1 from 120; and down to 0 again where

@@ -12,8 +12,8 @@ use crate::geometry::{rotation, turned_around};
 use crate::lines::{TextLine, card_frame, find_lines};
 use crate::locate::{Located, locate};
 use crate::look::Buffers;
-use crate::quality::{CARD, coarse_frame, density, judge};
-use crate::recognise::recognise;
+use crate::quality::{CARD, Evidence, coarse_frame, density, judge};
+use crate::recognise::{Lines, recognise};
 use crate::rectify::{Frame, Picture};
 use crate::weights::Models;
 
@@ -248,9 +248,11 @@ impl CardReader {
             };
         }
         let View { card, frame, pixels, lines } = view;
-        let fields = recognise(&self.models.recogniser, picture, &frame.to_picture, &lines, &mut self.buffers)?;
+        let Lines { fields, faintest } =
+            recognise(&self.models.recogniser, picture, &frame.to_picture, &lines, &mut self.buffers)?;
         let colours = picture.cut(&coarse_frame(&frame));
-        let quality = judge(&pixels, &colours, &card, picture.size(), halvings);
+        let size = picture.size();
+        let quality = judge(Evidence { frame: &pixels, colours: &colours, faintest, card: &card, size, halvings });
         Ok(Some(ReadCard { side: card.side, quad: card.quad, rotation: rotation(&card.quad), fields, quality }))
     }
 

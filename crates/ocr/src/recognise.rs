@@ -17,6 +17,13 @@ const SURE: f32 = 0.95;
 /// How it is framed then: other pixels of the picture fall together, and the network's own grid of steps lies elsewhere.
 const AGAIN: [Framing; 2] = [Framing { em: 23.6, room: 0.47, drop: 0.0 }, Framing { em: 27.1, room: 0.37, drop: 0.03 }];
 
+/// What the lines of a card say.
+pub(crate) struct Lines {
+    pub(crate) fields: BTreeMap<FieldName, ReadField>,
+    /// The contrast of strokes of the faintest line in grey levels (`quality::stroke_contrast`); 0 of none.
+    pub(crate) faintest: f32,
+}
+
 /// Reads the lines of one card into fields.
 ///
 /// `to_picture` leads from the lines' frame to the picture. A field whose lines hold no character is left out.
@@ -29,13 +36,15 @@ pub(crate) fn recognise(
     to_picture: &Homography,
     lines: &[TextLine],
     buffers: &mut Buffers,
-) -> candle_core::Result<BTreeMap<FieldName, ReadField>> {
+) -> candle_core::Result<Lines> {
     let threshold = model.config.threshold;
     let mut looks = Vec::with_capacity(lines.len());
     for line in lines {
         looks.push(Look::new(model, picture, to_picture, line, Framing::USUAL, &buffers.scratch)?);
     }
     classify(model, looks.iter_mut(), buffers);
+
+    let faintest = looks.iter().map(|look| look.contrast).reduce(f32::min).unwrap_or(0.0);
 
     let mut unsure: Vec<(&TextLine, &mut Look)> = lines.iter().zip(&mut looks).collect();
     unsure.retain(|(_, look)| look.probability(threshold) * look.nothing_missed(threshold) < SURE);
@@ -67,7 +76,7 @@ pub(crate) fn recognise(
             fields.insert(lines[0].field, ReadField { chars, confidence, quad });
         }
     }
-    Ok(fields)
+    Ok(Lines { fields, faintest })
 }
 
 /// The characters of a line that are sure enough to count.

@@ -58,17 +58,23 @@ impl Strip {
         Strip { frame, scale: 1.0 / along_pixel, room }
     }
 
-    /// Its pixels [32, width, 1] as the recogniser takes them, cut from the picture itself, so that they are as sharp as
-    /// it is.
-    pub(crate) fn pixels(&self, picture: &mut Picture) -> candle_core::Result<Tensor> {
-        let pixels = spread(&picture.cut_grey(&self.frame));
-        Tensor::from_vec(pixels, (STRIP_HEIGHT, self.frame.width, 1), &Device::Cpu)
+    /// Its pixels, cut from the picture itself, so that they are as sharp as it is.
+    pub(crate) fn cut(&self, picture: &mut Picture) -> GrayImage {
+        picture.cut_grey(&self.frame)
     }
 
     /// How far from the line's start, in its frame, the pixel column `x` is.
     pub(crate) fn along(&self, x: f32) -> f32 {
         x / self.scale - self.room
     }
+}
+
+/// The pixels of a strip as the recogniser takes them, [32, width, 1].
+///
+/// # Errors
+/// When no tensor can be made of them.
+pub(crate) fn tensor(pixels: &GrayImage) -> candle_core::Result<Tensor> {
+    Tensor::from_vec(spread(pixels), (STRIP_HEIGHT, pixels.width() as usize, 1), &Device::Cpu)
 }
 
 /// Brightness to mean 0 and spread 1 over the strip.

@@ -8,7 +8,7 @@ Every card saved bears a SPECIMEN mark.
 
 import argparse
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -16,10 +16,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..charset import class_of
+from ..charset import class_of, outsiders
 from .camera import CardTruth, photograph
 from .faults import LEVELS, Faults, encode, expose, random_faults
-from .identity import pick, random_person
+from .identity import Person, pick, random_person
 from .negatives import negative
 from .render import render_card
 
@@ -38,6 +38,7 @@ class Order:
     sheets: float = SHEET_SHARE
     negatives: float = 0.0
     geometry: bool = False
+    outsiders: float = 0.0
 
 
 COMMON = 3554
@@ -55,7 +56,9 @@ def slices_of(level: str, cards: tuple[CardTruth, ...], faults: Faults) -> list[
     slices += [name for name, is_there in present.items() if is_there]
     names = [card.card.person.fields("front")["name"] for card in cards if card.side == "front"]
     rank = class_of()
-    if any(rank.get(char, COMMON) >= COMMON for name in names for char in name if char != "·"):
+    if any(char not in rank for name in names for char in name):
+        slices.append("outside the charset")
+    if any(rank.get(char, 0) >= COMMON for name in names for char in name if char != "·"):
         slices.append("rare name")
     if any("·" in name or len(name) > 4 for name in names):
         slices.append("long name")
@@ -75,15 +78,24 @@ def label_of(path: str, truth: CardTruth, slices: list[str], geometry: bool) -> 
     return label
 
 
+def _person(rng: np.random.Generator, order: Order) -> Person:
+    """A person; some have a character in their name that the reader has no class for."""
+    person = random_person(rng)
+    if order.outsiders == 0.0 or rng.random() >= order.outsiders:
+        return person
+    at = int(rng.integers(len(person.name)))
+    return replace(person, name=person.name[:at] + pick(rng, outsiders()) + person.name[at + 1:])
+
+
 def _cards(rng: np.random.Generator, order: Order):
     """The cards of one picture: one, both sides of one person, or a few."""
     if rng.random() >= order.sheets:
-        return [render_card(random_person(rng), pick(rng, ("front", "front", "back")), rng, order.split)]
+        return [render_card(_person(rng, order), pick(rng, ("front", "front", "back")), rng, order.split)]
     if rng.random() < 0.75:
-        person = random_person(rng)
+        person = _person(rng, order)
         sides = pick(rng, (("front", "back"), ("back", "front")))
         return [render_card(person, side, rng, order.split) for side in sides]
-    return [render_card(random_person(rng), pick(rng, ("front", "back")), rng, order.split)
+    return [render_card(_person(rng, order), pick(rng, ("front", "back")), rng, order.split)
             for _ in range(int(rng.integers(2, 9)))]
 
 
@@ -137,10 +149,11 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sheets", type=float, default=SHEET_SHARE, help="share of pictures with several cards")
     parser.add_argument("--negatives", type=float, default=0.0, help="share of pictures without a card")
+    parser.add_argument("--outsiders", type=float, default=0.0, help="share of names with a character outside the charset")
     parser.add_argument("--geometry", action="store_true", help="labels tell each line and character's place")
     parser.add_argument("--processes", type=int, default=1)
     a = parser.parse_args()
-    write(Order(a.out, a.level, a.split, a.seed, a.sheets, a.negatives, a.geometry), a.count, a.processes)
+    write(Order(a.out, a.level, a.split, a.seed, a.sheets, a.negatives, a.geometry, a.outsiders), a.count, a.processes)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ..charset import charset
+from ..charset import drawable
 from ..fonts import Face, coverage
 
 EM = 40
@@ -20,7 +20,7 @@ CELL = 48
 class Atlas:
     """All glyphs of one face.
 
-    `bitmaps[slot[c]]` is the uint8 ink [CELL, CELL] of class c, its advance box centred in the cell; `advance[c]` is the
+    `bitmaps[slot[c]]` is the uint8 ink [CELL, CELL] of drawable character c, its advance box centred in the cell; `advance[c]` is the
     advance in em. `slot[c]` is -1 where the face has no glyph.
     """
 
@@ -40,7 +40,7 @@ def _draw(face: Face) -> Atlas:
     probe = "国" if ord("国") in coverage(face) else "8"
     box = font.getbbox(probe, anchor="ls")
     middle = (box[1] + box[3]) / 2 if probe == "国" else -0.38 * EM
-    chars = charset()
+    chars = drawable()
     slot = np.full(len(chars), -1, np.int32)
     advance = np.zeros(len(chars), np.float32)
     bitmaps = []
@@ -61,7 +61,7 @@ def _draw(face: Face) -> Atlas:
 
 def load(face: Face, cache: Path) -> Atlas:
     """The atlas of a face, from the cache folder when it is there."""
-    key = hashlib.sha256(f"{face.file} {face.index} {EM} {CELL} {''.join(charset())}".encode()).hexdigest()[:16]
+    key = hashlib.sha256(f"{face.file} {face.index} {EM} {CELL} {''.join(drawable())}".encode()).hexdigest()[:16]
     path = cache / f"{face.name}-{key}.npz"
     if path.exists():
         with np.load(path) as data:

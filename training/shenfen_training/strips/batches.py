@@ -31,7 +31,7 @@ FAVOUR_EVERY = 20_000
 @dataclass
 class Batch:
     """Strips [B, 1, 32, W]; centre target [B, W/4] (1 a centre, 0 none, -1 do not care); `step` (index into B * W/4) and
-    `classes` of each character."""
+    `classes` of each character, those from the number of classes on being outsiders."""
 
     strips: Tensor
     centre: Tensor

@@ -6,12 +6,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..charset import charset, class_of
+from ..charset import class_of, drawable
 from ..fonts import DIGIT_TRAIN, DIGIT_VAL, HAN_TRAIN, HAN_VAL, Face, installed
 from ..nets.recogniser import HEIGHT
 from .atlas import CELL, EM, Atlas, load
+from .design import Design
 from .faults import Faults, photograph
-from .text import SEPARATOR, StripText, flat_han, random_text
+from .text import SEPARATOR, StripText, flat_han, random_text, with_outsider
 
 STRIP_EM = 25.6
 """Em of a strip that was cut exactly: HEIGHT is 1.25 em."""
@@ -20,14 +21,15 @@ SIDE_MARGIN = 0.4
 _CANVAS_MARGIN = 2.0
 """Margin of the drawing canvas around the text, in em: room for the neighbours."""
 _CANVAS_HEIGHT = int(3.2 * EM)
-_ASCII = np.array([ord(char) < 0x80 for char in charset()])
+_ASCII = np.array([ord(char) < 0x80 for char in drawable()])
 _OCR_B_SCALE = 0.833
 """Debian's OCR-B is drawn larger in its em than the card's OCR-B 10 BT (fonts.md: 0.723 against 0.602 em advance)."""
 
 
 @dataclass
 class Strip:
-    """A strip in grey levels [HEIGHT, W], with the class and the centre (x in strip pixels) of every character."""
+    """A strip in grey levels [HEIGHT, W], with the number among the drawable characters and the centre (x in strip
+    pixels) of every character."""
 
     grey: np.ndarray
     classes: np.ndarray
@@ -36,7 +38,8 @@ class Strip:
 
 @dataclass
 class Setting:
-    """How a line is set: faces, stretch, tracking (em), size of digits, labels and dots, a dot's advance (em) if not its own."""
+    """How a line is set: faces, stretch, tracking (em), size of digits, labels and dots, a dot's advance (em) if not its own,
+    and how the Han face is redrawn, if it is."""
 
     han: Atlas
     digits: Atlas
@@ -46,6 +49,7 @@ class Setting:
     label_scale: float
     dot_scale: float
     dot_advance: float | None
+    design: Design | None
 
 
 class StripArtist:
@@ -83,11 +87,13 @@ class StripArtist:
             label_scale=float(rng.uniform(0.78, 1.0)),
             dot_scale=float(rng.uniform(0.6, 1.3)),
             dot_advance=float(rng.uniform(0.12, 0.5)) if rng.random() < 0.7 else None,
+            # A held-back face is an unseen design already.
+            design=None if self.faults.held_back or rng.random() < 0.35 else Design(rng, serif=han.face.serif),
         )
 
     def strip(self, rng: np.random.Generator, text: StripText | None = None) -> Strip:
         """One strip; its text is drawn too unless given."""
-        text = text or random_text(rng)
+        text = text or with_outsider(rng, random_text(rng))
         setting = self._setting(rng, text.number)
         ink, label_ink, centres = self._set(rng, text, setting)
         grey, centres = self._cut(rng, ink, label_ink, centres)
@@ -103,8 +109,11 @@ class StripArtist:
                 advance = float(atlas.advance[cls])
                 if cls == SEPARATOR:
                     return atlas.bitmaps[slot], setting.dot_advance or advance, setting.dot_scale
-                return atlas.bitmaps[slot], advance * scale, scale
-        raise KeyError(f"no installed face has {charset()[cls]!r}")
+                bitmap = atlas.bitmaps[slot]
+                if setting.design is not None and not _ASCII[cls]:
+                    bitmap = setting.design.redraw(bitmap)
+                return bitmap, advance * scale, scale
+        raise KeyError(f"no installed face has {drawable()[cls]!r}")
 
     def _set(self, rng: np.random.Generator, text: StripText, setting: Setting):
         """Ink of the text [H, W] at the atlas's size, ink of the form's labels, centres in canvas pixels."""

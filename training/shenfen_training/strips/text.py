@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..cards import identity
-from ..charset import charset, class_of
+from ..charset import charset, class_of, outsiders
 
 TRACKING = (-0.02, 0.10)
 """Usual space between characters in em."""
@@ -31,6 +31,7 @@ def _encode(text: str) -> np.ndarray:
 
 
 _HAN = np.array([index for index, char in enumerate(charset()) if ord(char) > 0x2E80])
+_IS_HAN = np.isin(np.arange(len(charset())), _HAN)
 _LATIN = _encode("0123456789" * 6 + "ABCDEFGHIJKLMNOPQRSTUVWXYZ" + "-.()·、#" * 3)
 
 
@@ -84,6 +85,31 @@ def _with_strangers(rng: np.random.Generator, classes: np.ndarray, share: float)
     swap = rng.random(len(classes)) < share
     classes[swap] = flat_han(rng, int(swap.sum()))
     return classes
+
+
+_OUTSIDERS = np.arange(len(charset()), len(charset()) + len(outsiders()))
+_HELD_BACK_EVERY = 4
+"""Every fourth outsider is never trained with."""
+_OUTSIDER_SHARE = 0.1
+"""How many lines with Han characters in the text get an outsider."""
+
+
+def with_outsider(rng: np.random.Generator, text: StripText) -> StripText:
+    """Some texts with one character replaced by one that is no class: the reader must learn that there are others."""
+    han = np.flatnonzero(_IS_HAN[text.classes])
+    if len(han) > 0 and text.label is None and rng.random() < _OUTSIDER_SHARE:
+        choice = _OUTSIDERS[int(rng.integers(len(_OUTSIDERS)))]
+        if (choice - len(charset())) % _HELD_BACK_EVERY:
+            text.classes[int(rng.choice(han))] = choice
+    return text
+
+
+def held_back_outsider(rng: np.random.Generator) -> StripText:
+    """A name with a character that is no class, and that training never sees."""
+    classes = _encode(identity.random_name(rng))
+    held_back = _OUTSIDERS[::_HELD_BACK_EVERY]
+    classes[int(rng.integers(len(classes)))] = held_back[int(rng.integers(len(held_back)))]
+    return StripText(classes)
 
 
 def _address(rng: np.random.Generator) -> StripText:

@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde::Deserialize;
-use shenfen_core::{FieldName, Side};
+use shenfen_core::{FieldName, Quad, Side};
 
 /// One card's labels.
 pub(super) struct Label {
     pub(super) side: Side,
     pub(super) fields: BTreeMap<FieldName, String>,
+    /// The corners in pixels, from the card's own top left.
+    pub(super) quad: Option<Quad>,
 }
 
 /// A picture with the labels of every card in it; without any, it shows no card.
@@ -33,6 +35,8 @@ struct Line {
     fields: BTreeMap<String, String>,
     #[serde(default)]
     slice: Slices,
+    #[serde(default)]
+    quad: Option<Quad>,
 }
 
 /// One name, or several.
@@ -90,7 +94,7 @@ pub(super) fn read_labels(folder: &Path) -> anyhow::Result<Vec<LabelledPicture>>
             fields.insert(field, text);
         }
         match line.side {
-            Some(side) => pictures[index].cards.push(Label { side, fields }),
+            Some(side) => pictures[index].cards.push(Label { side, fields, quad: line.quad }),
             None if fields.is_empty() => {}
             None => bail!("{}: a card's label needs its side, front or back", place()),
         }

@@ -3,6 +3,7 @@
 use shenfen_core::Side;
 
 use super::calibration::Bin;
+use super::locating::Located;
 use super::quality::Worth;
 use super::score::{Score, Scores, Tally};
 use super::unseen::PRECISION;
@@ -31,6 +32,7 @@ pub(super) fn sections(scores: &Scores) -> Vec<Section> {
     if scores.whole.calibration.error().is_some() {
         sections.push(reliability(&scores.whole));
     }
+    sections.extend(scores.locating.located().map(|located| locating(&located)));
     let worth = scores.quality.worth();
     if !worth.is_empty() {
         sections.push(quality(&worth));
@@ -98,6 +100,26 @@ fn reliability(score: &Score) -> Section {
     };
     let rows = score.calibration.bins().iter().map(row).collect();
     Section::new(vec![accepted, unseen, error], ["CONFIDENCE", "FIELDS", "MEAN", "RIGHT"], rows)
+}
+
+fn locating(located: &Located) -> Section {
+    let error = format!(
+        "corners of the cards found: {} of the card's width off on average, {} in the middle; {} of cards nearer than 0.5 %",
+        percent(located.mean_error),
+        percent(located.median_error),
+        percent(located.close)
+    );
+    let found = ("found", located.found, located.labelled);
+    let of_found = [("right side", located.side), ("right turn", located.turn), ("both", located.side_and_turn)];
+    let rows = std::iter::once(found).chain(of_found.map(|(name, count)| (name, count, located.found)));
+    let mut rows: Vec<_> = rows
+        .map(|(name, count, of)| {
+            let share = if of == 0 { 1.0 } else { count as f64 / of as f64 };
+            [name.to_owned(), of.to_string(), count.to_string(), percent(share)]
+        })
+        .collect();
+    rows.push(["found where there is none".to_owned(), String::new(), located.extra.to_string(), String::new()]);
+    Section::new(vec![error], ["CARDS", "OF", "ARE", "SHARE"], rows)
 }
 
 fn quality(worth: &[Worth]) -> Section {

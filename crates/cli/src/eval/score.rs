@@ -7,6 +7,7 @@ use shenfen_core::{Decision, FieldName, PictureResult, Quad, Side, Status};
 
 use super::calibration::Calibration;
 use super::labels::{Label, LabelledPicture};
+use super::locating::Locating;
 use super::quality::QualityScores;
 use super::text_of;
 use super::unseen::Unseen;
@@ -76,6 +77,8 @@ pub(super) struct Scores {
     pub(super) slices: BTreeMap<String, Score>,
     /// By decision: pictures, and those of them that are wholly right.
     pub(super) decisions: BTreeMap<String, Tally>,
+    /// Whether cards are found where the labels have them.
+    pub(super) locating: Locating,
     /// Whether the quality figures foretell what is misread.
     pub(super) quality: QualityScores,
 }
@@ -108,6 +111,7 @@ pub(super) struct Misread {
 impl Scores {
     /// Counts a picture and returns what was misread in it.
     pub(super) fn add(&mut self, labelled: &LabelledPicture, result: &PictureResult) -> Vec<Misread> {
+        self.locating.add(&labelled.cards, result);
         let mut misread = Vec::new();
         for (label, card) in labelled.cards.iter().zip(assign(&labelled.cards, result)) {
             let before = misread.len();

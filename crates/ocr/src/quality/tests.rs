@@ -1,5 +1,5 @@
 use super::*;
-use crate::lines::FRAME;
+use crate::lines::{FRAME, FRAME_CARD};
 use crate::rectify::Picture;
 
 /// Where the frame's card stands in a picture of the frame's own size.
@@ -13,16 +13,13 @@ fn print() -> RgbImage {
     })
 }
 
-fn blurred(image: &RgbImage, sigma: f32) -> RgbImage {
-    image::imageops::blur(image, sigma)
-}
-
 fn judged_as(side: Side, image: &RgbImage, quad: &Quad, size: [u32; 2]) -> Quality {
     let to_picture = Homography::scale_and_move(1.0, [0.0; 2]);
     let frame = Frame { to_picture, width: FRAME[0], height: FRAME[1], samples: 1 };
     let mut picture = Picture::new(image);
     let (brightness, colours) = (picture.cut_grey(&frame), picture.cut(&coarse_frame(&frame)));
-    judge(&brightness, &colours, &Located { quad: *quad, side, confidence: 1.0 }, size, 0)
+    let card = Located { quad: *quad, side, confidence: 1.0 };
+    judge(Evidence { frame: &brightness, colours: &colours, faintest: 20.0, card: &card, size, halvings: 0 })
 }
 
 fn judged(image: &RgbImage, quad: &Quad, size: [u32; 2]) -> Quality {
@@ -33,13 +30,33 @@ fn check(image: &RgbImage) -> Quality {
     judged(image, &FRAME_CARD, WHOLE)
 }
 
+/// A strip of type: strokes of three pixels every eight.
+fn strip(dark: u8, bright: u8) -> GrayImage {
+    GrayImage::from_fn(160, 32, |x, y| image::Luma([if (x + y / 4) % 8 < 3 { dark } else { bright }]))
+}
+
 #[test]
-fn sharp_print_scores_high_and_blur_lowers_it_step_by_step() {
-    let scores: Vec<f32> = [1.0, 1.5, 2.5, 4.0].iter().map(|&s| check(&blurred(&print(), s)).sharpness).collect();
-    assert!(check(&print()).sharpness > 0.95);
-    assert!(scores.is_sorted_by(|a, b| a > b), "{scores:?}");
-    assert!(scores[3] < 0.4, "{scores:?}");
-    assert_eq!(check(&RgbImage::from_pixel(512, 320, image::Rgb([200; 3]))).sharpness, 0.0);
+fn strokes_stand_out_less_when_blurred_darkened_or_washed_out() {
+    let contrast = |sigma: f32| stroke_contrast(&image::imageops::blur(&strip(30, 215), sigma));
+    let blurred = [0.5, 1.0, 2.0, 4.0].map(contrast);
+    assert!(stroke_contrast(&strip(30, 215)) > 40.0);
+    assert!(blurred.is_sorted_by(|a, b| a > b), "{blurred:?}");
+    assert!(blurred[3] < 5.0, "{blurred:?}");
+    let [dark, washed_out] = [strip(5, 35), strip(220, 250)].map(|strip| stroke_contrast(&strip));
+    assert!(dark < 15.0 && (dark - washed_out).abs() < 0.5);
+}
+
+#[test]
+fn even_paper_and_strips_too_small_for_type_have_no_strokes() {
+    assert_eq!(stroke_contrast(&strip(200, 200)), 0.0);
+    assert_eq!(stroke_contrast(&GrayImage::new(12, 32)), 0.0);
+    let noise = GrayImage::from_fn(160, 32, |x, y| image::Luma([198 + (x * 7 + y * 13) as u8 % 5]));
+    assert!(stroke_contrast(&noise) < STROKES[0]);
+}
+
+#[test]
+fn sharpness_is_the_contrast_of_strokes() {
+    assert!((check(&print()).sharpness - 0.6).abs() < 1e-3);
 }
 
 #[test]
