@@ -65,8 +65,9 @@ def losses_of_characters(logits: torch.Tensor, classes: torch.Tensor) -> torch.T
     that it looks most like."""
     count = logits.shape[1]
     known = F.cross_entropy(logits, classes.clamp(max=count - 1), reduction="none")
-    likeliest = F.log_softmax(logits, -1).amax(-1).exp()
-    return torch.where(classes < count, known, -torch.log1p(-likeliest.clamp(max=1 - 1e-4)))
+    likeliest = logits.argmax(-1, keepdim=True)
+    others = logits.scatter(-1, likeliest, float("-inf")).logsumexp(-1)
+    return torch.where(classes < count, known, logits.logsumexp(-1) - others)
 
 
 @torch.inference_mode()

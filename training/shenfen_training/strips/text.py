@@ -88,9 +88,9 @@ def _with_strangers(rng: np.random.Generator, classes: np.ndarray, share: float)
 
 
 _OUTSIDERS = np.arange(len(charset()), len(charset()) + len(outsiders()))
-_HELD_BACK_EVERY = 4
-"""Every fourth outsider is never trained with."""
-_OUTSIDER_SHARE = 0.1
+_HELD_BACK_EVERY = 8
+"""Every eighth outsider is never trained with."""
+_OUTSIDER_SHARE = 0.2
 """How many lines with Han characters in the text get an outsider."""
 
 
