@@ -35,6 +35,7 @@ class Face:
 
 _NOTO = "opentype/noto/NotoSansCJK-{}.ttc"
 _PLEX = "opentype/ibm-plex-sans-sc/IBMPlexSansSC-{}.woff"
+_HARMONY = "truetype/harmonyos-sans-sc/HarmonyOS_Sans_SC_{}.ttf"
 # Index 2 of a Noto collection is the simplified-Chinese face; 0 would be the Japanese one.
 HAN_TRAIN = (
     Face("noto-light", _NOTO.format("Light"), 2, 1.0),
@@ -56,6 +57,10 @@ HAN_TRAIN = (
     Face("plex-regular", _PLEX.format("Regular"), 0, 1.8),
     Face("plex-medium", _PLEX.format("Medium"), 0, 1.0),
     Face("plex-semibold", _PLEX.format("SemiBold"), 0, 0.5),
+    Face("harmonyos-light", _HARMONY.format("Light"), 0, 0.8),
+    Face("harmonyos-regular", _HARMONY.format("Regular"), 0, 1.6),
+    Face("harmonyos-medium", _HARMONY.format("Medium"), 0, 1.0),
+    Face("harmonyos-bold", _HARMONY.format("Bold"), 0, 0.4),
     Face("smiley-sans", "truetype/smiley-sans/SmileySans-Oblique.ttf", 0, 0.4),
     Face("cwtex-hei", "truetype/cwtex/cwheib.ttf", 0, 0.4),
     Face("biz-ud-gothic", "truetype/bizud-gothic/BIZUDGothic-Regular.ttf", 0, 0.6),

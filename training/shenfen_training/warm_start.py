@@ -11,14 +11,18 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from .checkpoint import LOG, TRAINING, Run
-from .nets.blocks import ConvBn
+from .nets.blocks import ConvBn, Residual
 
 MODELS = TRAINING.parent / "models"
 
 
 @torch.no_grad()
 def unfold(net: nn.Module, tensors: dict[str, Tensor], batch: Tensor) -> None:
-    """Puts folded weights into `net`, such that its training-mode output on `batch` is that of the folded network."""
+    """Puts folded weights into `net`, such that its training-mode output on `batch` is that of the folded network.
+
+    Residual blocks that the folded network lacks stay as they were made, which is without effect: a network may have grown
+    deeper since.
+    """
 
     def restore(name: str):
         weight, bias = tensors[f"{name}.weight"].float(), tensors[f"{name}.bias"].float()
@@ -34,7 +38,12 @@ def unfold(net: nn.Module, tensors: dict[str, Tensor], batch: Tensor) -> None:
 
         return hook
 
-    norms = {name: module for name, module in net.named_modules() if isinstance(module, ConvBn)}
+    grown = [f"{name}." for name, module in net.named_modules() if isinstance(module, Residual) and f"{name}.conv1.weight" not in tensors]
+    norms = {
+        name: module
+        for name, module in net.named_modules()
+        if isinstance(module, ConvBn) and not any(name.startswith(block) for block in grown)
+    }
     rest = {key: value.float() for key, value in tensors.items() if key.rsplit(".", 1)[0] not in norms}
     missing = net.load_state_dict(rest, strict=False).unexpected_keys
     if missing:

@@ -54,6 +54,21 @@ def test_warm_start_computes_what_the_exported_network_does():
     assert torch.allclose(fresh(batch), net(batch), atol=0.02)
 
 
+def test_warm_start_of_a_network_that_has_grown_deeper_computes_the_same():
+    torch.manual_seed(5)
+    batch = torch.randn(4, 1, 32, 64)
+    shape = dict(classes=20, stem=4, low=6, high=8, model=10)
+    net = Recogniser(RecogniserConfig(**shape, blocks1=1, blocks2=1, context=1))
+    net.train()
+    for _ in range(20):
+        net(batch)
+    grown = Recogniser(RecogniserConfig(**shape, blocks1=2, blocks2=3, context=2))
+    unfold(grown, folded(net.eval()), batch)
+    grown.train()
+    for before, after in zip(net(batch), grown(batch), strict=True):
+        assert torch.allclose(before, after, atol=0.02)
+
+
 def test_locator_target_is_decoded_back_to_the_card():
     quad = np.array([[60, 80], [200, 90], [195, 180], [55, 170]], np.float32)
     target = encode_locator(np.zeros((256, 256, 3), np.uint8), [("back", quad)])

@@ -279,6 +279,12 @@ mod validity {
     }
 
     #[test]
+    fn what_stands_after_a_term_without_end_is_left_out() {
+        check_validity("2020.09.25-长期7年门", "2020.09.25-长期", &["normalized"]);
+        check_validity("2020.09-长期7年门", "2020.09-长期7年门", &["low_confidence", "validity_form"]);
+    }
+
+    #[test]
     fn terms_and_times_are_checked() {
         check_validity("2020.09.25-2040.09.24", "2020.09.25-2040.09.24", &["term"]);
         check_validity("2010.09.25-2020.09.25", "2010.09.25-2020.09.25", &["expired"]);

@@ -4,6 +4,7 @@ pub mod reader;
 
 mod crop;
 mod decode;
+mod light;
 mod locate;
 mod rectify;
 

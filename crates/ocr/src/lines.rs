@@ -75,6 +75,14 @@ impl TextLine {
         ]
     }
 
+    /// The same line so many em longer at both ends.
+    pub(crate) fn longer(&self, em: f32) -> TextLine {
+        let [[x, y], _] = self.directions();
+        let more = em * self.em;
+        let ([left, top], [right, bottom]) = (self.start, self.end);
+        TextLine { start: [left - x * more, top - y * more], end: [right + x * more, bottom + y * more], ..*self }
+    }
+
     /// Its length without the room around it.
     pub(crate) fn length(&self) -> f32 {
         distance(self.start, self.end)

@@ -26,6 +26,10 @@ const CLOSER_LOOKS: usize = 3;
 const FOLLOW_UP: f32 = 0.5;
 /// Corners that move less than this part of the card's width have settled.
 const SETTLED: f32 = 0.015;
+/// Then it is looked at again, so much larger and smaller, and the mean of all looks counts: what each is off by differs.
+const AGAIN: [f32; 2] = [1.03, 0.97];
+/// A look that sees the corners farther off than this, in card widths, sees something else.
+const SAME_CORNERS: f32 = 0.05;
 /// Where the rough corners go in the second look: the rest is what surrounds the card.
 const SECOND_LOOK_CARD: Quad = rectangle(18.0, 26.6, 238.0, 165.4);
 /// Input pixels per cell of the map.
@@ -126,7 +130,28 @@ fn closer_looks(
         moved = shift(&card, &next);
         card = next;
     }
+    card.quad = mean_of_looks(model, picture, &card, scratch)?;
     Ok(Some(card))
+}
+
+/// The corners as the mean of what the last look and those of [`AGAIN`] see.
+fn mean_of_looks(
+    model: &MapModel,
+    picture: &mut Picture,
+    card: &Located,
+    scratch: &Scratch,
+) -> candle_core::Result<Quad> {
+    let [x, y] = middle(&card.quad);
+    let (mut sum, mut looks) = (card.quad, 1.0);
+    for factor in AGAIN {
+        let larger = Located { quad: card.quad.map(|[u, v]| [x + (u - x) * factor, y + (v - y) * factor]), ..*card };
+        let Some(seen) = second_look(model, picture, &larger, scratch)? else { continue };
+        if shift(card, &seen) < SAME_CORNERS {
+            sum.iter_mut().flatten().zip(seen.quad.iter().flatten()).for_each(|(sum, &at)| *sum += at);
+            looks += 1.0;
+        }
+    }
+    Ok(sum.map(|corner| corner.map(|at| at / looks)))
 }
 
 /// How far the corners lie apart at the most, in widths of the card.

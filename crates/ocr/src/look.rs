@@ -3,6 +3,7 @@
 use shenfen_core::Candidate;
 
 use crate::geometry::Homography;
+use crate::light::Light;
 use crate::lines::TextLine;
 use crate::locate::sigmoid;
 use crate::net::conv::Scratch;
@@ -63,7 +64,8 @@ pub(crate) struct Buffers {
 }
 
 impl Look {
-    /// One look at a line in a frame from which `to_picture` leads to the picture. Its sightings are not yet classified.
+    /// One look at a line in a frame from which `to_picture` leads to the picture and whose `light` is evened out. Its
+    /// sightings are not yet classified.
     ///
     /// # Errors
     /// When the network fails.
@@ -71,12 +73,15 @@ impl Look {
         model: &LineModel,
         picture: &mut Picture,
         to_picture: &Homography,
+        light: &Light,
         line: &TextLine,
         framing: Framing,
         scratch: &Scratch,
     ) -> candle_core::Result<Look> {
         let strip = Strip::new(line, to_picture, framing);
-        let pixels = strip.cut(picture);
+        let mut pixels = strip.cut(picture);
+        let contrast = stroke_contrast(&pixels);
+        light.even_out(&mut pixels, &strip.to_card);
         let seen = model.network.forward(&tensor(&pixels)?, scratch)?;
         let width = model.network.width();
         let sighting = |(step, centre): (usize, f32)| Sighting {
@@ -87,7 +92,7 @@ impl Look {
             seen: 1.0,
         };
         let sightings = peaks(&seen.centres).filter(|&(_, centre)| centre > DOUBT).map(sighting).collect();
-        Ok(Look { sightings, contrast: stroke_contrast(&pixels), looks: 1.0 })
+        Ok(Look { sightings, contrast, looks: 1.0 })
     }
 
     /// Adds another look at the same line, whose em box is `em` high. Logits are linear in the features, so the mean of
@@ -142,6 +147,11 @@ impl Look {
     pub(crate) fn nothing_missed(&self, threshold: f32) -> f32 {
         let unsure = self.sightings.iter().filter(|sighting| (DOUBT..=threshold).contains(&sighting.centre));
         unsure.map(|sighting| 1.0 - sighting.centre).product()
+    }
+
+    /// The best readings of the sightings surer than `threshold`, once classified.
+    pub(crate) fn best(&self, threshold: f32) -> impl Iterator<Item = char> {
+        self.sightings.iter().filter(move |sighting| sighting.centre > threshold).filter_map(Sighting::best)
     }
 
     /// The probability of the best reading of the sightings surer than `threshold`, once classified.

@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use crate::decode::Encoded;
 use crate::geometry::{rotation, turned_around};
+use crate::light::Light;
 use crate::lines::{TextLine, card_frame, find_lines};
 use crate::locate::{Located, locate};
 use crate::look::Buffers;
@@ -247,9 +248,9 @@ impl CardReader {
                 _ => view,
             };
         }
-        let View { card, frame, pixels, lines } = view;
+        let View { card, frame, pixels, light, lines } = view;
         let Lines { fields, faintest } =
-            recognise(&self.models.recogniser, picture, &frame.to_picture, &lines, &mut self.buffers)?;
+            recognise(&self.models.recogniser, picture, &frame.to_picture, &light, &lines, &mut self.buffers)?;
         let colours = picture.cut(&coarse_frame(&frame));
         let size = picture.size();
         let quality = judge(Evidence { frame: &pixels, colours: &colours, faintest, card: &card, size, halvings });
@@ -260,8 +261,9 @@ impl CardReader {
     fn view(&self, picture: &mut Picture, card: &Located) -> Result<Option<View>, ReadError> {
         let Some(frame) = card_frame(&card.quad) else { return Ok(None) };
         let pixels = picture.cut_grey(&frame);
-        let lines = find_lines(&self.models.lines, &pixels, card.side, &self.buffers.scratch)?;
-        Ok(Some(View { card: *card, frame, pixels, lines }))
+        let light = Light::of(&pixels);
+        let lines = find_lines(&self.models.lines, &light.evened_out(&pixels), card.side, &self.buffers.scratch)?;
+        Ok(Some(View { card: *card, frame, pixels, light, lines }))
     }
 }
 
@@ -270,6 +272,7 @@ struct View {
     card: Located,
     frame: Frame,
     pixels: GrayImage,
+    light: Light,
     lines: Vec<TextLine>,
 }
 

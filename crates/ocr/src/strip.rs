@@ -34,6 +34,8 @@ impl Framing {
 /// A strip to cut for a line, and how to find the way back.
 pub(crate) struct Strip {
     frame: Frame,
+    /// From the strip's pixels to the line's frame.
+    pub(crate) to_card: Homography,
     /// Strip pixels per unit of the line's frame, along the line.
     scale: f32,
     /// Room on the left, in units of the line's frame.
@@ -55,7 +57,7 @@ impl Strip {
         let scaled = |direction: [f32; 2], factor: f32| direction.map(|part| f64::from(part * factor));
         let to_card = Homography::affine(corner, scaled(along, along_pixel), scaled(down, per_pixel));
         let frame = Frame { to_picture: to_picture.after(&to_card), width, height: STRIP_HEIGHT, samples: SAMPLES };
-        Strip { frame, scale: 1.0 / along_pixel, room }
+        Strip { frame, to_card, scale: 1.0 / along_pixel, room }
     }
 
     /// Its pixels, cut from the picture itself, so that they are as sharp as it is.

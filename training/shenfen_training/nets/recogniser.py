@@ -23,12 +23,12 @@ class RecogniserConfig:
     classes: int
     stem: int = 32
     low: int = 64
-    high: int = 96
+    high: int = 128
     model: int = 256
     blocks0: int = 0
-    blocks1: int = 1
-    blocks2: int = 1
-    context: int = 1
+    blocks1: int = 2
+    blocks2: int = 2
+    context: int = 2
 
 
 class Recogniser(nn.Module):

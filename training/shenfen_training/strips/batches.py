@@ -19,8 +19,8 @@ from .text import FLAT_HAN
 
 COLUMNS = 64 * 320
 """Pixel columns in a batch: so many strips of a width that the work is about the same."""
-CARD_SHARE = 0.025
-"""How often a whole card is drawn rather than a strip; it gives about seven strips."""
+CARD_SHARE = 0.035
+"""How often a whole card is drawn rather than a strip; it gives about five strips."""
 WIDTHS = (96, 160, 224, 288, 352, 416, 512)
 """Widths that strips are padded to; wider ones are dropped, there are next to none."""
 

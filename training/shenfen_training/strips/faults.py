@@ -94,10 +94,14 @@ def photograph(rng: np.random.Generator, faults: Faults, ink: np.ndarray, label:
         blue = black + (paper - black) * float(rng.uniform(0.0, 0.6))
         picture += (blue - picture) * (label.astype(np.float32) * (1 / 255))
     picture = _light(rng, picture)
+    if not faults.held_back and rng.random() < 0.12:
+        picture = picture * _screen(rng, h, w, em)
     picture = _lens(rng, picture, em)
     sigma = float(rng.choice([1.5, 4.0, 9.0], p=[0.5, 0.35, 0.15])) * float(rng.random())
     picture += rng.standard_normal((h, w), np.float32) * sigma
     out = np.clip(picture, 0, 255).astype(np.uint8)
+    if not faults.held_back and rng.random() < 0.25:
+        out = _processed(rng, out, em)
     return _jpeg(rng, out) if rng.random() < 0.65 else out
 
 
@@ -118,6 +122,38 @@ def _light(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:
     if rng.random() < 0.1:
         picture = 255 * np.power(np.clip(picture, 0, 255) / 255, rng.uniform(0.5, 1.8))
     return picture.astype(np.float32)
+
+
+def _screen(rng: np.random.Generator, height: int, width: int, em: float) -> np.ndarray:
+    """What a photographed display or a printer's lines do to the light: one or two gratings, finer than an em, that bend a
+    little and beat with the sensor's pixels; around 1 [height, width]."""
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    light = np.ones((height, width), np.float32)
+    for _ in range(int(rng.integers(1, 3))):
+        angle, pitch = rng.uniform(0, np.pi), rng.uniform(1.6, max(0.5 * em, 4.0))
+        along = x * np.cos(angle) + y * np.sin(angle) + rng.uniform(0, 1.5) * np.sin(y * rng.uniform(0.01, 0.1) + x * rng.uniform(0.01, 0.06))
+        wave = np.sin(along * (2 * np.pi / pitch) + rng.uniform(0, 6.3))
+        if rng.random() < 0.4:  # hard lines rather than soft ones
+            wave = np.clip(wave * rng.uniform(1.5, 5), -1, 1)
+        light += wave * rng.uniform(0.03, 0.2)
+    return light
+
+
+def _processed(rng: np.random.Generator, grey: np.ndarray, em: float) -> np.ndarray:
+    """What a phone or a copier makes of a picture: sharpened edges with halos, noise painted over, tones torn apart."""
+    match int(rng.integers(4)):
+        case 0:
+            soft = cv2.GaussianBlur(grey, (0, 0), max(float(rng.uniform(0.03, 0.09)) * em, 0.6))
+            strength = rng.uniform(0.5, 2.2)
+            return cv2.addWeighted(grey, 1 + strength, soft, -strength, 0)
+        case 1:
+            return cv2.bilateralFilter(grey, 5, float(rng.uniform(15, 60)), float(rng.uniform(1, 3)))
+        case 2:
+            return cv2.medianBlur(grey, 3) if em > 16 else cv2.GaussianBlur(grey, (0, 0), 0.5)
+        case _:
+            low, high = np.percentile(grey, (rng.uniform(0, 6), rng.uniform(50, 100)))
+            steep = (np.arange(256) - low) / max(float(high - low), 20.0)
+            return cv2.LUT(grey, (np.clip(steep, 0, 1) ** rng.uniform(0.7, 1.4) * 255).astype(np.uint8))
 
 
 def _lens(rng: np.random.Generator, picture: np.ndarray, em: float) -> np.ndarray:

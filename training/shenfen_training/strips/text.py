@@ -125,6 +125,9 @@ def _name(rng: np.random.Generator) -> StripText:
     classes = _with_strangers(rng, classes, 0.25 if rng.random() < 0.6 else 0.0)
     if rng.random() < 0.35 and len(classes) > 1:
         classes = np.insert(classes, int(rng.integers(1, len(classes))), SEPARATOR)
+    if rng.random() < 0.06:
+        # A long name goes on in a second line after the dot.
+        classes = np.append(classes, SEPARATOR)
     return StripText(classes)
 
 

@@ -56,6 +56,7 @@ pub(crate) fn settle(read: &ReadField, today: Date, policy: &Policy, findings: &
 
 /// Weighs the readings of a validity. Only digits and 长期 count; full stops and hyphen stand at fixed places.
 fn weigh(read: &ReadField, today: Date) -> ValiditySeen {
+    let read = &without_what_follows(read);
     let is_digit = |read: &&ReadChar| Place::of(read, digit).mass() >= LEAST_DIGIT;
     let digits: Vec<ReadChar> = read.chars.iter().filter(is_digit).cloned().collect();
     let after_digits = read.chars.iter().rposition(|read| is_digit(&read)).map_or(0, |last| last + 1);
@@ -76,6 +77,21 @@ fn weigh(read: &ReadField, today: Date) -> ValiditySeen {
             ValiditySeen { belief, wrong_length: true }
         }
         _ => whole(Belief::nothing()),
+    }
+}
+
+/// The field up to 长期, after which nothing is printed: what follows stands beside the card or is noise. The confidence
+/// is then that of the characters that stay.
+fn without_what_follows(read: &ReadField) -> ReadField {
+    let best = |read: &ReadChar| read.candidates.first().map(|best| best.character);
+    let long_term = read.chars.windows(2).position(|pair| best(&pair[0]) == Some('长') && best(&pair[1]) == Some('期'));
+    match long_term {
+        Some(at) if at + 2 < read.chars.len() => {
+            let chars = read.chars[..at + 2].to_vec();
+            let sure = chars.iter().filter_map(|read| read.candidates.first()).map(|best| best.probability);
+            ReadField { confidence: sure.product(), chars, quad: read.quad }
+        }
+        _ => read.clone(),
     }
 }
 

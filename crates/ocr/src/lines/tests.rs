@@ -57,6 +57,15 @@ fn a_slanted_line_is_followed() {
 }
 
 #[test]
+fn a_longer_line_goes_on_in_its_direction_at_both_ends() {
+    let line =
+        TextLine { field: FieldName::IdentityNo, start: [100.0, 50.0], end: [180.0, 110.0], em: 20.0, weight: 1.0 };
+    let longer = line.longer(2.0);
+    assert_eq!((longer.start, longer.end), ([68.0, 26.0], [212.0, 134.0]));
+    assert!((longer.length() - line.length() - 80.0).abs() < 1e-3 && longer.em == line.em);
+}
+
+#[test]
 fn half_sure_columns_move_the_end_by_half_a_cell() {
     let mut map = empty();
     draw(&mut map, ADDRESS, [100.0, 200.0], |_| 162.0, 18.0);

@@ -1,0 +1,150 @@
+//! The light on a card. Where a shadow's edge, the bars of a window or a slope lie across its type, brightness is divided by that
+//! of the paper there, and the networks see evenly lit paper: dark type on light ground all over.
+
+use image::GrayImage;
+
+use crate::geometry::Homography;
+
+/// Side of the blocks of a card's frame (5.75 pixels a millimetre) that have one light.
+const BLOCK: usize = 4;
+/// Strokes and what lies between them are narrower than twice so many blocks; what is larger and dark is taken for dark paper.
+const CLOSED: usize = 2;
+/// How bright paper becomes.
+const PAPER: f32 = 200.0;
+/// Paper is taken to be at least so bright: below, there is only noise.
+const LEAST: f32 = 4.0;
+
+/// By what brightness is multiplied, block by block of a card's frame.
+pub(crate) struct Light {
+    gain: Vec<f32>,
+    width: usize,
+    height: usize,
+}
+
+impl Light {
+    /// The light in a card's frame (512 x 320): the brightest pixel of each block is paper, once strokes are closed over.
+    pub(crate) fn of(frame: &GrayImage) -> Light {
+        let [width, height] = [frame.width(), frame.height()].map(|side| side as usize / BLOCK);
+        let row_length = frame.width() as usize;
+        let mut brightest = vec![0_u8; width * height];
+        for (y, blocks) in brightest.chunks_exact_mut(width).enumerate() {
+            for row in frame.as_raw()[y * BLOCK * row_length..][..BLOCK * row_length].chunks_exact(row_length) {
+                for (block, pixels) in blocks.iter_mut().zip(row.as_chunks::<BLOCK>().0) {
+                    *block = pixels.iter().fold(*block, |most, &pixel| most.max(pixel));
+                }
+            }
+        }
+        let grown = around(&brightest, width, CLOSED, u8::max);
+        let closed = around(&grown, width, CLOSED, u8::min);
+        let paper = |x: usize, y: usize| {
+            let [left, right] = [x.saturating_sub(1), (x + 2).min(width)];
+            let [top, bottom] = [y.saturating_sub(1), (y + 2).min(height)];
+            let beside = (top..bottom).flat_map(|row| &closed[row * width + left..row * width + right]);
+            let sum: u32 = beside.map(|&value| u32::from(value)).sum();
+            sum as f32 / ((right - left) * (bottom - top)) as f32
+        };
+        let gain = |(x, y): (usize, usize)| PAPER / paper(x, y).max(LEAST);
+        let gain = (0..height).flat_map(|y| (0..width).map(move |x| (x, y))).map(gain).collect();
+        Light { gain, width, height }
+    }
+
+    /// The card's frame in even light. Block by block, which is fine enough to find lines.
+    pub(crate) fn evened_out(&self, frame: &GrayImage) -> GrayImage {
+        let mut evened = frame.clone();
+        let row_length = frame.width() as usize;
+        for (y, row) in evened.chunks_exact_mut(row_length).enumerate() {
+            let gains = &self.gain[(y / BLOCK).min(self.height - 1) * self.width..][..self.width];
+            for (pixels, gain) in row.as_chunks_mut::<BLOCK>().0.iter_mut().zip(gains) {
+                pixels.iter_mut().for_each(|pixel| *pixel = brightened(*pixel, *gain));
+            }
+        }
+        evened
+    }
+
+    /// Evens out the light of pixels from which `to_frame` leads to the card's frame.
+    pub(crate) fn even_out(&self, pixels: &mut GrayImage, to_frame: &Homography) {
+        for (x, y, pixel) in pixels.enumerate_pixels_mut() {
+            let gain = self.at(to_frame.map([x as f32 + 0.5, y as f32 + 0.5]));
+            pixel.0[0] = brightened(pixel.0[0], gain);
+        }
+    }
+
+    /// The gain at a place in the frame, between those of the blocks around it.
+    fn at(&self, [x, y]: [f32; 2]) -> f32 {
+        let place = |at: f32, count: usize| {
+            let at = (at / BLOCK as f32 - 0.5).clamp(0.0, (count - 1) as f32);
+            let first = (at as usize).min(count.saturating_sub(2));
+            (first, at - first as f32)
+        };
+        let ((left, right), (top, below)) = (place(x, self.width), place(y, self.height));
+        let across = |row: usize| {
+            let pair = &self.gain[row * self.width + left..][..2];
+            pair[0] + (pair[1] - pair[0]) * right
+        };
+        across(top) + (across(top + 1) - across(top)) * below
+    }
+}
+
+fn brightened(value: u8, gain: f32) -> u8 {
+    (f32::from(value) * gain + 0.5) as u8
+}
+
+/// The most or the least of each value and those up to `reach` away, along rows and then columns.
+fn around(values: &[u8], width: usize, reach: usize, choose: fn(u8, u8) -> u8) -> Vec<u8> {
+    let height = values.len() / width;
+    let over = |values: &[u8], at: usize, place: usize, count: usize, step: usize| {
+        let (before, after) = (reach.min(place), reach.min(count - 1 - place));
+        (0..=before + after).map(|i| values[at + i * step - before * step]).reduce(choose).unwrap_or(values[at])
+    };
+    let rows: Vec<u8> = (0..values.len()).map(|at| over(values, at, at % width, width, 1)).collect();
+    (0..values.len()).map(|at| over(&rows, at, at / width, height, width)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use image::Luma;
+
+    use super::*;
+
+    const SIZE: [u32; 2] = [512, 320];
+
+    /// Paper under some light, with strokes of a tenth of its brightness on it.
+    fn card(light: impl Fn(u32, u32) -> f32) -> GrayImage {
+        GrayImage::from_fn(SIZE[0], SIZE[1], |x, y| {
+            let ink = if x % 7 < 2 && (100..115).contains(&y) { 0.1 } else { 1.0 };
+            Luma([(light(x, y) * ink) as u8])
+        })
+    }
+
+    fn half_in_shadow() -> GrayImage {
+        card(|x, _| if x < 150 { 40.0 } else { 220.0 })
+    }
+
+    #[test]
+    fn paper_becomes_even_and_ink_stays_dark() {
+        for frame in [half_in_shadow(), card(|x, y| 60.0 + (x + y) as f32 / 6.0), card(|_, _| 230.0)] {
+            let evened = Light::of(&frame).evened_out(&frame);
+            for x in [30, 60, 100, 200, 400, 490] {
+                let [paper, ink] = [4, 0].map(|beside| evened.get_pixel(x / 7 * 7 + beside, 108).0[0]);
+                assert!(paper.abs_diff(200) < 16 && ink < 40, "{paper} and {ink} at {x}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_part_of_the_frame_is_evened_out_by_its_place() {
+        let light = Light::of(&half_in_shadow());
+        let mut part = GrayImage::from_pixel(40, 32, Luma([40]));
+        light.even_out(&mut part, &Homography::scale_and_move(0.5, [20.0, 200.0]));
+        assert!(part.pixels().all(|pixel| pixel.0[0] == 200));
+        light.even_out(&mut part, &Homography::scale_and_move(0.5, [400.0, -50.0]));
+        assert!(part.pixels().all(|pixel| pixel.0[0] == 182));
+    }
+
+    #[test]
+    fn where_there_is_no_light_noise_stays_small() {
+        let mut black = GrayImage::from_fn(SIZE[0], SIZE[1], |x, _| Luma([x as u8 % 2]));
+        black = Light::of(&black).evened_out(&black);
+        assert!(black.pixels().all(|pixel| pixel.0[0] <= 50));
+    }
+}
