@@ -37,11 +37,12 @@ pub(crate) fn usual_address(address: &Address) -> f64 {
     let text = address.reveal();
     let Some((first, codes)) = leading_region(text, |_| true) else { return NO_REGION };
     let rest = &text[first.len()..];
-    let provinces = fitting(codes, |code| code % IN_PROVINCE == 0);
-    if provinces.is_empty() {
+    if !codes.iter().any(|code| code.is_multiple_of(IN_PROVINCE)) {
         return below(rest, codes);
     }
-    let in_province = |code: u32| provinces.iter().any(|province| province / IN_PROVINCE == code / IN_PROVINCE);
+    let in_province = |code: u32| {
+        codes.iter().any(|above| above.is_multiple_of(IN_PROVINCE) && above / IN_PROVINCE == code / IN_PROVINCE)
+    };
     match leading_region(rest, in_province) {
         Some((second, codes)) => below(&rest[second.len()..], &fitting(codes, in_province)),
         None => NO_REGION,
@@ -50,11 +51,10 @@ pub(crate) fn usual_address(address: &Address) -> f64 {
 
 /// The prior of what follows a region that has `codes`.
 fn below(rest: &str, codes: &[u32]) -> f64 {
-    let prefectures = fitting(codes, |code| code % IN_PREFECTURE == 0);
-    if prefectures.is_empty() {
+    if !codes.iter().any(|code| code.is_multiple_of(IN_PREFECTURE)) {
         return in_county(rest, codes);
     }
-    let inside = |code: u32| prefectures.iter().any(|&prefecture| governs(prefecture, code));
+    let inside = |code: u32| codes.iter().any(|&above| governs(above, code));
     if let Some((county, codes)) = leading_region(rest, inside) {
         return in_county(&rest[county.len()..], &fitting(codes, inside));
     }
@@ -68,8 +68,9 @@ fn in_county(rest: &str, codes: &[u32]) -> f64 {
     if towns.peek().is_none() || towns.any(|town| rest.starts_with(town)) {
         return 1.0;
     }
-    let end: String = rest.chars().take(TOWN_WITHIN).skip(1).collect();
-    let calls_itself_town = end.contains(['镇', '乡']) || end.contains("街道");
+    let ends = rest.chars().take(TOWN_WITHIN).skip(1);
+    let calls_itself_town = ends.clone().any(|end| matches!(end, '镇' | '乡'))
+        || ends.clone().zip(ends.skip(1)).any(|end| end == ('街', '道'));
     if calls_itself_town { NO_SUCH_TOWN } else { NO_TOWN }
 }
 
@@ -165,8 +166,13 @@ mod tests {
             ("山西省朔州市平鲁区陶村乡某村", 1.0),
             // Too far to be a town's name.
             ("浙江省衢州市龙游县某某路123号某镇", NO_TOWN),
-            // Its towns are in no list: it is a district since 2001.
-            ("浙江省衢州市衢县某某路1号", 1.0),
+            // A county until 2001, now of two districts.
+            ("浙江省衢州市衢县某某路1号", NO_TOWN),
+            ("浙江省衢州市衢县大洲镇某村1号", 1.0),
+            // Of a namesake in another province.
+            ("江苏省南京市鼓楼区鼓东街道1号", NO_SUCH_TOWN),
+            // Its towns are in no list.
+            ("福建省泉州市金门县某某路1号", 1.0),
             ("广东省东莞市虎门镇某村1号", NO_COUNTY),
         ] {
             assert_eq!(address(text), prior, "{text}");

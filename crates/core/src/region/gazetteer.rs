@@ -27,9 +27,10 @@ impl Names {
         Names(names.into_iter().collect())
     }
 
-    /// The towns of some counties; none if the list lacks these counties.
+    /// The towns of some counties; none if no list has them.
     pub(crate) fn of_towns(counties: &[u32]) -> Names {
-        Names::of(counties.iter().flat_map(|&county| towns::of_county(county).map(move |town| (county, town))))
+        let towns_of = |&county: &u32| towns::of_county(county).map(move |town| (county, town));
+        Names::of(counties.iter().flat_map(towns_of))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
