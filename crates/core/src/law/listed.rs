@@ -306,6 +306,7 @@ mod tests {
     use crate::law::fixture::lattice;
     use crate::law::lattice::Lattice;
     use crate::law::places::usual_address;
+    use crate::region::{Region, towns};
 
     /// Certain characters, with other candidates where `|` parts them: `龙|尤`. The first is as probable as said.
     fn read(text: &str, best: f32, other: f32) -> Lattice {
@@ -388,6 +389,32 @@ mod tests {
         let longer = read("黑龙江省五大连池市龙镇农场", 1.0, 0.0);
         let masses: f64 = address(&longer, &[]).likely.iter().map(|one| one.mass).sum();
         assert!((masses / longer.best_probability() - 1.0).abs() < 1e-6, "{masses}");
+    }
+
+    #[test]
+    fn towns_of_every_county_are_found_and_usual() {
+        let mut counties = 0;
+        for code in 110_000..660_000 {
+            let region = Region::of_code(code, 2023);
+            // One of each county: all would take long. A former county may have the name of the prefecture of today.
+            let town = towns::of_county(code).last().filter(|_| region.codes_today().contains(&code));
+            let Some(town) = town else { continue };
+            let place = region.at_issue();
+            counties += 1;
+            let [province, city, county] = [place.province, place.city, place.county].map(Option::unwrap_or_default);
+            // A heading, and a city that was a prefecture once: below such ones counties are looked for.
+            if matches!(county, "市辖区" | "石河子市") {
+                continue;
+            }
+            let city = if [province, county].contains(&city) { "" } else { city };
+            let text = format!("{province}{city}{county}{town}某村1号");
+            let lattice = read(&text, 1.0, 0.0);
+            let found = address(&lattice, &[]).likely;
+            let of_town: f64 = found.iter().filter(|one| one.prior == 1.0).map(|one| one.mass).sum();
+            assert!((of_town / lattice.best_probability() - 1.0).abs() < 1e-6, "{code} {text}");
+            assert_eq!(usual_address(&Address::parse(&text).unwrap()), 1.0, "{code} {text}");
+        }
+        assert!(counties > 2_800, "{counties}");
     }
 
     /// Places where the characters of some addresses are mixed up.
