@@ -1,5 +1,6 @@
-//! Readings that name listed regions, found by walking through the names: however many characters are unsure, the
-//! beginning of an address and the place of an authority are among a few thousand, and a county has some dozen towns. Only candidates are taken.
+//! Readings that name listed regions and towns, found by walking through the names: however many characters are unsure, the
+//! beginning of an address and the place of an authority are among a few thousand regions, and a county has some fifteen
+//! towns. Only candidates are taken.
 
 use super::lattice::{Lattice, Place};
 use super::noise::Span;
