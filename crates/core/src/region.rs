@@ -7,6 +7,7 @@
 
 pub(crate) mod gazetteer;
 mod table;
+pub(crate) mod towns;
 
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,11 @@
-//! Readings that name listed regions, found by walking through the names: however many characters are unsure, the
-//! beginning of an address and the place of an authority are among a few thousand. Only candidates are taken.
+//! Readings that name listed regions and towns, found by walking through the names: however many characters are unsure, the
+//! beginning of an address and the place of an authority are among a few thousand regions, and a county has some fifteen
+//! towns. Only candidates are taken.
 
 use super::lattice::{Lattice, Place};
 use super::noise::Span;
-use super::places::{NO_COUNTY, governs, is_branch_of};
-use crate::region::gazetteer::Beginning;
+use super::places::{NO_COUNTY, NO_TOWN, governs, is_branch_of};
+use crate::region::gazetteer::{Beginning, Names};
 
 /// Names so much less probable than the best characters are left out.
 const LEAST_RATIO: f64 = 1e-7;
@@ -75,7 +76,7 @@ impl Remaining<'_> {
     }
 }
 
-/// The regions with which an address can begin, down to the county.
+/// The regions with which an address can begin, down to the town.
 pub(crate) fn address(lattice: &Lattice, _: &[Span]) -> Listed {
     let mut walk = Walk::new(lattice);
     walk.regions(0, 1.0, &Vec::new(), None);
@@ -112,11 +113,11 @@ struct Walk<'a> {
 }
 
 /// A beginning of names that was walked to.
-struct Step {
+struct Step<'a> {
     at: usize,
     ratio: f64,
     taken: Taken,
-    name: Beginning,
+    name: Beginning<'a>,
 }
 
 impl Walk<'_> {
@@ -128,16 +129,21 @@ impl Walk<'_> {
         Walk { lattice, masses, found: Vec::new() }
     }
 
-    /// Every beginning of a name that can stand from a place on, longer ones after shorter ones.
-    fn steps(&self, from: usize, ratio: f64, taken: &Taken) -> Vec<Step> {
-        let mut steps = vec![Step { at: from, ratio, taken: taken.clone(), name: Beginning::of_all() }];
+    /// Every beginning of a region's name that can stand from a place on, longer ones after shorter ones.
+    fn steps(&self, from: usize, ratio: f64, taken: &Taken) -> Vec<Step<'static>> {
+        self.steps_of(Step { at: from, ratio, taken: taken.clone(), name: Beginning::of_regions() })
+    }
+
+    /// Every longer beginning of a name, longer ones after shorter ones.
+    fn steps_of<'a>(&self, first: Step<'a>) -> Vec<Step<'a>> {
+        let mut steps = vec![first];
         let mut next = 0;
         while let Some(step) = steps.get(next) {
             let Some(place) = self.lattice.places().get(step.at) else {
                 next += 1;
                 continue;
             };
-            let longer: Vec<Step> = longer(step, place);
+            let longer = longer(step, place);
             steps.extend(longer);
             next += 1;
         }
@@ -153,9 +159,13 @@ impl Walk<'_> {
                 continue;
             }
             let probability = self.probability(&step.taken) * self.masses[step.at];
-            if codes.iter().any(|code| !code.is_multiple_of(100)) {
+            // Many a prefecture has the name of a county of earlier years: what lies in it is looked for all the same.
+            if codes.iter().all(|code| !code.is_multiple_of(100)) {
                 sum += probability;
-                self.push(&step.taken, probability, 1.0);
+                match self.towns(&step, &codes) {
+                    Some(towns) => self.push(&step.taken, probability - towns, NO_TOWN),
+                    None => self.push(&step.taken, probability, 1.0),
+                }
                 continue;
             }
             let below = self.regions(step.at, step.ratio, &step.taken, Some(&codes));
@@ -165,6 +175,28 @@ impl Walk<'_> {
             }
         }
         sum
+    }
+
+    /// Finds the towns of a county, which has these codes. Returns the probability of what names one, by the characters;
+    /// `None` if its towns are in no list.
+    fn towns(&mut self, county: &Step, codes: &[u32]) -> Option<f64> {
+        let names = Names::of_towns(codes);
+        if names.is_empty() {
+            return None;
+        }
+        let mut sum = 0.0;
+        let mut whole: Vec<Taken> = Vec::new();
+        for step in self.steps_of(Step { name: names.beginning(), taken: county.taken.clone(), ..*county }) {
+            // A town's name may begin with another one's, whose readings hold its own.
+            if step.name.codes().is_empty() || whole.iter().any(|shorter| step.taken.starts_with(shorter)) {
+                continue;
+            }
+            let probability = self.probability(&step.taken) * self.masses[step.at];
+            sum += probability;
+            self.push(&step.taken, probability, 1.0);
+            whole.push(step.taken);
+        }
+        Some(sum)
     }
 
     /// Finds bureaus whose place goes on here, inside of `above`.
@@ -206,7 +238,7 @@ impl Walk<'_> {
     }
 
     /// A step with a form of words after it, if its characters are candidates.
-    fn then(&self, step: &Step, form: &str) -> Option<Step> {
+    fn then<'a>(&self, step: &Step<'a>, form: &str) -> Option<Step<'a>> {
         let (mut at, mut taken) = (step.at, step.taken.clone());
         for character in form.chars() {
             let place = self.lattice.places().get(at)?;
@@ -247,7 +279,7 @@ impl Walk<'_> {
 }
 
 /// A step with each of a place's characters with which a name goes on.
-fn longer(step: &Step, place: &Place) -> Vec<Step> {
+fn longer<'a>(step: &Step<'a>, place: &Place) -> Vec<Step<'a>> {
     let best = place.options().first().map_or(1.0, |&(_, probability)| probability);
     let with = |&(character, probability): &(char, f64)| {
         let ratio = step.ratio * probability / best;
@@ -263,4 +295,150 @@ fn longer(step: &Step, place: &Place) -> Vec<Step> {
 fn inside(codes: &[u32], above: Option<&[u32]>) -> Vec<u32> {
     let fits = |code: &u32| above.is_none_or(|above| above.iter().any(|&above| governs(above, *code)));
     codes.iter().copied().filter(fits).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Listed, NO_COUNTY, NO_TOWN, address};
+    use crate::field::Address;
+    use crate::law::belief::{Belief, Law, Verdict};
+    use crate::law::fixture::lattice;
+    use crate::law::lattice::Lattice;
+    use crate::law::places::usual_address;
+    use crate::region::{Region, towns};
+
+    /// Certain characters, with other candidates where `|` parts them: `龙|尤`. The first is as probable as said.
+    fn read(text: &str, best: f32, other: f32) -> Lattice {
+        let mut places: Vec<Vec<(char, f32)>> = Vec::new();
+        let mut characters = text.chars();
+        while let Some(character) = characters.next() {
+            match (character, places.last_mut()) {
+                ('|', Some(last)) => {
+                    last[0].1 = best;
+                    last.extend(characters.next().map(|character| (character, other)));
+                }
+                _ => places.push(vec![(character, 0.999)]),
+            }
+        }
+        let options: Vec<&[(char, f32)]> = places.iter().map(Vec::as_slice).collect();
+        lattice(&options)
+    }
+
+    fn belief(lattice: &Lattice, listed: &Listed) -> Belief<()> {
+        let judge = |text: &str| {
+            let prior = usual_address(&Address::parse(text).ok()?);
+            Some(Verdict { text: text.to_owned(), value: (), prior })
+        };
+        let law = Law { chance: 1.0, broken: 0.05, judge };
+        Belief::among(lattice, lattice.best_probability(), &law, Some(listed), &lattice.best())
+    }
+
+    fn settled(lattice: &Lattice) -> String {
+        belief(lattice, &address(lattice, &[])).readings[0].text.clone()
+    }
+
+    #[test]
+    fn a_listed_town_wins_over_a_look_alike_and_not_over_a_clear_one() {
+        let unsure = read("山西省朔州市平鲁区周|陶村乡某村", 0.6, 0.3);
+        assert_eq!(settled(&unsure), "山西省朔州市平鲁区陶村乡某村");
+        // It is a town of the other district.
+        let elsewhere = read("山西省朔州市朔城区周|陶村乡某村", 0.6, 0.3);
+        assert_eq!(settled(&elsewhere), "山西省朔州市朔城区周村乡某村");
+        let clear = read("山西省朔州市平鲁区周|陶村乡某村", 0.9999, 5e-5);
+        assert_eq!(settled(&clear), "山西省朔州市平鲁区周村乡某村");
+        assert!(belief(&clear, &address(&clear, &[])).readings[0].weight > 0.8);
+    }
+
+    #[test]
+    fn a_town_tells_which_of_two_counties_it_is() {
+        let unsure = read("江苏省南京市鼓|玄楼|武区湖南路街道某路", 0.5, 0.45);
+        assert_eq!(settled(&unsure), "江苏省南京市鼓楼区湖南路街道某路");
+        let other = read("江苏省南京市鼓|玄楼|武区梅园新村街道某路", 0.5, 0.45);
+        assert_eq!(settled(&other), "江苏省南京市玄武区梅园新村街道某路");
+    }
+
+    #[test]
+    fn a_road_after_the_county_is_untouched() {
+        let road = read("浙江省衢州市龙游县文|大化|街路12号", 0.6, 0.3);
+        assert_eq!(settled(&road), "浙江省衢州市龙游县文化路12号");
+        // Of the county and of the prefecture alone.
+        let priors: Vec<f64> = address(&road, &[]).likely.iter().map(|one| one.prior).collect();
+        assert_eq!(priors, [NO_TOWN, NO_COUNTY]);
+    }
+
+    #[test]
+    fn what_lies_in_a_prefecture_with_the_name_of_a_former_county_is_found() {
+        let unsure = read("江西省赣州市全南县域|城厢镇某村", 0.6, 0.3);
+        let likely = address(&unsure, &[]).likely;
+        let usual: Vec<String> = likely.iter().filter(|one| one.prior == 1.0).map(|one| one.lattice.best()).collect();
+        assert_eq!(usual, ["江西省赣州市全南县城厢镇某村"]);
+    }
+
+    #[test]
+    fn a_county_keeps_what_its_towns_leave() {
+        let unsure = read("山西省朔州市平鲁区周|陶村乡", 0.6, 0.3);
+        let likely = address(&unsure, &[]).likely;
+        let best = unsure.best_probability();
+        let found: Vec<(f64, f64)> = likely.iter().map(|one| (one.prior, one.mass / best)).collect();
+        let of = |prior: f64, mass: f64| move |&(one, other): &(f64, f64)| one == prior && (other - mass).abs() < 1e-6;
+        // Of the county without the town, of the town, and nothing of the prefecture without the county.
+        assert!(of(NO_TOWN, 1.0)(&found[0]) && of(1.0, 0.5)(&found[1]) && of(NO_COUNTY, 0.0)(&found[2]), "{found:?}");
+        assert!(address(&Lattice::default(), &[]).likely.is_empty());
+        // 龙镇 is a town there, and so is 龙镇农场.
+        let longer = read("黑龙江省五大连池市龙镇农场", 1.0, 0.0);
+        let masses: f64 = address(&longer, &[]).likely.iter().map(|one| one.mass).sum();
+        assert!((masses / longer.best_probability() - 1.0).abs() < 1e-6, "{masses}");
+    }
+
+    #[test]
+    fn towns_of_every_county_are_found_and_usual() {
+        let mut counties = 0;
+        for code in 110_000..660_000 {
+            let region = Region::of_code(code, 2023);
+            // One of each county: all would take long. A former county may have the name of the prefecture of today.
+            let town = towns::of_county(code).last().filter(|_| region.codes_today().contains(&code));
+            let Some(town) = town else { continue };
+            let place = region.at_issue();
+            counties += 1;
+            let [province, city, county] = [place.province, place.city, place.county].map(Option::unwrap_or_default);
+            // A heading, and a city that was a prefecture once: below such ones counties are looked for.
+            if matches!(county, "市辖区" | "石河子市") {
+                continue;
+            }
+            let city = if [province, county].contains(&city) { "" } else { city };
+            let text = format!("{province}{city}{county}{town}某村1号");
+            let lattice = read(&text, 1.0, 0.0);
+            let found = address(&lattice, &[]).likely;
+            let of_town: f64 = found.iter().filter(|one| one.prior == 1.0).map(|one| one.mass).sum();
+            assert!((of_town / lattice.best_probability() - 1.0).abs() < 1e-6, "{code} {text}");
+            assert_eq!(usual_address(&Address::parse(&text).unwrap()), 1.0, "{code} {text}");
+        }
+        assert!(counties > 2_800, "{counties}");
+    }
+
+    /// Places where the characters of some addresses are mixed up.
+    fn places() -> impl Strategy<Value = Vec<Vec<(char, f32)>>> {
+        const TEXTS: [&str; 3] = ["浙江省龙游县湖镇镇某村", "山西省平鲁区陶村乡某村", "浙江省龙游县湖东路某号"];
+        let place = |at: usize| {
+            let characters: Vec<char> = TEXTS.iter().filter_map(|text| text.chars().nth(at)).collect();
+            prop::collection::vec((prop::sample::select(characters), 0.001_f32..0.3), 1..4)
+        };
+        (0..11).map(place).collect::<Vec<_>>()
+    }
+
+    proptest! {
+        #[test]
+        fn no_reading_counts_twice_and_none_is_invented(places in places()) {
+            let options: Vec<&[(char, f32)]> = places.iter().map(Vec::as_slice).collect();
+            let lattice = lattice(&options);
+            let listed = address(&lattice, &[]);
+            let all: f64 = lattice.places().iter().map(|place| place.mass()).product();
+            prop_assert!(listed.likely.iter().map(|one| one.mass).sum::<f64>() <= all * (1.0 + 1e-9));
+            let belief = belief(&lattice, &listed);
+            prop_assert!(belief.readings.iter().all(|reading| lattice.holds(&reading.text)));
+            prop_assert!((belief.sum(|()| true) + belief.unknown() - 1.0).abs() < 1e-9);
+        }
+    }
 }

@@ -5,6 +5,7 @@
 
 use crate::field::{Address, Authority};
 use crate::region::gazetteer::{Beginning, leading_region};
+use crate::region::towns;
 
 /// Addresses in provinces that do not exist are so rare.
 const NO_SUCH_PROVINCE: f64 = 1e-3;
@@ -14,8 +15,14 @@ const NO_REGION: f64 = 0.01;
 const NO_SUCH_COUNTY: f64 = 0.02;
 /// What follows the prefecture is a town or a road, as in cities without districts.
 pub(super) const NO_COUNTY: f64 = 0.3;
+/// What follows calls itself a town and is none of that county: towns are merged and renamed, and the list is of one year.
+const NO_SUCH_TOWN: f64 = 0.1;
+/// What follows the county is a road or a village.
+pub(super) const NO_TOWN: f64 = 0.3;
 /// The name of a county ends within so many characters.
 const COUNTY_WITHIN: usize = 5;
+/// The name of a town ends within so many characters.
+const TOWN_WITHIN: usize = 7;
 
 /// Codes of one province agree in the first two digits; its own ends in four zeros.
 const IN_PROVINCE: u32 = 10_000;
@@ -30,38 +37,57 @@ pub(crate) fn usual_address(address: &Address) -> f64 {
     let text = address.reveal();
     let Some((first, codes)) = leading_region(text, |_| true) else { return NO_REGION };
     let rest = &text[first.len()..];
-    let provinces: Vec<u32> = codes.iter().filter(|&&code| code % IN_PROVINCE == 0).copied().collect();
-    if provinces.is_empty() {
+    if !codes.iter().any(|code| code.is_multiple_of(IN_PROVINCE)) {
         return below(rest, codes);
     }
-    let in_province = |code: u32| provinces.iter().any(|province| province / IN_PROVINCE == code / IN_PROVINCE);
+    let in_province = |code: u32| {
+        codes.iter().any(|above| above.is_multiple_of(IN_PROVINCE) && above / IN_PROVINCE == code / IN_PROVINCE)
+    };
     match leading_region(rest, in_province) {
-        Some((second, codes)) => below(&rest[second.len()..], codes),
+        Some((second, codes)) => below(&rest[second.len()..], &fitting(codes, in_province)),
         None => NO_REGION,
     }
 }
 
 /// The prior of what follows a region that has `codes`.
 fn below(rest: &str, codes: &[u32]) -> f64 {
-    let prefectures: Vec<u32> = codes.iter().filter(|&&code| code % IN_PREFECTURE == 0).copied().collect();
-    if prefectures.is_empty() {
-        return 1.0;
+    if !codes.iter().any(|code| code.is_multiple_of(IN_PREFECTURE)) {
+        return in_county(rest, codes);
     }
-    let inside = |code: u32| {
-        prefectures.iter().any(|prefecture| prefecture / IN_PREFECTURE == code / IN_PREFECTURE)
-            // County-level cities are governed by a prefecture whose digits they share only by province.
-            || prefectures.iter().any(|prefecture| prefecture / IN_PROVINCE == code / IN_PROVINCE)
-    };
-    if leading_region(rest, inside).is_some() {
-        return 1.0;
+    let inside = |code: u32| codes.iter().any(|&above| governs(above, code));
+    if let Some((county, codes)) = leading_region(rest, inside) {
+        return in_county(&rest[county.len()..], &fitting(codes, inside));
     }
     let calls_itself_county = rest.chars().take(COUNTY_WITHIN).skip(1).any(|c| matches!(c, '县' | '区' | '旗' | '市'));
     if calls_itself_county { NO_SUCH_COUNTY } else { NO_COUNTY }
 }
 
-/// Whether a region lies in another one. County-level cities share only the province with the prefecture that governs them.
+/// The prior of what follows a county that has `codes`. Where its towns are in no list, any is as usual as a listed one.
+fn in_county(rest: &str, codes: &[u32]) -> f64 {
+    let mut towns = codes.iter().flat_map(|&code| towns::of_county(code)).peekable();
+    if towns.peek().is_none() || towns.any(|town| rest.starts_with(town)) {
+        return 1.0;
+    }
+    let ends = rest.chars().take(TOWN_WITHIN).skip(1);
+    let calls_itself_town = ends.clone().any(|end| matches!(end, '镇' | '乡'))
+        || ends.clone().zip(ends.skip(1)).any(|end| end == ('街', '道'));
+    if calls_itself_town { NO_SUCH_TOWN } else { NO_TOWN }
+}
+
+/// Those of some codes that fit.
+fn fitting(codes: &[u32], fits: impl Fn(u32) -> bool) -> Vec<u32> {
+    codes.iter().copied().filter(|&code| fits(code)).collect()
+}
+
+/// Whether a region lies in another one: a county in a prefecture, either in a province. County-level cities share only the
+/// province with the prefecture that governs them.
 pub(super) fn governs(above: u32, code: u32) -> bool {
-    above != code && above.is_multiple_of(IN_PREFECTURE) && above / IN_PROVINCE == code / IN_PROVINCE
+    let is_higher = if above.is_multiple_of(IN_PROVINCE) {
+        above != code
+    } else {
+        above.is_multiple_of(IN_PREFECTURE) && !code.is_multiple_of(IN_PREFECTURE)
+    };
+    is_higher && above / IN_PROVINCE == code / IN_PROVINCE
 }
 
 /// The prior of an authority, up to 1.
@@ -74,7 +100,10 @@ pub(crate) fn usual_authority(authority: &Authority) -> f64 {
     };
     let Some(codes) = place_of_bureau(place) else { return NO_REGION };
     let is_listed = branch.is_empty()
-        || branch.chars().try_fold(Beginning::of_all(), Beginning::then).is_some_and(|stem| is_branch_of(&codes, stem));
+        || branch
+            .chars()
+            .try_fold(Beginning::of_regions(), Beginning::then)
+            .is_some_and(|stem| is_branch_of(&codes, stem));
     if is_listed { 1.0 } else { NO_COUNTY }
 }
 
@@ -98,7 +127,7 @@ pub(super) fn is_branch_of(codes: &[u32], stem: Beginning) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{usual_address, usual_authority};
+    use super::{NO_COUNTY, NO_SUCH_TOWN, NO_TOWN, governs, usual_address, usual_authority};
     use crate::field::{Address, Authority};
 
     fn address(text: &str) -> f64 {
@@ -110,16 +139,43 @@ mod tests {
     }
 
     #[test]
-    fn addresses_with_listed_regions_are_usual() {
+    fn addresses_with_listed_regions_and_towns_are_usual() {
         for text in [
-            "浙江省衢州市龙游县某某路1号",
-            "江西省赣州市全南县某某路1号",
+            "浙江省衢州市龙游县湖镇镇某村1号",
+            "江西省赣州市全南县城厢镇某某路1号",
             "安徽省颍上县慎城镇某村",
-            "北京市海淀区某某路1号",
+            "北京市海淀区学院路街道某某路1号",
             "荆门市沙洋县五里铺镇某村",
-            "新疆维吾尔自治区和田地区和田县某乡",
+            "龙游县龙洲街道某某路1号",
+            "新疆维吾尔自治区和田地区和田县拉依喀乡",
         ] {
             assert_eq!(address(text), 1.0, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_follows_a_county_may_be_no_listed_town() {
+        for (text, prior) in [
+            ("浙江省衢州市龙游县某某路1号", NO_TOWN),
+            ("浙江省衢州市龙游县某村1号", NO_TOWN),
+            ("浙江省衢州市龙游县", NO_TOWN),
+            ("浙江省衢州市龙游县湖填镇某村1号", NO_SUCH_TOWN),
+            ("浙江省衢州市龙游县某某街道1号", NO_SUCH_TOWN),
+            // Of another county.
+            ("山西省朔州市朔城区陶村乡某村", NO_SUCH_TOWN),
+            ("山西省朔州市平鲁区陶村乡某村", 1.0),
+            // Too far to be a town's name.
+            ("浙江省衢州市龙游县某某路123号某镇", NO_TOWN),
+            // A county until 2001, now of two districts.
+            ("浙江省衢州市衢县某某路1号", NO_TOWN),
+            ("浙江省衢州市衢县大洲镇某村1号", 1.0),
+            // Of a namesake in another province.
+            ("江苏省南京市鼓楼区鼓东街道1号", NO_SUCH_TOWN),
+            // Its towns are in no list.
+            ("福建省泉州市金门县某某路1号", 1.0),
+            ("广东省东莞市虎门镇某村1号", NO_COUNTY),
+        ] {
+            assert_eq!(address(text), prior, "{text}");
         }
     }
 
@@ -128,11 +184,20 @@ mod tests {
         for (text, than) in [
             ("江西省帻州市全南县某某路1号", "江西省赣州市全南县某某路1号"),
             ("安徽省颖上县慎城镇某村", "安徽省颍上县慎城镇某村"),
-            ("山西省长治市濤州区某街道", "山西省长治市潞州区某街道"),
+            ("山西省长治市濤州区东街街道", "山西省长治市潞州区东街街道"),
             ("淅江省衢州市龙游县某路", "浙江省衢州市龙游县某路"),
         ] {
             assert!(address(text) < 0.1 * address(than), "{text}");
         }
+    }
+
+    #[test]
+    fn prefectures_lie_in_provinces_and_counties_in_either() {
+        assert!(governs(330000, 330800) && governs(330000, 330825) && governs(330800, 330825));
+        // County-level cities of other prefectures' digits.
+        assert!(governs(429000, 429004) && governs(420800, 429004));
+        assert!(!governs(330800, 330700) && !governs(330800, 330800) && !governs(330825, 330826));
+        assert!(!governs(330000, 340100) && !governs(330800, 340102));
     }
 
     #[test]
