@@ -1,8 +1,8 @@
-"""Writes the trained networks to models/: python -m shenfen_training.export [locator lines recogniser]
+"""Writes the trained networks to models/: python -m shenfen_training.export [locator lines recogniser] [--cards]
 
 For each network: model.safetensors (f16, batch norm folded into the convolutions), config.json, MODEL_CARD.md, the charset,
 and models/parity/NAME.safetensors with an input and what PyTorch makes of it from exactly those weights. SHA256SUMS is
-written over everything.
+written over everything. With --cards only the cards are written, about the weights that are in models/.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import json
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from .calibration import Calibration, load as load_calibration
@@ -99,11 +99,16 @@ def export(name: str, version: str) -> None:
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     if name == "recogniser":
         (folder / "charset.txt").write_text("\n".join(charset()) + "\n", encoding="utf-8")
-    scores = [json.loads(line) for line in (LOG / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
-    (folder / "MODEL_CARD.md").write_text(model_card(name, tensors, scores), encoding="utf-8")
+    write_card(name, tensors)
     _parity(name, _as_exported(net, tensors), shape)
     size = (folder / "model.safetensors").stat().st_size / 1e6
     print(f"{name}: {sum(value.numel() for value in tensors.values())} weights, {size:.1f} MB")
+
+
+def write_card(name: str, tensors: dict[str, Tensor]) -> None:
+    """The model card of a network with these weights."""
+    scores = [json.loads(line) for line in (LOG / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
+    (MODELS / name / "MODEL_CARD.md").write_text(model_card(name, tensors, scores), encoding="utf-8")
 
 
 @torch.inference_mode()
@@ -135,9 +140,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", default=["locator", "lines", "recogniser"])
     parser.add_argument("--version", default="0.1.0")
+    parser.add_argument("--cards", action="store_true", help="write only the model cards")
     args = parser.parse_args()
     for name in args.names:
-        export(name, args.version)
+        if args.cards:
+            write_card(name, load_file(MODELS / name / "model.safetensors"))
+        else:
+            export(name, args.version)
     write_sums()
 
 

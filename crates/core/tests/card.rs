@@ -221,6 +221,15 @@ mod words {
     }
 
     #[test]
+    fn a_stroke_beside_an_ethnic_group_is_no_part_of_it() {
+        let ethnic = doubt(field("1门巴", 0.9999), 0, &[('1', 0.93), ('工', 0.01)]);
+        let assessment = check([with(front(), FieldName::Ethnic, ethnic)]);
+        assert_eq!(text(&assessment, FieldName::Ethnic), "门巴");
+        assert_eq!(raw(&assessment, FieldName::Ethnic), Some("1门巴"));
+        assert_eq!(rules(&assessment), ["normalized"]);
+    }
+
+    #[test]
     fn labels_that_stick_to_values_are_taken_off() {
         let labelled = with(front(), FieldName::Name, field("姓名欧阳秋", 0.9999));
         let labelled = with(labelled, FieldName::Gender, field("性别女", 0.9999));

@@ -15,7 +15,7 @@ const LEAST_PROBABILITY: f64 = 1e-6;
 const LEAST_RATIO: f64 = 1e-9;
 
 /// One character place: what could stand there, most probable first.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Place {
     options: Vec<(char, f64)>,
 }

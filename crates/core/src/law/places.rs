@@ -12,7 +12,7 @@ const NO_SUCH_PROVINCE: f64 = 1e-3;
 /// The first region after the province is in no list: newer than the list, or left out.
 const NO_REGION: f64 = 0.01;
 /// What follows calls itself a county and is none of that prefecture.
-const NO_SUCH_COUNTY: f64 = 0.02;
+const NO_SUCH_COUNTY: f64 = 0.006;
 /// What follows the prefecture is a town or a road, as in cities without districts.
 pub(super) const NO_COUNTY: f64 = 0.3;
 /// What follows calls itself a town and is none of that county: towns are merged and renamed, and the list is of one year.

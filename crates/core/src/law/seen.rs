@@ -22,8 +22,19 @@ pub(crate) struct Seen<'a> {
 impl<'a> Seen<'a> {
     /// A field of which one of `labels` may stick to the start, through `map`.
     pub(crate) fn new(read: &'a ReadField, labels: &[&str], map: impl Fn(char) -> Option<char>) -> Seen<'a> {
+        Seen::of_more_than(0.0, read, labels, map)
+    }
+
+    /// The same, where a character of which no more than `least` can stand in the field is noise.
+    pub(crate) fn of_more_than(
+        least: f64,
+        read: &'a ReadField,
+        labels: &[&str],
+        map: impl Fn(char) -> Option<char>,
+    ) -> Seen<'a> {
         let chars = without_label(&read.chars, labels);
-        let places: Vec<Place> = chars.iter().map(|read| Place::of(read, &map)).collect();
+        let place = |read| Some(Place::of(read, &map)).filter(|place| place.mass() > least).unwrap_or_default();
+        let places: Vec<Place> = chars.iter().map(place).collect();
         let mut confidence = plausible(read.confidence);
         for (read, place) in chars.iter().zip(&places) {
             confidence *= kept(read, place, &map);

@@ -34,6 +34,8 @@ struct Words<T> {
     usual: Option<&'static LazyLock<Pairs>>,
     /// What a list says about the places.
     listed: Option<fn(&Lattice, &[Span]) -> Listed>,
+    /// A character of which no more than this can stand in the field is noise.
+    noise_below: f64,
     /// As in [`Law`].
     chance: f64,
     /// As in [`Law`].
@@ -57,6 +59,7 @@ pub(crate) fn name(read: &ReadField, policy: &Policy, findings: &mut Vec<Finding
         prior: even,
         usual: Some(&PERSONS),
         listed: None,
+        noise_below: 0.0,
         chance: 1.0,
         broken: 0.05,
     };
@@ -75,6 +78,7 @@ pub(crate) fn ethnic(read: &ReadField, policy: &Policy, findings: &mut Vec<Findi
         prior: even,
         usual: None,
         listed: None,
+        noise_below: 0.05,
         chance: 0.02,
         broken: 1e-3,
     };
@@ -93,6 +97,7 @@ pub(crate) fn address(read: &ReadField, policy: &Policy, findings: &mut Vec<Find
         prior: usual_address,
         usual: Some(&PLACES),
         listed: Some(listed::address),
+        noise_below: 0.0,
         chance: 1.0,
         broken: 0.05,
     };
@@ -115,6 +120,7 @@ pub(crate) fn authority(read: &ReadField, policy: &Policy, findings: &mut Vec<Fi
         prior: usual_authority,
         usual: Some(&PLACES),
         listed: Some(listed::authority),
+        noise_below: 0.0,
         chance: 0.6,
         broken: 0.02,
     };
@@ -123,7 +129,7 @@ pub(crate) fn authority(read: &ReadField, policy: &Policy, findings: &mut Vec<Fi
 
 impl<T: Clone> Words<T> {
     fn settle(&self, read: &ReadField, policy: &Policy, findings: &mut Vec<Finding>) -> Settled<T> {
-        let seen = Seen::new(read, self.labels, self.standard);
+        let seen = Seen::of_more_than(self.noise_below, read, self.labels, self.standard);
         if seen.label_removed {
             findings.push(Rule::LabelRemoved.of(self.name));
         }
