@@ -164,7 +164,7 @@ pub struct Quality {
     /// How clearly the strokes of the faintest line of type stand out from the paper: blur, few pixels and little light
     /// lower it.
     pub sharpness: f32,
-    /// Neither black nor washed out.
+    /// Neither black, not even in a part, nor washed out.
     pub exposure: f32,
     /// Free of glare: 1 means no blown-out spot.
     pub glare: f32,

@@ -48,6 +48,12 @@ impl Light {
         Light { gain, width, height }
     }
 
+    /// The brightness of the paper in each block, 0..255 (no less than [`LEAST`]), with the block's upper left pixel.
+    pub(crate) fn paper(&self) -> impl Iterator<Item = ([usize; 2], f32)> {
+        let place = |at: usize| [at % self.width * BLOCK, at / self.width * BLOCK];
+        self.gain.iter().enumerate().map(move |(at, gain)| (place(at), PAPER / gain))
+    }
+
     /// The card's frame in even light. Block by block, which is fine enough to find lines.
     pub(crate) fn evened_out(&self, frame: &GrayImage) -> GrayImage {
         let mut evened = frame.clone();

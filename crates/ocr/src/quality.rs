@@ -4,6 +4,7 @@ use image::{GrayImage, RgbImage};
 use shenfen_core::{Quad, Quality, Side};
 
 use crate::geometry::{Homography, area, intersection, rectangle, side_lengths};
+use crate::light::Light;
 use crate::locate::Located;
 use crate::rectify::Frame;
 
@@ -17,16 +18,20 @@ const STROKES: [f32; 2] = [2.0, 32.0];
 const STROKE_BLOCK: usize = 8;
 /// Rows and columns at each edge of a strip that are no type.
 const STRIP_MARGIN: [usize; 2] = [4, 8];
+/// The brightness of the darkest tenth of the paper that makes an exposure of 0, and of 1.
+const LIT: [f32; 2] = [15.0, 80.0];
 /// What is at least this bright is blown out.
 const BLOWN: u8 = 250;
+/// Where half of the paper is brighter than this, blown out paper is a bright picture's, and no glare.
+const BRIGHT_PAPER: f32 = 235.0;
 /// Side of the blocks that glare is counted in, in frame pixels: 1.4 mm.
 const BLOCK: usize = 8;
 /// The part of the card under glare from which the figure is 0.
 const MOST_GLARE: f32 = 0.1;
 /// The part of the frame that is card, a millimetre in from its edges: left, top, right, bottom.
 const INSIDE: [u32; 4] = [16, 8, 496, 312];
-/// The portrait within that part; its ground is white: left, top, right, bottom.
-const PORTRAIT: [usize; 4] = [296, 32, 464, 256];
+/// The portrait; its ground is white: left, top, right, bottom.
+const PORTRAIT: [usize; 4] = [312, 40, 480, 264];
 /// Frame pixels per pixel in which colours are looked at.
 const COARSE: f64 = 4.0;
 /// Colourfulness, 0..255, below which a picture is grey.
@@ -44,6 +49,8 @@ pub(crate) fn coarse_frame(frame: &Frame) -> Frame {
 pub(crate) struct Evidence<'a> {
     /// The brightness in its frame (512 x 320).
     pub(crate) frame: &'a GrayImage,
+    /// The light there.
+    pub(crate) light: &'a Light,
     /// Its colours in the [`coarse_frame`].
     pub(crate) colours: &'a RgbImage,
     /// The [`stroke_contrast`] of its faintest line; 0 of none.
@@ -55,14 +62,17 @@ pub(crate) struct Evidence<'a> {
 }
 
 /// Judges a card.
-pub(crate) fn judge(Evidence { frame, colours, faintest, card, size, halvings }: Evidence<'_>) -> Quality {
+pub(crate) fn judge(Evidence { frame, light, colours, faintest, card, size, halvings }: Evidence<'_>) -> Quality {
     let [left, top, right, bottom] = INSIDE;
     let inside = image::imageops::crop_imm(frame, left, top, right - left, bottom - top).to_image();
     let per_mm = density(&card.quad);
+    let mut paper: Vec<f32> =
+        light.paper().filter(|(at, _)| shows_paper(*at, card.side)).map(|(_, paper)| paper).collect();
+    paper.sort_by(f32::total_cmp);
     Quality {
         sharpness: ((faintest - STROKES[0]) / (STROKES[1] - STROKES[0])).clamp(0.0, 1.0),
-        exposure: exposure(&inside),
-        glare: glare(&inside, card.side),
+        exposure: exposure(&inside, &paper),
+        glare: glare(frame, &paper, card.side),
         resolution: (per_mm * (1 << halvings) as f32 / FULL_RESOLUTION).clamp(0.0, 1.0),
         completeness: completeness(&card.quad, size),
         monochrome: colourfulness(colours) < LEAST_COLOUR,
@@ -104,37 +114,46 @@ pub(crate) fn stroke_contrast(strip: &GrayImage) -> f32 {
     (variance / blocks.max(1) as f32).max(0.0).sqrt() / 4.0
 }
 
-/// 0 where the card's paper (its 90th percentile of brightness) is darker than 40, 1 from 120; and down to 0 again where
-/// even its 10th percentile is brighter than 200, to 245: nothing but white.
-fn exposure(card: &GrayImage) -> f32 {
+/// Whether a pixel of the frame lies on the card and beside the portrait of a front.
+fn shows_paper([x, y]: [usize; 2], side: Side) -> bool {
+    let within = |[left, top, right, bottom]: [usize; 4]| (left..right).contains(&x) && (top..bottom).contains(&y);
+    within(INSIDE.map(|edge| edge as usize)) && !(side == Side::Front && within(PORTRAIT))
+}
+
+/// The value below which so large a part of sorted ones lies; 0 of none.
+fn quantile(sorted: &[f32], part: f32) -> f32 {
+    sorted.get((part * sorted.len() as f32) as usize).copied().unwrap_or(0.0)
+}
+
+/// By the darkest tenth of the card's `paper`, sorted by brightness: 0 up to 15, where type cannot be told from paper, 1 from
+/// 80; and down to 0 again where even the darkest tenth of all pixels is brighter than 200, to 245: nothing but white.
+fn exposure(card: &GrayImage, paper: &[f32]) -> f32 {
     let mut counts = [0_usize; 256];
     card.as_raw().iter().for_each(|&value| counts[usize::from(value)] += 1);
-    let percentile = |part: f32| {
-        let mut left = (part * card.as_raw().len() as f32) as usize;
-        counts.iter().position(|&count| {
-            let found = count > left;
-            left = left.saturating_sub(count);
-            found
-        })
-    };
-    let [dark, paper] = [0.1, 0.9].map(|part| percentile(part).unwrap_or(0) as f32);
-    let lit = ((paper - 40.0) / 80.0).clamp(0.0, 1.0);
-    let washed_out = ((dark - 200.0) / 45.0).clamp(0.0, 1.0);
+    let mut left = card.as_raw().len() / 10;
+    let dark = counts.iter().position(|&count| {
+        let found = count > left;
+        left = left.saturating_sub(count);
+        found
+    });
+    let lit = ((quantile(paper, 0.1) - LIT[0]) / (LIT[1] - LIT[0])).clamp(0.0, 1.0);
+    let washed_out = ((dark.unwrap_or(0) as f32 - 200.0) / 45.0).clamp(0.0, 1.0);
     lit * (1.0 - washed_out)
 }
 
-/// 1 less the part of the card's blocks that are blown out throughout, relative to a tenth of the card.
-fn glare(card: &GrayImage, side: Side) -> f32 {
-    let [left, top, right, bottom] = PORTRAIT;
-    let (width, height) = (card.width() as usize, card.height() as usize);
+/// 1 less the part of the card's blocks that are blown out throughout, relative to a tenth of the card, where its `paper`, sorted
+/// by brightness, is not as bright by itself.
+fn glare(frame: &GrayImage, paper: &[f32], side: Side) -> f32 {
+    if quantile(paper, 0.5) > BRIGHT_PAPER {
+        return 1.0;
+    }
+    let [left, top, right, bottom] = INSIDE.map(|edge| edge as usize);
+    let width = frame.width() as usize;
     let (mut blocks, mut blown) = (0, 0);
-    for y in (0..height / BLOCK).map(|y| y * BLOCK) {
-        for x in (0..width / BLOCK).map(|x| x * BLOCK) {
-            if side == Side::Front && (left..right).contains(&x) && (top..bottom).contains(&y) {
-                continue;
-            }
+    for y in (top..bottom).step_by(BLOCK) {
+        for x in (left..right).step_by(BLOCK).filter(|&x| shows_paper([x, y], side)) {
             blocks += 1;
-            let rows = (y..y + BLOCK).map(|row| &card.as_raw()[row * width + x..][..BLOCK]);
+            let rows = (y..y + BLOCK).map(|row| &frame.as_raw()[row * width + x..][..BLOCK]);
             blown += usize::from(rows.flatten().all(|&value| value >= BLOWN));
         }
     }

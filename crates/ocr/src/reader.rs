@@ -253,7 +253,8 @@ impl CardReader {
             recognise(&self.models.recogniser, picture, &frame.to_picture, &light, &lines, &mut self.buffers)?;
         let colours = picture.cut(&coarse_frame(&frame));
         let size = picture.size();
-        let quality = judge(Evidence { frame: &pixels, colours: &colours, faintest, card: &card, size, halvings });
+        let quality =
+            judge(Evidence { frame: &pixels, light: &light, colours: &colours, faintest, card: &card, size, halvings });
         Ok(Some(ReadCard { side: card.side, quad: card.quad, rotation: rotation(&card.quad), fields, quality }))
     }
 

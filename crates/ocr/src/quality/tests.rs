@@ -19,7 +19,16 @@ fn judged_as(side: Side, image: &RgbImage, quad: &Quad, size: [u32; 2]) -> Quali
     let mut picture = Picture::new(image);
     let (brightness, colours) = (picture.cut_grey(&frame), picture.cut(&coarse_frame(&frame)));
     let card = Located { quad: *quad, side, confidence: 1.0 };
-    judge(Evidence { frame: &brightness, colours: &colours, faintest: 20.0, card: &card, size, halvings: 0 })
+    let light = Light::of(&brightness);
+    judge(Evidence {
+        frame: &brightness,
+        light: &light,
+        colours: &colours,
+        faintest: 20.0,
+        card: &card,
+        size,
+        halvings: 0,
+    })
 }
 
 fn judged(image: &RgbImage, quad: &Quad, size: [u32; 2]) -> Quality {
@@ -64,6 +73,28 @@ fn black_and_white_pictures_are_badly_exposed() {
     assert_eq!(check(&RgbImage::from_pixel(512, 320, image::Rgb([5; 3]))).exposure, 0.0);
     assert_eq!(check(&RgbImage::from_pixel(512, 320, image::Rgb([255; 3]))).exposure, 0.0);
     assert!(check(&print()).exposure > 0.99);
+}
+
+#[test]
+fn a_shadow_over_a_fifth_of_the_card_is_bad_light_and_the_portraits_hair_is_not() {
+    let dark = |[left, right]: [u32; 2]| {
+        let mut card = print();
+        for (x, y, pixel) in card.enumerate_pixels_mut() {
+            if (left..right).contains(&x) && (48..256).contains(&y) {
+                *pixel = image::Rgb(pixel.0.map(|value| value / 20));
+            }
+        }
+        card
+    };
+    assert_eq!(check(&dark([20, 170])).exposure, 0.0);
+    assert_eq!(judged_as(Side::Front, &dark([320, 470]), &FRAME_CARD, WHOLE).exposure, 1.0);
+}
+
+#[test]
+fn blown_out_paper_of_a_bright_picture_is_no_glare() {
+    let mut bright = print();
+    bright.pixels_mut().for_each(|pixel| *pixel = image::Rgb(pixel.0.map(|value| value.saturating_add(60))));
+    assert_eq!(check(&bright).glare, 1.0);
 }
 
 #[test]
