@@ -69,6 +69,7 @@ impl Look {
     ///
     /// # Errors
     /// When the network fails.
+    #[expect(clippy::too_many_arguments, reason = "a picture, where in it, in which light, and how to look")]
     pub(crate) fn new(
         model: &LineModel,
         picture: &mut Picture,
