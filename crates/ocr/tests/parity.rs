@@ -9,9 +9,9 @@ use candle_core::{Device, Tensor};
 use shenfen_ocr::Models;
 use shenfen_ocr::net::conv::Scratch;
 
-/// Root of the mean square error, in standard deviations of the output. Bytes cost about 0.01; a layer that is out of
-/// place costs 1.
-const TOLERANCE: f32 = 0.03;
+/// Root of the mean square error, in standard deviations of the output. Rounding to bytes adds up layer by layer: it costs the
+/// recogniser, the deepest, 0.031 at its centres; a layer that is out of place costs 1.
+const TOLERANCE: f32 = 0.045;
 
 fn models_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models")
