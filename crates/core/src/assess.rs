@@ -6,17 +6,19 @@ use std::fmt;
 use time::Date;
 
 use crate::cross::{Back, Front, check_sides};
+use crate::field::{Authority, Ethnicity};
 use crate::finding::Finding;
 use crate::law::settle::Settled;
 use crate::law::{identity, validity, words};
 use crate::mask::Count;
 use crate::policy::Policy;
 use crate::reading::{FieldName, ReadCard, Side};
+use crate::region::gazetteer::leading_region;
 use crate::result::{CardResult, Decision, Elapsed, FieldResult, ModelInfo, PictureResult, Status};
 use crate::rule::Rule;
 
 /// A picture without a field as sure as this shows no card, whatever looked like one: other documents have lines too. The
-/// name counts for nothing, because any characters can be one.
+/// name counts for nothing, because any characters can be one, and no more do words that a card does not print.
 const LEGIBLE_FROM: f32 = 0.5;
 
 /// Everything that the rules say about the cards of one picture.
@@ -210,9 +212,20 @@ fn failure(cards: &[Checked]) -> Option<Rule> {
     }
     let mut fields = cards.iter().flat_map(|card| &card.result.fields);
     let is_evidence = |(name, field): (&FieldName, &FieldResult)| {
-        *name != FieldName::Name && !field.text.is_empty() && field.confidence >= LEGIBLE_FROM
+        field.confidence >= LEGIBLE_FROM && is_of_a_card(*name, &field.text)
     };
     (!fields.any(is_evidence)).then_some(Rule::NothingReadable)
+}
+
+/// Whether a field's text is one that only cards have.
+fn is_of_a_card(name: FieldName, text: &str) -> bool {
+    match name {
+        FieldName::Name => false,
+        FieldName::Ethnic => Ethnicity::parse(text).is_ok(),
+        FieldName::BirthPlace => leading_region(text, |_| true).is_some(),
+        FieldName::Authority => Authority::parse(text).is_ok(),
+        _ => !text.is_empty(),
+    }
 }
 
 /// The fields by the names of the documented service.

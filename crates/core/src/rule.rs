@@ -45,7 +45,7 @@ macro_rules! rules {
 rules! {
     // The picture and the card.
     NoCard "no_card" Error "no card was found in the picture"
-    NothingReadable "nothing_readable" Error "a card was found, but no field of it is sure, or its name alone"
+    NothingReadable "nothing_readable" Error "a card was found, but no field of it is sure, or only its name or words that no card prints"
     SeveralFronts "several_fronts" Info "more than one portrait side; the most confident one fills the message"
     SeveralBacks "several_backs" Info "more than one emblem side; the most confident one fills the message"
     DifferentHolders "different_holders" Warning "portrait sides with different numbers: the picture shows more than one person's card"

@@ -64,6 +64,25 @@ fn without_a_card_or_anything_readable_it_fails() {
     assert_eq!(other_document.message["name"], "");
 }
 
+#[test]
+fn words_that_no_card_prints_show_no_card() {
+    let of = |side, name, text| check([card(side, [(name, field(text, 0.9999))])]).status;
+    for (side, name, text) in [
+        (Side::Front, FieldName::Ethnic, "柔万"),
+        (Side::Front, FieldName::BirthPlace, "民巷荤厌6龙"),
+        (Side::Back, FieldName::Authority, "玄冯卧姨"),
+    ] {
+        assert_eq!(of(side, name, text), Status::Fail, "{text}");
+    }
+    for (side, name, text) in [
+        (Side::Front, FieldName::Ethnic, "土家"),
+        (Side::Front, FieldName::BirthPlace, "浙江省龙游县某某镇12号"),
+        (Side::Back, FieldName::Authority, "龙游县公安局"),
+    ] {
+        assert_eq!(of(side, name, text), Status::Ok, "{text}");
+    }
+}
+
 mod number {
     use super::*;
 
