@@ -48,10 +48,10 @@ impl Light {
         Light { gain, width, height }
     }
 
-    /// The brightness of the paper in each block, 0..255 (no less than [`LEAST`]), with the block's upper left pixel.
-    pub(crate) fn paper(&self) -> impl Iterator<Item = ([usize; 2], f32)> {
+    /// The brightness of the paper in each block, no less than [`LEAST`], with the block's upper left pixel.
+    pub(crate) fn paper(&self) -> impl Iterator<Item = ([usize; 2], u8)> {
         let place = |at: usize| [at % self.width * BLOCK, at / self.width * BLOCK];
-        self.gain.iter().enumerate().map(move |(at, gain)| (place(at), PAPER / gain))
+        self.gain.iter().enumerate().map(move |(at, gain)| (place(at), (PAPER / gain + 0.5) as u8))
     }
 
     /// The card's frame in even light. Block by block, which is fine enough to find lines.
@@ -96,7 +96,7 @@ fn brightened(value: u8, gain: f32) -> u8 {
 }
 
 /// The most or the least of each value and those up to `reach` away, along rows and then columns.
-fn around(values: &[u8], width: usize, reach: usize, choose: fn(u8, u8) -> u8) -> Vec<u8> {
+fn around(values: &[u8], width: usize, reach: usize, choose: impl Fn(u8, u8) -> u8 + Copy) -> Vec<u8> {
     let height = values.len() / width;
     let over = |values: &[u8], at: usize, place: usize, count: usize, step: usize| {
         let (before, after) = (reach.min(place), reach.min(count - 1 - place));

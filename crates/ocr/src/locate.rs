@@ -130,28 +130,29 @@ fn closer_looks(
         moved = shift(&card, &next);
         card = next;
     }
-    card.quad = mean_of_looks(model, picture, &card, scratch)?;
-    Ok(Some(card))
+    let mut looks = Vec::with_capacity(AGAIN.len());
+    for factor in AGAIN {
+        let larger = Located { quad: grown(&card.quad, factor), ..card };
+        looks.extend(second_look(model, picture, &larger, scratch)?);
+    }
+    Ok(Some(mean(card, &looks)))
 }
 
-/// The corners as the mean of what the last look and those of [`AGAIN`] see.
-fn mean_of_looks(
-    model: &MapModel,
-    picture: &mut Picture,
-    card: &Located,
-    scratch: &Scratch,
-) -> candle_core::Result<Quad> {
-    let [x, y] = middle(&card.quad);
-    let (mut sum, mut looks) = (card.quad, 1.0);
-    for factor in AGAIN {
-        let larger = Located { quad: card.quad.map(|[u, v]| [x + (u - x) * factor, y + (v - y) * factor]), ..*card };
-        let Some(seen) = second_look(model, picture, &larger, scratch)? else { continue };
-        if shift(card, &seen) < SAME_CORNERS {
-            sum.iter_mut().flatten().zip(seen.quad.iter().flatten()).for_each(|(sum, &at)| *sum += at);
-            looks += 1.0;
-        }
-    }
-    Ok(sum.map(|corner| corner.map(|at| at / looks)))
+/// A quad so many times as large, about its middle.
+fn grown(quad: &Quad, factor: f32) -> Quad {
+    let [x, y] = middle(quad);
+    quad.map(|[u, v]| [x + (u - x) * factor, y + (v - y) * factor])
+}
+
+/// A card with its corners as the mean of its own and of other looks' that see the same ones.
+fn mean(card: Located, looks: &[Located]) -> Located {
+    let same: Vec<&Located> = looks.iter().filter(|look| shift(&card, look) < SAME_CORNERS).collect();
+    let mean = |corner: usize, axis: usize| {
+        let of_looks: f32 = same.iter().map(|look| look.quad[corner][axis]).sum();
+        (card.quad[corner][axis] + of_looks) / (1.0 + same.len() as f32)
+    };
+    let quad = std::array::from_fn(|corner| std::array::from_fn(|axis| mean(corner, axis)));
+    Located { quad, ..card }
 }
 
 /// How far the corners lie apart at the most, in widths of the card.

@@ -151,8 +151,8 @@ impl Look {
     }
 
     /// The best readings of the sightings surer than `threshold`, once classified.
-    pub(crate) fn best(&self, threshold: f32) -> impl Iterator<Item = char> {
-        self.sightings.iter().filter(move |sighting| sighting.centre > threshold).filter_map(Sighting::best)
+    pub(crate) fn best(&self, threshold: f32) -> Vec<char> {
+        self.sightings.iter().filter(|sighting| sighting.centre > threshold).filter_map(Sighting::best).collect()
     }
 
     /// The probability of the best reading of the sightings surer than `threshold`, once classified.

@@ -23,7 +23,7 @@ const LIT: [f32; 2] = [15.0, 80.0];
 /// What is at least this bright is blown out.
 const BLOWN: u8 = 250;
 /// Where half of the paper is brighter than this, blown out paper is a bright picture's, and no glare.
-const BRIGHT_PAPER: f32 = 235.0;
+const BRIGHT_PAPER: u8 = 235;
 /// Side of the blocks that glare is counted in, in frame pixels: 1.4 mm.
 const BLOCK: usize = 8;
 /// The part of the card under glare from which the figure is 0.
@@ -66,9 +66,8 @@ pub(crate) fn judge(Evidence { frame, light, colours, faintest, card, size, halv
     let [left, top, right, bottom] = INSIDE;
     let inside = image::imageops::crop_imm(frame, left, top, right - left, bottom - top).to_image();
     let per_mm = density(&card.quad);
-    let mut paper: Vec<f32> =
-        light.paper().filter(|(at, _)| shows_paper(*at, card.side)).map(|(_, paper)| paper).collect();
-    paper.sort_by(f32::total_cmp);
+    let of_paper = light.paper().filter(|(at, _)| shows_paper(*at, card.side));
+    let paper = Histogram::of(of_paper.map(|(_, brightness)| brightness));
     Quality {
         sharpness: ((faintest - STROKES[0]) / (STROKES[1] - STROKES[0])).clamp(0.0, 1.0),
         exposure: exposure(&inside, &paper),
@@ -120,31 +119,42 @@ fn shows_paper([x, y]: [usize; 2], side: Side) -> bool {
     within(INSIDE.map(|edge| edge as usize)) && !(side == Side::Front && within(PORTRAIT))
 }
 
-/// The value below which so large a part of sorted ones lies; 0 of none.
-fn quantile(sorted: &[f32], part: f32) -> f32 {
-    sorted.get((part * sorted.len() as f32) as usize).copied().unwrap_or(0.0)
+/// How often each brightness occurs.
+struct Histogram([usize; 256]);
+
+impl Histogram {
+    fn of(values: impl Iterator<Item = u8>) -> Histogram {
+        let mut counts = [0; 256];
+        values.for_each(|value| counts[usize::from(value)] += 1);
+        Histogram(counts)
+    }
+
+    /// The brightness below which so large a part lies; 0 of nothing.
+    fn quantile(&self, part: f32) -> u8 {
+        let mut left = (part * self.0.iter().sum::<usize>() as f32) as usize;
+        let reaches = |&count: &usize| {
+            let found = count > left;
+            left = left.saturating_sub(count);
+            found
+        };
+        self.0.iter().position(reaches).unwrap_or(0) as u8
+    }
 }
 
-/// By the darkest tenth of the card's `paper`, sorted by brightness: 0 up to 15, where type cannot be told from paper, 1 from
-/// 80; and down to 0 again where even the darkest tenth of all pixels is brighter than 200, to 245: nothing but white.
-fn exposure(card: &GrayImage, paper: &[f32]) -> f32 {
-    let mut counts = [0_usize; 256];
-    card.as_raw().iter().for_each(|&value| counts[usize::from(value)] += 1);
-    let mut left = card.as_raw().len() / 10;
-    let dark = counts.iter().position(|&count| {
-        let found = count > left;
-        left = left.saturating_sub(count);
-        found
-    });
-    let lit = ((quantile(paper, 0.1) - LIT[0]) / (LIT[1] - LIT[0])).clamp(0.0, 1.0);
-    let washed_out = ((dark.unwrap_or(0) as f32 - 200.0) / 45.0).clamp(0.0, 1.0);
+/// By the darkest tenth of the card's `paper`: 0 up to 15, where type cannot be told from paper, 1 from 80; and down to 0 again
+/// where even the darkest tenth of all pixels is brighter than 200, to 245: nothing but white.
+fn exposure(card: &GrayImage, paper: &Histogram) -> f32 {
+    let pixels = Histogram::of(card.as_raw().iter().copied());
+    let [paper, darkest] = [paper, &pixels].map(|all| f32::from(all.quantile(0.1)));
+    let lit = ((paper - LIT[0]) / (LIT[1] - LIT[0])).clamp(0.0, 1.0);
+    let washed_out = ((darkest - 200.0) / 45.0).clamp(0.0, 1.0);
     lit * (1.0 - washed_out)
 }
 
-/// 1 less the part of the card's blocks that are blown out throughout, relative to a tenth of the card, where its `paper`, sorted
-/// by brightness, is not as bright by itself.
-fn glare(frame: &GrayImage, paper: &[f32], side: Side) -> f32 {
-    if quantile(paper, 0.5) > BRIGHT_PAPER {
+/// 1 less the part of the card's blocks that are blown out throughout, relative to a tenth of the card, where its `paper` is not as
+/// bright by itself.
+fn glare(frame: &GrayImage, paper: &Histogram, side: Side) -> f32 {
+    if paper.quantile(0.5) > BRIGHT_PAPER {
         return 1.0;
     }
     let [left, top, right, bottom] = INSIDE.map(|edge| edge as usize);

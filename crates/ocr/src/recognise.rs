@@ -61,13 +61,13 @@ pub(crate) fn recognise(
     classify(model, looks.iter_mut(), buffers);
 
     for (line, look) in lines.iter_mut().zip(&mut looks) {
-        if is_whole(line.field, look, threshold) {
+        if is_whole(line.field, &look.best(threshold)) {
             continue;
         }
         let longer = line.longer(MISSING);
         let mut seen = Look::new(model, picture, to_picture, light, &longer, Framing::USUAL, &buffers.scratch)?;
         classify(model, std::iter::once(&mut seen), buffers);
-        if is_whole(line.field, &seen, threshold) {
+        if is_whole(line.field, &seen.best(threshold)) {
             (*line, *look) = (longer, seen);
         }
     }
@@ -107,13 +107,13 @@ pub(crate) fn recognise(
     Ok(Lines { fields, faintest })
 }
 
-/// Whether a line has the form of its field. Where it has not, its end may have been missed.
-fn is_whole(field: FieldName, look: &Look, threshold: f32) -> bool {
-    let sure: Vec<char> = look.best(threshold).collect();
+/// Whether characters have the form of a line of a field. Where they have not, the line's end may have been missed.
+fn is_whole(field: FieldName, characters: &[char]) -> bool {
     match field {
-        FieldName::IdentityNo => sure.len() == NUMBER,
-        FieldName::EffectiveDate => sure.len() == if sure.last() == Some(&'期') { LONG_TERM } else { TERM },
-        FieldName::BirthDate => sure.last() == Some(&'日'),
+        FieldName::IdentityNo => characters.len() == NUMBER,
+        FieldName::EffectiveDate if characters.last() == Some(&'期') => characters.len() == LONG_TERM,
+        FieldName::EffectiveDate => characters.len() == TERM,
+        FieldName::BirthDate => characters.last() == Some(&'日'),
         _ => true,
     }
 }
@@ -147,6 +147,23 @@ fn around(lines: &[TextLine]) -> Quad {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_a_date_or_a_term_that_is_cut_off_is_not_whole() {
+        let whole = |field, text: &str| is_whole(field, &text.chars().collect::<Vec<_>>());
+        for (field, text) in [
+            (FieldName::IdentityNo, "130129198304138441"),
+            (FieldName::EffectiveDate, "2016.05.28-2036.05.28"),
+            (FieldName::EffectiveDate, "2007.12.23-长期"),
+            (FieldName::BirthDate, "1986年1月9日"),
+        ] {
+            assert!(whole(field, text), "{text}");
+            let cut: Vec<char> = text.chars().collect();
+            assert!(!is_whole(field, &cut[..cut.len() - 1]), "{text} without its end");
+            assert!(field == FieldName::BirthDate || !is_whole(field, &cut[1..]), "{text} without its beginning");
+        }
+        assert!(whole(FieldName::BirthPlace, "") && whole(FieldName::Name, "王"));
+    }
 
     #[test]
     fn the_identity_calibration_changes_nothing_and_a_bias_moves_the_middle() {

@@ -28,6 +28,14 @@ fn card(left: f32, top: f32) -> Located {
 }
 
 #[test]
+fn corners_are_the_mean_of_looks_at_the_same_ones() {
+    let found = mean(card(10.0, 20.0), &[card(13.0, 20.0), card(10.0, 23.0), card(60.0, 20.0)]);
+    assert_eq!(found.quad, card(11.0, 21.0).quad);
+    assert_eq!(mean(card(10.0, 20.0), &[]), card(10.0, 20.0));
+    assert_eq!(grown(&rectangle(10.0, 10.0, 30.0, 20.0), 1.1), rectangle(9.0, 9.5, 31.0, 20.5));
+}
+
+#[test]
 fn a_peak_becomes_the_mean_of_what_its_sure_neighbours_see() {
     let mut map = empty(32, 24);
     put(&mut map, [10, 10], 2.0, 1.0, &rectangle(40.0, 50.0, 130.0, 110.0));
