@@ -280,6 +280,15 @@ mod words {
     }
 
     #[test]
+    fn an_address_whose_bracket_does_not_close_is_doubted() {
+        let text = "浙江省龙游县湖镇镇某村1号（集体户";
+        let of = |text: &str| check([with(front(), FieldName::BirthPlace, field(text, 0.999))]);
+        let confidence = of(text).cards[0].fields[&FieldName::BirthPlace].confidence;
+        assert!(confidence < 0.9, "{confidence}");
+        assert!(of(&format!("{text}）")).cards[0].fields[&FieldName::BirthPlace].confidence > 0.95);
+    }
+
+    #[test]
     fn an_authority_ends_as_bureaus_do() {
         let authority = doubt(field("龙游县公安昌", 0.9999), 5, &[('昌', 0.6), ('局', 0.4)]);
         let assessment = check([with(back(), FieldName::Authority, authority)]);
@@ -307,7 +316,8 @@ mod validity {
     }
 
     #[test]
-    fn what_stands_after_a_term_without_end_is_left_out() {
+    fn what_stands_after_a_whole_term_is_left_out() {
+        check_validity("2020.09.25-2040.09.25年口内日6", "2020.09.25-2040.09.25", &["normalized"]);
         check_validity("2020.09.25-长期7年门", "2020.09.25-长期", &["normalized"]);
         check_validity("2020.09-长期7年门", "2020.09-长期7年门", &["low_confidence", "validity_form"]);
     }

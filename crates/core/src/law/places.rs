@@ -9,6 +9,8 @@ use crate::region::towns;
 
 /// Addresses in provinces that do not exist are so rare.
 const NO_SUCH_PROVINCE: f64 = 1e-3;
+/// Brackets are printed in pairs: where one is missing, a character was.
+const UNPAIRED: f64 = 1e-4;
 /// The first region after the province is in no list: newer than the list, or left out.
 const NO_REGION: f64 = 0.01;
 /// What follows calls itself a county and is none of that prefecture.
@@ -31,6 +33,18 @@ const IN_PREFECTURE: u32 = 100;
 
 /// The prior of an address, up to 1.
 pub(crate) fn usual_address(address: &Address) -> f64 {
+    let paired = if has_paired_brackets(address.reveal()) { 1.0 } else { UNPAIRED };
+    paired * usual_place(address)
+}
+
+/// Whether every bracket that opens closes.
+fn has_paired_brackets(text: &str) -> bool {
+    let count = |kind: [char; 2]| text.chars().filter(|character| kind.contains(character)).count();
+    count(['（', '(']) == count(['）', ')'])
+}
+
+/// The prior of the regions and the town that an address names.
+fn usual_place(address: &Address) -> f64 {
     if address.has_unknown_province() {
         return NO_SUCH_PROVINCE;
     }
@@ -127,7 +141,7 @@ pub(super) fn is_branch_of(codes: &[u32], stem: Beginning) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{NO_COUNTY, NO_SUCH_TOWN, NO_TOWN, governs, usual_address, usual_authority};
+    use super::{NO_COUNTY, NO_SUCH_TOWN, NO_TOWN, UNPAIRED, governs, usual_address, usual_authority};
     use crate::field::{Address, Authority};
 
     fn address(text: &str) -> f64 {
@@ -176,6 +190,15 @@ mod tests {
             ("广东省东莞市虎门镇某村1号", NO_COUNTY),
         ] {
             assert_eq!(address(text), prior, "{text}");
+        }
+    }
+
+    #[test]
+    fn brackets_come_in_pairs() {
+        assert_eq!(address("浙江省衢州市龙游县湖镇镇某村1号（集体户）"), 1.0);
+        for text in ["浙江省衢州市龙游县湖镇镇某村1号（集体户", "浙江省衢州市龙游县湖镇镇某村1号集体户）"]
+        {
+            assert_eq!(address(text), UNPAIRED, "{text}");
         }
     }
 

@@ -5,7 +5,7 @@ use time::Date;
 use super::belief::{Belief, Law, Verdict};
 use super::lattice::Place;
 use super::number::{digit, one_less};
-use super::seen::Seen;
+use super::seen::{Seen, text};
 use super::settle::{Field, Settled};
 use crate::field::{FIRST_ISSUE, Validity};
 use crate::finding::Finding;
@@ -80,19 +80,17 @@ fn weigh(read: &ReadField, today: Date) -> ValiditySeen {
     }
 }
 
-/// The field up to 长期, after which nothing is printed: what follows stands beside the card or is noise. The confidence
-/// is then that of the characters that stay.
+/// The field up to the end of the first whole validity, after which nothing is printed: what follows stands beside the card or
+/// is noise, but for a digit after another one, which may as well be one too many before. The confidence is then that of the characters that stay.
 fn without_what_follows(read: &ReadField) -> ReadField {
-    let best = |read: &ReadChar| read.candidates.first().map(|best| best.character);
-    let long_term = read.chars.windows(2).position(|pair| best(&pair[0]) == Some('长') && best(&pair[1]) == Some('期'));
-    match long_term {
-        Some(at) if at + 2 < read.chars.len() => {
-            let chars = read.chars[..at + 2].to_vec();
-            let sure = chars.iter().filter_map(|read| read.candidates.first()).map(|best| best.probability);
-            ReadField { confidence: sure.product(), chars, quad: read.quad }
-        }
-        _ => read.clone(),
-    }
+    let is_digit = |read: &ReadChar| Place::of(read, digit).mass() >= LEAST_DIGIT;
+    let from = read.chars.iter().position(is_digit).unwrap_or(0);
+    let goes_on = |end: usize| is_digit(&read.chars[end - 1]) && is_digit(&read.chars[end]);
+    let is_whole = |end: &usize| !goes_on(*end) && Validity::parse(&text(&read.chars[from..*end])).is_ok();
+    let Some(end) = (from + 1..read.chars.len()).find(is_whole) else { return read.clone() };
+    let chars = read.chars[..end].to_vec();
+    let sure = chars.iter().filter_map(|read| read.candidates.first()).map(|best| best.probability);
+    ReadField { confidence: sure.product(), chars, quad: read.quad }
 }
 
 /// A validity from 16 digits, or without end from 8.
