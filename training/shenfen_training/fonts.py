@@ -82,6 +82,9 @@ HAN_TRAIN = (
 Variety is what reading an unseen face depends on: with 15 faces, characters of the held-back one were misread six times as
 often as those of a training face under the same faults."""
 
+FALLBACK = HAN_TRAIN[2]
+"""It has every character that is drawn. A face that lacks one borrows it from here, as a printer's system would."""
+
 HAN_VAL = (Face("wqy-zenhei", "truetype/wqy/wqy-zenhei.ttc", 0, 1.0),)
 """Held back: a Hei face of its own design."""
 

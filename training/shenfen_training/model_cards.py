@@ -17,15 +17,15 @@ _TASK = {
     "It looks twice: at the whole picture (256 x 256) and at each card found, set upright (256 x 192).",
     "lines": "Finds the lines of text on an upright card (512 x 320, grey), each with the field it belongs to.",
     "recogniser": "Reads one line (height 32, any width, grey): where the middle of each character is, and which of "
-    "10,064 characters stands there.",
+    "21,288 characters stands there.",
 }
 _LIMITS = {
     "locator": "Cards smaller than about 60 of the 256 pixels, or more than half outside the picture, are not promised. "
     "Learned from drawn cards with stand-ins for emblem, portrait and background.",
     "lines": "Learned from drawn layouts that follow the card within a few millimetres; bilingual cards are a small share.",
-    "recogniser": "Characters outside the charset (tiers 0 to 2, see training/data/README.md) come out as the one that they look "
-    "most like, mostly with a low probability: `outsiders_sure` is the share that is taken for it with more than 0.9. Hei "
-    "faces are read best, as cards use them; hand-writing is not read at all.",
+    "recogniser": "The charset is tiers 0 to 2 (see training/data/README.md) and the rest of Unicode's main block. Other "
+    "characters come out as the one that they look most like, mostly with a low probability: `outsiders_sure` is the share that is "
+    "taken for it with more than 0.9. Hei faces are read best, as cards use them; hand-writing is not read at all.",
 }
 
 

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from .checkpoint import LOG, TRAINING, Run
 from .nets.blocks import ConvBn, Residual
+from .nets.recogniser import Recogniser
+from .new_classes import add_classes
 
 MODELS = TRAINING.parent / "models"
 
@@ -55,13 +57,27 @@ def unfold(net: nn.Module, tensors: dict[str, Tensor], batch: Tensor) -> None:
         hook.remove()
 
 
+def fewer_classes(net: nn.Module, tensors: dict[str, Tensor]) -> nn.Linear | None:
+    """Takes a classifier of fewer classes than the network's out of `tensors`: its charset may have grown since. None of any other."""
+    if not isinstance(net, Recogniser) or len(tensors["classifier.bias"]) >= net.config.classes:
+        return None
+    weight, bias = tensors.pop("classifier.weight").float(), tensors.pop("classifier.bias").float()
+    known = nn.Linear(weight.shape[1], len(bias))
+    known.load_state_dict({"weight": weight, "bias": bias})
+    return known
+
+
 def warm_start(run: Run, batch: Tensor) -> None:
     """Fills a run that has not begun from models/, if there are weights of its shape; says what it did."""
     path = MODELS / run.name / "model.safetensors"
     if run.steps or not path.exists():
         return
+    tensors = load_file(path)
+    known = fewer_classes(run.net, tensors)
     try:
-        unfold(run.net, load_file(path), batch)
+        unfold(run.net, tensors, batch)
+        if known is not None:
+            add_classes(run.net, known)
     except (KeyError, RuntimeError, ValueError) as error:
         print(f"{run.name}: starts from scratch, the exported weights do not fit ({error})", flush=True)
         return

@@ -15,8 +15,9 @@ from shenfen_training.pyramid_tasks import (
     encode_locator,
     locate,
 )
+from shenfen_training.new_classes import SHYNESS, rows_of
 from shenfen_training.schedule import Sitting
-from shenfen_training.warm_start import unfold
+from shenfen_training.warm_start import fewer_classes, unfold
 
 PYRAMID = PyramidConfig(inputs=3, outputs=10, widths=(4, 6, 8), blocks=(0, 1, 1), top=8, output_stage=1)
 
@@ -102,3 +103,26 @@ def test_the_learning_rate_warms_up_and_ends_at_the_floor():
     assert rates[0] < rates[1] < rates[3] and rates[4] == pytest.approx(1.0, abs=1e-3)
     sitting.begin -= 60
     assert sitting.over and sitting.rate() == pytest.approx(0.1)
+
+
+def test_rows_of_new_classes_follow_from_their_features_as_those_of_the_known_do():
+    torch.manual_seed(4)
+    features = torch.randn(400, 6) * 3 + 1
+    follows = torch.randn(7, 6)
+    rows = features @ follows.T
+    known = torch.nn.Linear(6, 300)
+    known.load_state_dict({"weight": rows[:300, :6], "bias": rows[:300, 6]})
+    weight, bias = rows_of(features, known)
+    assert torch.allclose(weight, rows[300:, :6], atol=0.05)
+    assert torch.allclose(bias + SHYNESS, rows[300:, 6], atol=0.05)
+
+
+def test_only_a_classifier_that_has_fewer_classes_is_taken_out():
+    net = Recogniser(RecogniserConfig(classes=20, stem=4, low=6, high=8, model=10))
+    tensors = folded(net)
+    assert fewer_classes(net, tensors) is None and "classifier.bias" in tensors
+    grown = Recogniser(RecogniserConfig(classes=23, stem=4, low=6, high=8, model=10))
+    known = fewer_classes(grown, tensors)
+    assert known.out_features == 20 and "classifier.bias" not in tensors and "classifier.weight" not in tensors
+    assert torch.allclose(known.weight, net.classifier.weight, atol=1e-3)
+    assert fewer_classes(PyramidNet(PYRAMID), folded(PyramidNet(PYRAMID))) is None

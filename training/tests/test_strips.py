@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from shenfen_training.charset import charset, class_of, drawable, outsiders
+from shenfen_training.charset import charset, class_of, drawable, outsiders, usual
 from shenfen_training.checkpoint import CACHE
-from shenfen_training.fonts import DIGIT_TRAIN, HAN_TRAIN, HAN_VAL
+from shenfen_training.fonts import DIGIT_TRAIN, FALLBACK, HAN_TRAIN, HAN_VAL, coverage
 from shenfen_training.nets.recogniser import HEIGHT, STEP
 from shenfen_training.strips.batches import collate, normalise
 from shenfen_training.strips.draw import StripArtist
@@ -22,8 +22,13 @@ def artist():
 
 
 def test_the_charset_has_no_doubles_and_holds_the_symbols_of_dates():
-    assert len(set(charset())) == len(charset()) == 10064
+    assert len(set(charset())) == len(charset()) and charset()[: len(usual())] == usual()
+    assert len(usual()) == 10064
     assert all(char in class_of() for char in "0123456789X.-·年月日长期男女")
+
+
+def test_a_face_of_training_has_every_character():
+    assert not {char for char in drawable() if ord(char) not in coverage(FALLBACK)}
 
 
 def test_outsiders_are_no_classes_and_those_of_validation_are_not_trained_with():

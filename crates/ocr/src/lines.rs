@@ -42,6 +42,9 @@ const LEAST_CELLS: usize = 2;
 const JOIN_GAP: f32 = 4.0;
 /// Pieces whose middles differ by less than this many em stand in one row.
 const SAME_ROW: f32 = 0.5;
+/// The rows of a field begin under each other: one that begins further to the right than another, but no more than this many em, has
+/// lost a thin character, such as the dot between the parts of a name.
+const INDENT: f32 = 1.3;
 /// Shorter lines, in em, are taken as level: there is too little to fit a slant to.
 const SLANT_LENGTH: f32 = 2.0;
 
@@ -75,12 +78,12 @@ impl TextLine {
         ]
     }
 
-    /// The same line so many em longer at both ends.
-    pub(crate) fn longer(&self, em: f32) -> TextLine {
+    /// The same line so many em longer at its start and its end.
+    pub(crate) fn longer(&self, em: [f32; 2]) -> TextLine {
         let [[x, y], _] = self.directions();
-        let more = em * self.em;
+        let [before, after] = em.map(|em| em * self.em);
         let ([left, top], [right, bottom]) = (self.start, self.end);
-        TextLine { start: [left - x * more, top - y * more], end: [right + x * more, bottom + y * more], ..*self }
+        TextLine { start: [left - x * before, top - y * before], end: [right + x * after, bottom + y * after], ..*self }
     }
 
     /// Its length without the room around it.
@@ -155,7 +158,20 @@ fn lines_of_field(map: &Map, channel: usize, field: FieldName, threshold: f32) -
     lines.sort_by(|a, b| b.weight.total_cmp(&a.weight));
     lines.truncate(most_rows(field));
     lines.sort_by(|a, b| a.start[1].total_cmp(&b.start[1]));
+    begin_together(&mut lines);
     lines
+}
+
+/// Lets rows begin where the one that is farthest to the left does, if that is near.
+fn begin_together(rows: &mut [TextLine]) {
+    let Some(left) = rows.iter().map(|row| row.start[0]).reduce(f32::min) else { return };
+    for row in rows {
+        let more = row.start[0] - left;
+        if more <= INDENT * row.em {
+            let [along, _] = row.directions();
+            row.start = [left, row.start[1] - more * along[1] / along[0].max(1e-6)];
+        }
+    }
 }
 
 /// The cells above the threshold, by 8-connected component.

@@ -11,6 +11,7 @@ use crate::net::recogniser::STEP_WIDTH;
 use crate::quality::stroke_contrast;
 use crate::rectify::Picture;
 use crate::strip::{Framing, Strip, tensor};
+use crate::vectorised::vectorised;
 use crate::weights::LineModel;
 
 /// A step as sure as this, but not sure enough to count, may be a missed character.
@@ -27,6 +28,8 @@ const ONE_BRACKET: f32 = 0.6;
 pub(crate) const CANDIDATES: usize = 16;
 /// Of so many characters, the likeliest at first sight, the logits are computed exactly.
 const SHORTLIST: usize = 24;
+/// So many logits are passed over together when none of them counts.
+const BLOCK: usize = 128;
 /// Logits this far below the best add less than 2e-7 of its probability each.
 const NEGLIGIBLE: f32 = 16.0;
 
@@ -61,6 +64,7 @@ pub(crate) struct Buffers {
     pub(crate) scratch: Scratch,
     features: Vec<f32>,
     logits: Vec<f32>,
+    largest: Vec<f32>,
 }
 
 impl Look {
@@ -200,11 +204,12 @@ pub(crate) fn classify<'a>(model: &LineModel, looks: impl Iterator<Item = &'a mu
     sightings.iter().for_each(|sighting| buffers.features.extend_from_slice(&sighting.features));
     classifier.classify(&buffers.features, &buffers.scratch, &mut buffers.logits);
     for (sighting, logits) in sightings.iter_mut().zip(buffers.logits.chunks_exact_mut(classifier.classes())) {
-        let best = shortlist(logits);
+        largest_of_blocks(logits, &mut buffers.largest);
+        let best = shortlist(logits, &buffers.largest);
         for &class in &best {
             logits[class] = classifier.exact(&sighting.features, class);
         }
-        sighting.candidates = candidates(logits, best, model.config.temperature, &model.charset);
+        sighting.candidates = candidates(logits, &buffers.largest, best, model.config.temperature, &model.charset);
     }
 }
 
@@ -217,26 +222,59 @@ fn peaks(centres: &[f32]) -> impl Iterator<Item = (usize, f32)> {
     })
 }
 
-/// The characters with the largest logits.
-fn shortlist(logits: &[f32]) -> Vec<usize> {
+vectorised! {
+    /// The largest of every [`BLOCK`] logits.
+    fn largest_of_blocks(logits: &[f32], largest: &mut Vec<f32>) {
+        let larger = |a: f32, b: f32| if a > b { a } else { b };
+        largest.clear();
+        for block in logits.chunks(BLOCK) {
+            // In sixteen parts, so that they can be compared in vectors.
+            let mut parts = [f32::NEG_INFINITY; 16];
+            let (whole, rest) = block.as_chunks::<16>();
+            for logits in whole {
+                for i in 0..16 {
+                    parts[i] = larger(logits[i], parts[i]);
+                }
+            }
+            largest.push(parts.iter().chain(rest).copied().fold(f32::NEG_INFINITY, larger));
+        }
+    }
+}
+
+/// The characters with the largest logits. `largest` are those of the blocks.
+fn shortlist(logits: &[f32], largest: &[f32]) -> Vec<usize> {
     let mut best: Vec<(usize, f32)> = Vec::with_capacity(SHORTLIST + 1);
-    for (class, &logit) in logits.iter().enumerate() {
-        if best.len() < SHORTLIST || logit > best[SHORTLIST - 1].1 {
-            let place = best.partition_point(|&(_, other)| other >= logit);
-            best.insert(place, (class, logit));
-            best.truncate(SHORTLIST);
+    let counts = |best: &[(usize, f32)], logit: f32| best.len() < SHORTLIST || logit > best[SHORTLIST - 1].1;
+    for (number, (block, &largest)) in logits.chunks(BLOCK).zip(largest).enumerate() {
+        if !counts(&best, largest) {
+            continue;
+        }
+        for (class, &logit) in (number * BLOCK..).zip(block) {
+            if counts(&best, logit) {
+                let place = best.partition_point(|&(_, other)| other >= logit);
+                best.insert(place, (class, logit));
+                best.truncate(SHORTLIST);
+            }
         }
     }
     best.into_iter().map(|(class, _)| class).collect()
 }
 
-/// The most probable characters of the `best`, best first.
-fn candidates(logits: &[f32], mut best: Vec<usize>, temperature: f32, charset: &[char]) -> Vec<Candidate> {
+/// The most probable characters of the `best`, best first. `largest` are the largest logits of the blocks, before those of the `best`
+/// were made exact: near enough to tell what is negligible.
+fn candidates(
+    logits: &[f32],
+    largest: &[f32],
+    mut best: Vec<usize>,
+    temperature: f32,
+    charset: &[char],
+) -> Vec<Candidate> {
     best.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
     best.truncate(CANDIDATES);
     let Some(&top) = best.first() else { return Vec::new() };
     let below = |logit: f32| (logit - logits[top]) / temperature;
-    let near = logits.iter().map(|&logit| below(logit)).filter(|&below| below > -NEGLIGIBLE);
+    let blocks = logits.chunks(BLOCK).zip(largest).filter(|&(_, &largest)| below(largest) > -NEGLIGIBLE);
+    let near = blocks.flat_map(|(block, _)| block).map(|&logit| below(logit)).filter(|&below| below > -NEGLIGIBLE);
     let total: f32 = near.map(f32::exp).sum();
     let probability = |class: usize| below(logits[class]).exp() / total;
     best.into_iter().map(|class| Candidate { character: charset[class], probability: probability(class) }).collect()
@@ -316,9 +354,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn candidates_are_the_best_of_a_softmax(logits in prop::collection::vec(-30.0_f32..30.0, 1..200), temperature in 0.5_f32..3.0) {
+        fn candidates_are_the_best_of_a_softmax(logits in prop::collection::vec(-30.0_f32..30.0, 1..600), temperature in 0.5_f32..3.0) {
             let charset: Vec<char> = (0..logits.len() as u32).map(|i| char::from_u32(0x4E00 + i).unwrap()).collect();
-            let found = candidates(&logits, shortlist(&logits), temperature, &charset);
+            let mut largest = Vec::new();
+            largest_of_blocks(&logits, &mut largest);
+            let found = candidates(&logits, &largest, shortlist(&logits, &largest), temperature, &charset);
             prop_assert_eq!(found.len(), logits.len().min(CANDIDATES));
             let mut order: Vec<usize> = (0..logits.len()).collect();
             order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));

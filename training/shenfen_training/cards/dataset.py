@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..charset import class_of, outsiders
+from ..charset import charset, class_of, outsiders, usual
 from .camera import CardTruth, photograph
 from .faults import LEVELS, Faults, encode, expose, random_faults
 from .identity import Person, pick, random_person
@@ -39,6 +39,7 @@ class Order:
     negatives: float = 0.0
     geometry: bool = False
     outsiders: float = 0.0
+    rare: float = 0.0
 
 
 COMMON = 3554
@@ -58,6 +59,8 @@ def slices_of(level: str, cards: tuple[CardTruth, ...], faults: Faults) -> list[
     rank = class_of()
     if any(char not in rank for name in names for char in name):
         slices.append("outside the charset")
+    if any(rank.get(char, 0) >= len(usual()) for name in names for char in name):
+        slices.append("beyond tier 2")
     if any(rank.get(char, 0) >= COMMON for name in names for char in name if char != "·"):
         slices.append("rare name")
     if any("·" in name or len(name) > 4 for name in names):
@@ -79,12 +82,13 @@ def label_of(path: str, truth: CardTruth, slices: list[str], geometry: bool) -> 
 
 
 def _person(rng: np.random.Generator, order: Order) -> Person:
-    """A person; some have a character in their name that the reader has no class for."""
+    """A person; some have a character in their name that is beyond tier 2, or one that the reader has no class for."""
     person = random_person(rng)
-    if order.outsiders == 0.0 or rng.random() >= order.outsiders:
-        return person
-    at = int(rng.integers(len(person.name)))
-    return replace(person, name=person.name[:at] + pick(rng, outsiders()) + person.name[at + 1:])
+    for share, chars in ((order.outsiders, outsiders()), (order.rare, charset()[len(usual()) :])):
+        if share > 0.0 and rng.random() < share:
+            at = int(rng.integers(len(person.name)))
+            person = replace(person, name=person.name[:at] + pick(rng, chars) + person.name[at + 1:])
+    return person
 
 
 def _cards(rng: np.random.Generator, order: Order):
@@ -150,10 +154,11 @@ def main():
     parser.add_argument("--sheets", type=float, default=SHEET_SHARE, help="share of pictures with several cards")
     parser.add_argument("--negatives", type=float, default=0.0, help="share of pictures without a card")
     parser.add_argument("--outsiders", type=float, default=0.0, help="share of names with a character outside the charset")
+    parser.add_argument("--rare", type=float, default=0.0, help="share of names with a character beyond tier 2")
     parser.add_argument("--geometry", action="store_true", help="labels tell each line and character's place")
     parser.add_argument("--processes", type=int, default=1)
     a = parser.parse_args()
-    write(Order(a.out, a.level, a.split, a.seed, a.sheets, a.negatives, a.geometry, a.outsiders), a.count, a.processes)
+    write(Order(a.out, a.level, a.split, a.seed, a.sheets, a.negatives, a.geometry, a.outsiders, a.rare), a.count, a.processes)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from ..charset import class_of
 from ..nets.recogniser import HEIGHT, STEP
 from .difficulty import Difficulty
 from .draw import Strip, StripArtist
-from .text import FLAT_HAN
+from .text import FLAT_HAN, FLAT_RARE
 
 COLUMNS = 64 * 320
 """Pixel columns in a batch: so many strips of a width that the work is about the same."""
@@ -104,6 +104,7 @@ class StripBatches(IterableDataset):
         for count, strip in enumerate(_strips(rng, artist)):
             if count % FAVOUR_EVERY == 0 and (difficulty := Difficulty.read(self.cache)) is not None:
                 FLAT_HAN.favour(difficulty)
+                FLAT_RARE.favour(difficulty)
             width = next((w for w in WIDTHS if strip.grey.shape[1] <= w), None)
             if width is None:
                 continue

@@ -11,12 +11,13 @@ FOLLOW = 0.1
 
 
 class Difficulty:
-    """The moving mean loss of every class, kept in a file that the drawing processes read."""
+    """The moving mean loss of every class, kept in a file that the drawing processes read. Classes that are new are hard."""
 
     def __init__(self, classes: int, cache: Path):
         self.cache = cache
-        kept = self.read(cache)
-        self.mean = torch.ones(classes) if kept is None or len(kept) != classes else torch.from_numpy(kept)
+        self.mean = torch.ones(classes)
+        if (kept := self.read(cache)) is not None:
+            self.mean[: len(kept)] = torch.from_numpy(kept)[:classes]
 
     @staticmethod
     def _path(cache: Path) -> Path:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from ..charset import class_of, drawable
-from ..fonts import DIGIT_TRAIN, DIGIT_VAL, HAN_TRAIN, HAN_VAL, Face, installed
+from ..fonts import DIGIT_TRAIN, DIGIT_VAL, FALLBACK, HAN_TRAIN, HAN_VAL, Face, installed
 from ..nets.recogniser import HEIGHT
 from .atlas import CELL, EM, Atlas, load
 from .design import Design
@@ -60,8 +60,7 @@ class StripArtist:
         self.faults = Faults(held_back)
         self.han = self._atlases(HAN_VAL if held_back else HAN_TRAIN, cache)
         self.digits = self._atlases(DIGIT_VAL if held_back else DIGIT_TRAIN, cache)
-        # A face that lacks a character borrows it, as a printer's system would.
-        self.fallback = load(HAN_TRAIN[2], cache)
+        self.fallback = load(FALLBACK, cache)
 
     @staticmethod
     def _atlases(faces: tuple[Face, ...], cache: Path) -> tuple[list[Atlas], np.ndarray]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..cards import identity
-from ..charset import charset, class_of, outsiders
+from ..charset import charset, class_of, outsiders, usual
 
 TRACKING = (-0.02, 0.10)
 """Usual space between characters in em."""
@@ -30,8 +30,9 @@ def _encode(text: str) -> np.ndarray:
     return np.array([known[char] for char in text if char in known], np.int64)
 
 
-_HAN = np.array([index for index, char in enumerate(charset()) if ord(char) > 0x2E80])
-_IS_HAN = np.isin(np.arange(len(charset())), _HAN)
+_IS_HAN = np.array([ord(char) > 0x2E80 for char in charset()])
+_HAN = np.flatnonzero(_IS_HAN[: len(usual())])
+_RARE = np.arange(len(usual()), len(charset()))
 _LATIN = _encode("0123456789" * 6 + "ABCDEFGHIJKLMNOPQRSTUVWXYZ" + "-.()·、#" * 3)
 
 
@@ -42,33 +43,40 @@ _UNIFORM_SHARE = 0.4
 """The part of flat text in which every character stays as likely as any other, however easy it has become."""
 
 
-class FlatHan:
-    """Draws Han characters without regard to their frequency in text; the ones that are often misread come more often."""
+_RARE_SHARE = 0.15
+"""How many of the texts with strangers among their characters take these from beyond tier 2."""
 
-    def __init__(self):
+
+class FlatHan:
+    """Draws Han characters of some classes without regard to their frequency in text; the ones that are often misread come more
+    often."""
+
+    def __init__(self, classes: np.ndarray):
+        self._classes = classes
         self._upto: np.ndarray | None = None
 
     def favour(self, difficulty: np.ndarray) -> None:
-        """Takes over how hard each class is: its mean loss, [classes]."""
-        hard = difficulty[_HAN].astype(np.float64)
+        """Takes over how hard each class is: its mean loss, [number of all classes]."""
+        hard = difficulty[self._classes].astype(np.float64)
         # A few hopeless characters must not crowd out the rest.
         hard = np.minimum(hard, 20 * max(hard.mean(), 1e-6))
-        shares = _UNIFORM_SHARE / len(_HAN) + (1 - _UNIFORM_SHARE) * hard / max(hard.sum(), 1e-6)
+        shares = _UNIFORM_SHARE / len(hard) + (1 - _UNIFORM_SHARE) * hard / max(hard.sum(), 1e-6)
         self._upto = np.cumsum(shares / shares.sum())
 
     def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
         """Classes [count]."""
         if self._upto is None:
-            return _HAN[rng.integers(len(_HAN), size=count)]
-        return _HAN[np.minimum(np.searchsorted(self._upto, rng.random(count)), len(_HAN) - 1)]
+            return self._classes[rng.integers(len(self._classes), size=count)]
+        return self._classes[np.minimum(np.searchsorted(self._upto, rng.random(count)), len(self._classes) - 1)]
 
 
-FLAT_HAN = FlatHan()
-"""The one that the texts of this process are drawn with."""
+FLAT_HAN = FlatHan(_HAN)
+FLAT_RARE = FlatHan(_RARE)
+"""The ones that the texts of this process are drawn with: usual characters, and those beyond tier 2."""
 
 
 def flat_han(rng: np.random.Generator, count: int) -> np.ndarray:
-    """Han characters, rare ones as often as common ones."""
+    """Usual Han characters, those seldom printed as often as common ones."""
     return FLAT_HAN.draw(rng, count)
 
 
@@ -80,17 +88,26 @@ def _flat(rng: np.random.Generator) -> StripText:
     return StripText(classes)
 
 
+def _rare(rng: np.random.Generator) -> StripText:
+    """Characters beyond tier 2 among usual ones."""
+    classes = flat_han(rng, int(rng.integers(2, 13)))
+    swap = rng.random(len(classes)) < rng.uniform(0.2, 0.9)
+    classes[swap] = FLAT_RARE.draw(rng, int(swap.sum()))
+    return StripText(classes)
+
+
 def _with_strangers(rng: np.random.Generator, classes: np.ndarray, share: float) -> np.ndarray:
     """Some characters replaced by unlikely ones: the reader must look, not guess from its neighbours."""
     swap = rng.random(len(classes)) < share
-    classes[swap] = flat_han(rng, int(swap.sum()))
+    drawn = FLAT_RARE.draw if rng.random() < _RARE_SHARE else flat_han
+    classes[swap] = drawn(rng, int(swap.sum()))
     return classes
 
 
 _OUTSIDERS = np.arange(len(charset()), len(charset()) + len(outsiders()))
 _HELD_BACK_EVERY = 8
 """Every eighth outsider is never trained with."""
-_OUTSIDER_SHARE = 0.2
+_OUTSIDER_SHARE = 0.12
 """How many lines with Han characters in the text get an outsider."""
 
 
@@ -175,7 +192,10 @@ def _short(rng: np.random.Generator) -> StripText:
     return StripText(_encode(text))
 
 
-KINDS = ((_flat, 0.34), (_address, 0.22), (_name, 0.14), (_number, 0.09), (_authority, 0.06), (_validity, 0.06), (_birth, 0.06), (_short, 0.03))
+KINDS = (
+    (_flat, 0.26), (_address, 0.22), (_name, 0.14), (_number, 0.08), (_authority, 0.05), (_validity, 0.05), (_birth, 0.05), (_short, 0.02),
+    (_rare, 0.13),
+)
 _SHARES = np.cumsum([share for _, share in KINDS])
 
 

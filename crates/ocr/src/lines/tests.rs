@@ -60,9 +60,9 @@ fn a_slanted_line_is_followed() {
 fn a_longer_line_goes_on_in_its_direction_at_both_ends() {
     let line =
         TextLine { field: FieldName::IdentityNo, start: [100.0, 50.0], end: [180.0, 110.0], em: 20.0, weight: 1.0 };
-    let longer = line.longer(2.0);
-    assert_eq!((longer.start, longer.end), ([68.0, 26.0], [212.0, 134.0]));
-    assert!((longer.length() - line.length() - 80.0).abs() < 1e-3 && longer.em == line.em);
+    let longer = line.longer([1.0, 2.0]);
+    assert_eq!((longer.start, longer.end), ([84.0, 38.0], [212.0, 134.0]));
+    assert!((longer.length() - line.length() - 60.0).abs() < 1e-3 && longer.em == line.em);
 }
 
 #[test]
@@ -89,6 +89,18 @@ fn pieces_of_a_row_are_joined_and_rows_are_not() {
     assert_eq!(lines.len(), 2);
     assert!(lines[0].start[1] < lines[1].start[1], "top to bottom");
     assert!(lines[0].length() < 40.0 && lines[1].length() > 140.0);
+}
+
+#[test]
+fn rows_begin_under_each_other_unless_they_are_far_off() {
+    let mut map = empty();
+    for (top, [left, right]) in [(120.0, [90.0, 300.0]), (150.0, [106.0, 200.0]), (180.0, [130.0, 200.0])] {
+        draw(&mut map, ADDRESS, [left, right], |x| top + 0.05 * (x - left), 18.0);
+    }
+    let rows = address(&map);
+    let begins: Vec<f32> = rows.iter().map(|row| row.start[0]).collect();
+    assert!(begins[0] == begins[1] && begins[2] > 125.0, "{begins:?}");
+    assert!((rows[1].start[1] - 149.2).abs() < 0.5, "{rows:?}");
 }
 
 #[test]
