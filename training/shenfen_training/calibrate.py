@@ -22,6 +22,8 @@ from .strips.draw import Strip
 from .train_recogniser import CENTRE_THRESHOLD, validation_set
 
 SEED = 20260103
+UNLIKE_CARDS = ("flat", "rare")
+"""Kinds of text that no card has."""
 FAINT = 0.15
 """A peak of the centre map between this and the threshold may be a character that was missed."""
 LIMIT = 1e-6
@@ -75,7 +77,7 @@ def main() -> None:
     net.load_state_dict(weights)
     net.eval()
     rng = np.random.default_rng(SEED)
-    strips = [strip for kind, group in validation_set().items() if kind != "flat" for strip in group]
+    strips = [strip for kind, group in validation_set().items() if kind not in UNLIKE_CARDS for strip in group]
     for _ in range(args.cards):
         for grey, text, centres in strip_samples(rng, "val"):
             strips.append(Strip(grey, np.array([class_of().get(char, -1) for char in text]), centres))

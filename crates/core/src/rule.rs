@@ -60,6 +60,7 @@ rules! {
     Character "character" Warning "a character cannot stand in this field"
     Length "length" Warning "the field has too few or too many characters"
     CharacterCorrected "character_corrected" Info "a less probable character was taken, because the best makes no lawful value"
+    RareCharacter "rare_character" Warning "a character that next to no card has: one that looks like it, or that no network knows, is as likely"
     // The number, GB 11643-1999. The first seven are the reasons of IdNumberError.
     OtherDocument "other_document" Error "the number has the shape of another document's number"
     Province "province" Error "the first digits of the number name no province"

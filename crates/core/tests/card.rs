@@ -269,6 +269,15 @@ mod words {
     }
 
     #[test]
+    fn a_character_that_next_to_no_card_has_is_looked_at() {
+        let named = |name| check([with(front(), FieldName::Name, field(name, 0.9999)), back()]);
+        assert_eq!(named("刘堃𬭬").decision, Decision::Accept, "{:?}", rules(&named("刘堃𬭬")));
+        let rare = named("刘劯");
+        assert_eq!((rules(&rare), rare.decision), (vec!["rare_character"], Decision::Review));
+        assert_eq!(text(&rare, FieldName::Name), "刘劯");
+    }
+
+    #[test]
     fn an_address_begins_with_a_province_that_exists() {
         let address = doubt(field("淅江省龙游县某某镇12号", 0.9999), 0, &[('淅', 0.8), ('浙', 0.2)]);
         let assessment = check([with(front(), FieldName::BirthPlace, address)]);

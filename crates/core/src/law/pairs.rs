@@ -76,6 +76,12 @@ impl Pairs {
         self.characters.binary_search(&character).ok()
     }
 
+    /// Whether every Han character of a text is one that cards have: in the tables, even if in no name (tiers 0 to 2 of
+    /// `training/data/charset.csv`).
+    pub(crate) fn know(&self, text: &str) -> bool {
+        self.characters.is_empty() || text.chars().all(|one| !is_han(one) || self.number(one).is_some())
+    }
+
     fn before(&self, character: char) -> Before {
         self.number(character).map_or(Before::Other, Before::Character)
     }
