@@ -1,6 +1,6 @@
 //! What the recogniser sees in a line: characters that stand there, in one look or as the mean of several.
 
-use shenfen_core::Candidate;
+use shenfen_core::{Candidate, FieldName};
 
 use crate::geometry::Homography;
 use crate::light::Light;
@@ -20,8 +20,9 @@ const DOUBT: f32 = 0.15;
 const SAME: f32 = 0.25;
 /// Two characters as wide as an em whose middles are nearer than this many em have none between them.
 const NO_ROOM: f32 = 1.2;
-/// Characters of a line are never farther apart than this many em.
+/// Characters of a line are never farther apart than this many em, nor is a digit in an address from what stands before it.
 const APART: f32 = 1.5;
+const DIGIT_APART: f32 = 1.3;
 /// Two brackets that open, or two that close, are one when they are nearer than this many em.
 const ONE_BRACKET: f32 = 0.6;
 /// How many readings of a character are kept.
@@ -118,9 +119,9 @@ impl Look {
     }
 
     /// Leaves out what cannot be a character of the line, once classified: a stroke of one taken for another, between two
-    /// that stand as near as they can; and a letter or mark behind a gap at the line's end, part of what is printed beside
-    /// it. `em` is the height of the line's em box.
-    pub(crate) fn leave_out_strangers(&mut self, threshold: f32, em: f32) {
+    /// that stand as near as they can; and a letter or mark, or in an address a digit, behind a gap at the line's end: part of what is
+    /// printed beside it. `em` is the height of the line's em box.
+    pub(crate) fn leave_out_strangers(&mut self, threshold: f32, em: f32, field: FieldName) {
         let sure: Vec<(usize, f32, bool)> = (self.sightings.iter().enumerate())
             .filter(|(_, sighting)| sighting.centre > threshold)
             .map(|(at, sighting)| (at, sighting.along, sighting.is_wide()))
@@ -132,7 +133,10 @@ impl Look {
             is_stranger[at] = match (before, after) {
                 (Some(before), _) if self.is_same_bracket(before.0, at) => sighting.along - before.1 < ONE_BRACKET * em,
                 (Some(before), Some(after)) => before.2 && after.2 && after.1 - before.1 < NO_ROOM * em,
-                (Some(before), None) => sighting.along - before.1 > APART * em && sighting.is_letter_or_mark(),
+                (Some(before), None) if sighting.is_letter_or_mark() => sighting.along - before.1 > APART * em,
+                (Some(before), None) if field == FieldName::BirthPlace && sighting.is_digit() => {
+                    sighting.along - before.1 > DIGIT_APART * em
+                }
                 _ => false,
             } && !sighting.is(MIDDLE_DOT);
         }
@@ -178,6 +182,10 @@ impl Sighting {
     /// A Han character is as wide as it is high. Full-width brackets are not: their ink is in one half.
     fn is_wide(&self) -> bool {
         self.best().is_some_and(|best| best >= '\u{3400}' && !('\u{ff00}'..='\u{ffef}').contains(&best))
+    }
+
+    fn is_digit(&self) -> bool {
+        self.best().is_some_and(|best| best.is_ascii_digit())
     }
 
     fn is_letter_or_mark(&self) -> bool {
@@ -299,7 +307,7 @@ mod tests {
     }
 
     fn left(mut look: Look) -> String {
-        look.leave_out_strangers(0.5, 10.0);
+        look.leave_out_strangers(0.5, 10.0, FieldName::BirthPlace);
         look.sightings.iter().filter_map(Sighting::best).collect()
     }
 
@@ -318,7 +326,11 @@ mod tests {
     fn a_letter_behind_a_gap_at_the_end_belongs_to_something_else() {
         assert_eq!(left(line(&[('巴', 5.0, 0.9), ('楞', 15.0, 0.9), ('S', 32.0, 0.9)])), "巴楞");
         assert_eq!(left(line(&[('5', 5.0, 0.9), ('号', 13.0, 0.9), ('A', 21.0, 0.9)])), "5号A");
-        assert_eq!(left(line(&[('单', 5.0, 0.9), ('1', 30.0, 0.9)])), "单1");
+        assert_eq!(left(line(&[('单', 5.0, 0.9), ('1', 13.5, 0.9)])), "单1");
+        assert_eq!(left(line(&[('单', 5.0, 0.9), ('1', 30.0, 0.9)])), "单");
+        let mut term = line(&[('3', 5.0, 0.9), ('1', 30.0, 0.9)]);
+        term.leave_out_strangers(0.5, 10.0, FieldName::EffectiveDate);
+        assert_eq!(term.sightings.len(), 2, "where digits are all there is, a gap tells nothing");
     }
 
     fn look(seen: &[(f32, f32, f32)]) -> Look {

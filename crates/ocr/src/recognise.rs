@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use shenfen_core::field::Ethnicity;
 use shenfen_core::{FieldName, Quad, ReadChar, ReadField};
 
 use crate::geometry::{Homography, rectangle};
@@ -22,9 +23,10 @@ const AGAIN: [[Framing; 2]; 2] = [
     [Framing { em: 24.6, room: 0.43, drop: -0.04 }, Framing { em: 26.4, room: 0.5, drop: 0.05 }],
 ];
 
-/// So many em are added at the start and the end of a line whose form tells that characters are missing: about three digits, or the
-/// bracket that closes an address. Before an address stands its label.
+/// So many em are added at the start and the end of a line whose form tells that characters are missing: about three digits; one
+/// character of an ethnic group; or the bracket that closes an address, before which stands its label.
 const MISSING: [f32; 2] = [2.0, 2.0];
+const MISSING_OF_ETHNIC: [f32; 2] = [1.2, 1.2];
 const MISSING_BRACKET: [f32; 2] = [0.0, 1.5];
 /// Characters of a number (GB 11643-1999), of a validity with two dates, and of one that ends with 长期.
 const NUMBER: usize = 18;
@@ -65,8 +67,11 @@ pub(crate) fn recognise(
         if is_whole(line.field, &look.best(threshold)) {
             continue;
         }
-        let missing = if line.field == FieldName::BirthPlace { MISSING_BRACKET } else { MISSING };
-        let longer = line.longer(missing);
+        let longer = line.longer(match line.field {
+            FieldName::BirthPlace => MISSING_BRACKET,
+            FieldName::Ethnic => MISSING_OF_ETHNIC,
+            _ => MISSING,
+        });
         let mut seen = Look::new(model, picture, to_picture, light, &longer, Framing::USUAL, &buffers.scratch)?;
         classify(model, std::iter::once(&mut seen), buffers);
         if is_whole(line.field, &seen.best(threshold)) {
@@ -87,7 +92,7 @@ pub(crate) fn recognise(
         classify(model, unsure.iter_mut().map(|(_, look)| &mut **look), buffers);
     }
 
-    lines.iter().zip(&mut looks).for_each(|(line, look)| look.leave_out_strangers(threshold, line.em));
+    lines.iter().zip(&mut looks).for_each(|(line, look)| look.leave_out_strangers(threshold, line.em, line.field));
 
     let mut fields = BTreeMap::new();
     // The lines of a field stand together.
@@ -119,6 +124,7 @@ fn is_whole(field: FieldName, characters: &[char]) -> bool {
         FieldName::EffectiveDate => characters.len() == TERM,
         FieldName::BirthDate => characters.last() == Some(&'日'),
         FieldName::BirthPlace => !is_open(characters),
+        FieldName::Ethnic => Ethnicity::parse(&characters.iter().collect::<String>()).is_ok(),
         _ => true,
     }
 }
@@ -172,6 +178,7 @@ mod tests {
             assert!(!is_whole(field, &cut[..cut.len() - 1]), "{text} without its end");
             assert!(field == FieldName::BirthDate || !is_whole(field, &cut[1..]), "{text} without its beginning");
         }
+        assert!(whole(FieldName::Ethnic, "乌孜别克") && !whole(FieldName::Ethnic, "孜别克"));
         assert!(whole(FieldName::BirthPlace, "") && whole(FieldName::Name, "王"));
         assert!(whole(FieldName::BirthPlace, "号（东岸）") && !whole(FieldName::BirthPlace, "12号（东"));
     }

@@ -17,6 +17,8 @@ pub(crate) struct Law<F> {
     pub(crate) chance: f64,
     /// How rarely a card breaks this law: forged, a specimen, misprinted, or unknown to our lists.
     pub(crate) broken: f64,
+    /// How often a lawful text is read clearly but for a character at one end, which is lost.
+    pub(crate) cut_off: f64,
     /// What a reading means, if it is lawful.
     pub(crate) judge: F,
 }
@@ -80,6 +82,7 @@ impl<T> Belief<T> {
         let mut belief = Belief { readings: Vec::new(), broken: 0.0, rest: 0.0 };
         if !belief.add(&first, confidence, first == as_read, law) {
             belief.broken = confidence * law.broken;
+            belief.rest = confidence * law.cut_off;
         }
         // The calibrated confidence leaves so much for all others; the characters' probabilities only share it out.
         let mut left = 1.0 - confidence;
@@ -197,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_law_raises_what_keeps_it_and_prefers_it_to_what_does_not() {
-        let law = Law { chance: 0.1, broken: 1e-3, judge: symmetry };
+        let law = Law { chance: 0.1, broken: 1e-3, cut_off: 0.0, judge: symmetry };
         let lawful = Belief::under(&lattice(&[&[('a', 0.9), ('b', 0.1)], &[('a', 0.9), ('b', 0.1)]]), 0.81, &law);
         assert_eq!(lawful.readings[0].text, "aa");
         assert!(lawful.readings[0].as_read && lawful.readings[0].weight > 0.95);
@@ -210,14 +213,17 @@ mod tests {
 
     #[test]
     fn what_is_read_for_certain_stays_unlawful() {
-        let law = Law { chance: 0.1, broken: 1e-3, judge: symmetry };
+        let law = Law { chance: 0.1, broken: 1e-3, cut_off: 0.0, judge: symmetry };
         let belief = Belief::under(&lattice(&[&[('a', 0.9999)], &[('b', 0.9999), ('a', 1e-5)]]), 0.9998, &law);
         assert!(belief.broken > 0.5, "{}", belief.broken);
+        let belief =
+            Belief::under(&lattice(&[&[('a', 0.9999)], &[('b', 0.9999)]]), 0.9998, &Law { cut_off: 0.01, ..law });
+        assert!(belief.broken < 0.2, "{}", belief.broken);
     }
 
     #[test]
     fn weights_make_one() {
-        let law = Law { chance: 0.3, broken: 1e-3, judge: symmetry };
+        let law = Law { chance: 0.3, broken: 1e-3, cut_off: 0.0, judge: symmetry };
         let places: [&[(char, f32)]; 2] = [&[('a', 0.5), ('b', 0.4)], &[('a', 0.5), ('b', 0.5)]];
         let belief = Belief::under(&lattice(&places), 0.2, &law).times(|()| 0.3, 0.7);
         assert!((belief.sum(|()| true) + belief.unknown() - 1.0).abs() < 1e-9);

@@ -27,7 +27,7 @@ pub(crate) fn weigh(read: &ReadField, today: Date) -> Belief<Date> {
     let months = month_lengths(digits.len(), &breaks);
     let read_digits = ReadField { chars: digits, ..read.clone() };
     let seen = Seen::new(&read_digits, &[], digit);
-    let law = Law { chance: CHANCE, broken: BROKEN, judge: |text: &str| judge(text, today) };
+    let law = Law { chance: CHANCE, broken: BROKEN, cut_off: 0.0, judge: |text: &str| judge(text, today) };
     let with_separator = |month: usize| seen.lattice.with(4 + month, Place::certain('月'));
     match months.as_slice() {
         [] => Belief::nothing(),

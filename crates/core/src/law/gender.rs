@@ -24,5 +24,5 @@ pub(crate) fn weigh(read: &ReadField) -> Belief<Gender> {
         let value = Gender::from_chinese(text)?;
         Some(Verdict { text: text.to_owned(), value, prior: 1.0 })
     };
-    Belief::under(&seen.lattice, seen.confidence, &Law { chance: CHANCE, broken: BROKEN, judge })
+    Belief::under(&seen.lattice, seen.confidence, &Law { chance: CHANCE, broken: BROKEN, cut_off: 0.0, judge })
 }

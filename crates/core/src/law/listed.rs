@@ -331,7 +331,7 @@ mod tests {
             let prior = usual_address(&Address::parse(text).ok()?);
             Some(Verdict { text: text.to_owned(), value: (), prior })
         };
-        let law = Law { chance: 1.0, broken: 0.05, judge };
+        let law = Law { chance: 1.0, broken: 0.05, cut_off: 0.0, judge };
         Belief::among(lattice, lattice.best_probability(), &law, Some(listed), &lattice.best())
     }
 

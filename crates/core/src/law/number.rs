@@ -58,7 +58,7 @@ fn digit_or_x(character: char) -> Option<char> {
 /// Weighs the readings of a number. `birth_dates` are the readings of the birth date's field: one of them may give a digit
 /// that is missing in the number.
 pub(crate) fn weigh(read: &ReadField, birth_dates: &Belief<Date>, today: Date) -> NumberSeen {
-    let law = Law { chance: CHANCE, broken: BROKEN, judge: |text: &str| judge(text, today) };
+    let law = Law { chance: CHANCE, broken: BROKEN, cut_off: 0.0, judge: |text: &str| judge(text, today) };
     let is_digit = |read: &&ReadChar| Place::of(read, digit_or_x).mass() >= LEAST_DIGIT;
     let kept: Vec<ReadChar> = read.chars.iter().filter(is_digit).cloned().collect();
     let digits = ReadField { chars: kept, confidence: read.confidence, quad: read.quad };

@@ -63,7 +63,7 @@ fn weigh(read: &ReadField, today: Date) -> ValiditySeen {
     let long_term = long_term(&read.chars[after_digits..]);
     let read_digits = ReadField { chars: digits.clone(), ..read.clone() };
     let seen = Seen::new(&read_digits, &[], digit);
-    let law = |chance: f64| Law { chance, broken: BROKEN, judge: |text: &str| judge(text, today) };
+    let law = |chance: f64| Law { chance, broken: BROKEN, cut_off: 0.0, judge: |text: &str| judge(text, today) };
     let whole = |belief| ValiditySeen { belief, wrong_length: false };
     match seen.lattice.len() {
         DATE if long_term >= LEAST_LONG_TERM => {

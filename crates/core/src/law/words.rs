@@ -40,6 +40,8 @@ struct Words<T> {
     chance: f64,
     /// As in [`Law`].
     broken: f64,
+    /// As in [`Law`].
+    cut_off: f64,
 }
 
 /// A prior for fields of which every lawful text is as usual as any other.
@@ -62,6 +64,7 @@ pub(crate) fn name(read: &ReadField, policy: &Policy, findings: &mut Vec<Finding
         noise_below: 0.0,
         chance: 1.0,
         broken: 0.05,
+        cut_off: 0.0,
     };
     words.settle(read, policy, findings)
 }
@@ -81,6 +84,7 @@ pub(crate) fn ethnic(read: &ReadField, policy: &Policy, findings: &mut Vec<Findi
         noise_below: 0.05,
         chance: 0.02,
         broken: 1e-3,
+        cut_off: 0.003,
     };
     words.settle(read, policy, findings)
 }
@@ -100,6 +104,7 @@ pub(crate) fn address(read: &ReadField, policy: &Policy, findings: &mut Vec<Find
         noise_below: 0.0,
         chance: 1.0,
         broken: 0.05,
+        cut_off: 0.0,
     };
     let settled = words.settle(read, policy, findings);
     if settled.value.as_ref().is_some_and(Address::has_unknown_province) {
@@ -123,6 +128,7 @@ pub(crate) fn authority(read: &ReadField, policy: &Policy, findings: &mut Vec<Fi
         noise_below: 0.0,
         chance: 0.6,
         broken: 0.02,
+        cut_off: 0.0,
     };
     words.settle(read, policy, findings)
 }
@@ -137,7 +143,7 @@ impl<T: Clone> Words<T> {
             let value = (self.parse)(text).ok()?;
             Some(Verdict { text: (self.text)(&value).to_owned(), prior: (self.prior)(&value), value })
         };
-        let law = Law { chance: self.chance, broken: self.broken, judge };
+        let law = Law { chance: self.chance, broken: self.broken, cut_off: self.cut_off, judge };
         let (lattice, confidence) = self.weighed(&seen);
         let listed = self.listed.map(|listed| {
             let label = self.labels.first().copied().unwrap_or_default();
