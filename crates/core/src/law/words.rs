@@ -84,7 +84,7 @@ pub(crate) fn ethnic(read: &ReadField, policy: &Policy, findings: &mut Vec<Findi
         noise_below: 0.05,
         chance: 0.02,
         broken: 1e-3,
-        cut_off: 0.003,
+        cut_off: 1e-3,
     };
     words.settle(read, policy, findings)
 }
