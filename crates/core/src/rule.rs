@@ -61,6 +61,7 @@ rules! {
     Length "length" Warning "the field has too few or too many characters"
     CharacterCorrected "character_corrected" Info "a less probable character was taken, because the best makes no lawful value"
     RareCharacter "rare_character" Warning "a character that next to no card has: one that looks like it, or that no network knows, is as likely"
+    SeparatorMissing "separator_missing" Warning "a part of the name is longer than names in one part are: the dot between two may have been overlooked"
     // The number, GB 11643-1999. The first seven are the reasons of IdNumberError.
     OtherDocument "other_document" Error "the number has the shape of another document's number"
     Province "province" Error "the first digits of the number name no province"

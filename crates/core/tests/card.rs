@@ -278,6 +278,16 @@ mod words {
     }
 
     #[test]
+    fn a_long_name_without_a_dot_is_looked_at() {
+        let found = |name| {
+            let assessment = check([with(front(), FieldName::Name, field(name, 0.9999)), back()]);
+            rules(&assessment).iter().map(|rule| (*rule).to_owned()).collect::<Vec<String>>()
+        };
+        assert_eq!(found("阿依古丽叶尔肯"), ["separator_missing"]);
+        assert!(found("阿依古丽·叶尔肯").is_empty() && found("阿拉腾其其格").is_empty());
+    }
+
+    #[test]
     fn an_address_begins_with_a_province_that_exists() {
         let address = doubt(field("淅江省龙游县某某镇12号", 0.9999), 0, &[('淅', 0.8), ('浙', 0.2)]);
         let assessment = check([with(front(), FieldName::BirthPlace, address)]);

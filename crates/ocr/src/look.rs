@@ -18,11 +18,16 @@ use crate::weights::LineModel;
 const DOUBT: f32 = 0.15;
 /// In two looks, what stands nearer together than this part of an em is the same character. Digits are half an em wide.
 const SAME: f32 = 0.25;
-/// Two characters as wide as an em whose middles are nearer than this many em have none between them.
-const NO_ROOM: f32 = 1.2;
-/// Characters of a line are never farther apart than this many em, nor is a digit in an address from what stands before it.
+/// Two characters of which none, one or both are as wide as an em have none between them if their middles are nearer than this many
+/// em. Two narrow ones may have a full stop between them.
+const NO_ROOM: [f32; 3] = [0.0, 0.9, 1.2];
+/// Letters and marks of a line are never farther from what stands before them than this many em.
 const APART: f32 = 1.5;
-const DIGIT_APART: f32 = 1.3;
+/// The same in an address, where they and digits follow other characters closely; and for a wide character that is not sure.
+const APART_IN_ADDRESS: f32 = 1.15;
+const WIDE_APART: f32 = 1.35;
+/// A wide character surer than this stands there, however far.
+const CLEAR: f32 = 0.9;
 /// Two brackets that open, or two that close, are one when they are nearer than this many em.
 const ONE_BRACKET: f32 = 0.6;
 /// How many readings of a character are kept.
@@ -118,10 +123,13 @@ impl Look {
         self.looks = looks;
     }
 
-    /// Leaves out what cannot be a character of the line, once classified: a stroke of one taken for another, between two
-    /// that stand as near as they can; and a letter or mark, or in an address a digit, behind a gap at the line's end: part of what is
-    /// printed beside it. `em` is the height of the line's em box.
+    /// Leaves out what cannot be a character of the line, once classified: what stands behind a gap at its end, part of what is
+    /// printed beside it; and a stroke of a character taken for another, between two that stand as near as they can. `em` is the
+    /// height of the line's em box.
     pub(crate) fn leave_out_strangers(&mut self, threshold: f32, em: f32, field: FieldName) {
+        while let Some(end) = self.apart_at_end(threshold, em, field) {
+            self.sightings.truncate(end);
+        }
         let sure: Vec<(usize, f32, bool)> = (self.sightings.iter().enumerate())
             .filter(|(_, sighting)| sighting.centre > threshold)
             .map(|(at, sighting)| (at, sighting.along, sighting.is_wide()))
@@ -132,16 +140,23 @@ impl Look {
             let after = sure.iter().find(|&&(other, ..)| other > at);
             is_stranger[at] = match (before, after) {
                 (Some(before), _) if self.is_same_bracket(before.0, at) => sighting.along - before.1 < ONE_BRACKET * em,
-                (Some(before), Some(after)) => before.2 && after.2 && after.1 - before.1 < NO_ROOM * em,
-                (Some(before), None) if sighting.is_letter_or_mark() => sighting.along - before.1 > APART * em,
-                (Some(before), None) if field == FieldName::BirthPlace && sighting.is_digit() => {
-                    sighting.along - before.1 > DIGIT_APART * em
+                (Some(before), Some(after)) => {
+                    let no_room = NO_ROOM[usize::from(before.2) + usize::from(after.2)];
+                    after.1 - before.1 < no_room * em
                 }
+                (Some(before), None) => sighting.along - before.1 > sighting.most_apart(field) * em,
                 _ => false,
             } && !sighting.is(MIDDLE_DOT);
         }
         let mut is_stranger = is_stranger.into_iter();
         self.sightings.retain(|_| !is_stranger.next().unwrap_or(false));
+    }
+
+    /// Where the last sighting surer than `threshold` is, if it is too far from the one before it.
+    fn apart_at_end(&self, threshold: f32, em: f32, field: FieldName) -> Option<usize> {
+        let mut sure = self.sightings.iter().enumerate().rev().filter(|(_, sighting)| sighting.centre > threshold);
+        let ((at, last), (_, before)) = (sure.next()?, sure.next()?);
+        (!last.is(MIDDLE_DOT) && last.along - before.along > last.most_apart(field) * em).then_some(at)
     }
 
     /// Whether two sightings are brackets of one direction.
@@ -181,11 +196,21 @@ impl Sighting {
 
     /// A Han character is as wide as it is high. Full-width brackets are not: their ink is in one half.
     fn is_wide(&self) -> bool {
-        self.best().is_some_and(|best| best >= '\u{3400}' && !('\u{ff00}'..='\u{ffef}').contains(&best))
+        self.best().is_some_and(|best| best >= '\u{3400}') && !self.is_wide_bracket()
     }
 
-    fn is_digit(&self) -> bool {
-        self.best().is_some_and(|best| best.is_ascii_digit())
+    fn is_wide_bracket(&self) -> bool {
+        self.best().is_some_and(|best| ('\u{ff00}'..='\u{ffef}').contains(&best))
+    }
+
+    /// How far from what stands before it, in em, it may be at the end of a line.
+    fn most_apart(&self, field: FieldName) -> f32 {
+        match field {
+            FieldName::BirthPlace if !self.is_wide() && !self.is_wide_bracket() => APART_IN_ADDRESS,
+            FieldName::BirthPlace if self.is_wide() && self.centre < CLEAR => WIDE_APART,
+            _ if self.is_letter_or_mark() => APART,
+            _ => f32::INFINITY,
+        }
     }
 
     fn is_letter_or_mark(&self) -> bool {
@@ -316,6 +341,8 @@ mod tests {
         assert_eq!(left(line(&[('市', 5.0, 0.9), ('I', 9.0, 0.9), ('临', 15.5, 0.9)])), "市临");
         assert_eq!(left(line(&[('市', 5.0, 0.9), ('阝', 9.0, 0.3), ('临', 15.5, 0.9)])), "市临");
         assert_eq!(left(line(&[('村', 5.0, 0.9), ('1', 12.5, 0.9), ('组', 20.0, 0.9)])), "村1组");
+        assert_eq!(left(line(&[('阁', 5.0, 0.9), ('.', 8.3, 0.4), ('2', 12.5, 0.9)])), "阁2");
+        assert_eq!(left(line(&[('1', 5.0, 0.9), ('-', 9.0, 0.9), ('2', 13.0, 0.9)])), "1-2");
         assert_eq!(left(line(&[('坳', 5.0, 0.9), ('（', 15.0, 0.9), ('(', 19.0, 0.9), ('享', 29.0, 0.9)])), "坳（享");
         assert_eq!(left(line(&[('户', 5.0, 0.9), ('）', 12.0, 0.9), ('）', 16.0, 0.9)])), "户）");
         assert_eq!(left(line(&[('1', 5.0, 0.9), ('2', 10.0, 0.9), ('3', 15.0, 0.9)])), "123");
@@ -328,6 +355,9 @@ mod tests {
         assert_eq!(left(line(&[('5', 5.0, 0.9), ('号', 13.0, 0.9), ('A', 21.0, 0.9)])), "5号A");
         assert_eq!(left(line(&[('单', 5.0, 0.9), ('1', 13.5, 0.9)])), "单1");
         assert_eq!(left(line(&[('单', 5.0, 0.9), ('1', 30.0, 0.9)])), "单");
+        assert_eq!(left(line(&[('大', 5.0, 0.99), ('、', 17.7, 0.6), ('S', 29.7, 0.99)])), "大");
+        assert_eq!(left(line(&[('号', 5.0, 0.99), ('日', 20.4, 0.7)])), "号");
+        assert_eq!(left(line(&[('号', 5.0, 0.99), ('楼', 25.0, 0.99)])), "号楼");
         let mut term = line(&[('3', 5.0, 0.9), ('1', 30.0, 0.9)]);
         term.leave_out_strangers(0.5, 10.0, FieldName::EffectiveDate);
         assert_eq!(term.sightings.len(), 2, "where digits are all there is, a gap tells nothing");

@@ -15,6 +15,8 @@ impl PersonName {
     pub const SEPARATOR: char = '\u{b7}';
     /// The longest name. The notice asks systems to hold at least 25 characters; nobody is known to need twice that.
     pub const LONGEST: usize = 50;
+    /// The longest part of a name.
+    pub const LONGEST_PART: usize = 6;
 
     /// The standard form of one character of a name: a look-alike of the separator becomes the separator. `None` for what
     /// cannot stand in a name.
@@ -41,6 +43,12 @@ impl PersonName {
             return Err(Rule::Character);
         }
         Ok(PersonName(text.to_owned()))
+    }
+
+    /// Whether a part is longer than names in one part are: 阿拉腾其其格 has six characters, and those of several parts have a
+    /// separator between them.
+    pub fn lacks_separator(&self) -> bool {
+        self.0.split(Self::SEPARATOR).any(|part| part.chars().count() > Self::LONGEST_PART)
     }
 
     /// The name in clear. Personal data: not for logs.

@@ -66,7 +66,11 @@ pub(crate) fn name(read: &ReadField, policy: &Policy, findings: &mut Vec<Finding
         broken: 0.05,
         cut_off: 0.0,
     };
-    words.settle(read, policy, findings)
+    let settled = words.settle(read, policy, findings);
+    if settled.value.as_ref().is_some_and(PersonName::lacks_separator) {
+        findings.push(Rule::SeparatorMissing.of(FieldName::Name));
+    }
+    settled
 }
 
 /// 民族: a closed list, so a wrong reading is hardly ever in it.
