@@ -31,7 +31,7 @@ LIMIT = 1e-6
 SEVERAL_LOOKS = 0.4
 """The engine looks five times at a line that it doubts, and here is one look. So much more is the logit then. Chosen when it looked
 three times: without it, the confidences of fields on 1,300 whole held-back pictures were 0.2 to 0.9 % too low on average, with it
-0.5 % too low to 0.1 % too high."""
+0.5 % too low to 0.1 % too high; with five looks, on 1,350 others, 0.05 to 0.18 % too low."""
 
 
 @torch.inference_mode()
