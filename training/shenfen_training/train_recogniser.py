@@ -111,6 +111,7 @@ def train(args: argparse.Namespace) -> None:
     loader = DataLoader(StripBatches(int(time.time()), CACHE), batch_size=None, num_workers=args.workers, prefetch_factor=8, multiprocessing_context="spawn")
     fixed, strange = validation_set(), held_back_outsiders()
     difficulty = Difficulty(len(charset()), CACHE)
+    # The drawing processes read it when they start, so it must know all classes by then.
     difficulty.save()
     sitting = Sitting(args.minutes, args.rate, args.rate * 0.01)
     last_save, last_score = 0.0, 0.0

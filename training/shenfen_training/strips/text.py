@@ -42,7 +42,6 @@ SEPARATOR = int(class_of()["·"])
 _UNIFORM_SHARE = 0.4
 """The part of flat text in which every character stays as likely as any other, however easy it has become."""
 
-
 _RARE_SHARE = 0.15
 """How many of the texts with strangers among their characters take these from beyond tier 2."""
 

@@ -78,7 +78,7 @@ impl Pairs {
 
     /// Whether every Han character of a text is one that cards have: in the tables, even if in no name (tiers 0 to 2 of
     /// `training/data/charset.csv`).
-    pub(crate) fn know(&self, text: &str) -> bool {
+    pub(crate) fn knows(&self, text: &str) -> bool {
         self.characters.is_empty() || text.chars().all(|one| !is_han(one) || self.number(one).is_some())
     }
 

@@ -173,7 +173,7 @@ impl<T: Clone> Words<T> {
             findings.push(rule.of(self.name));
         }
         if let (Some(usual), Some(result)) = (self.usual, &settled.result)
-            && !usual.know(&result.text)
+            && !usual.knows(&result.text)
         {
             findings.push(Rule::RareCharacter.of(self.name));
         }
