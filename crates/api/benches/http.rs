@@ -37,9 +37,9 @@ fn main() {
         line: ReadingLine::start(&reader, settings).expect("threads"),
         today,
         bodies: Bodies::new(BodyLimits::default()),
-        gate: None,
+        authenticator: None,
         publisher: None,
-        books: None,
+        store: None,
         metrics: metrics.clone(),
     };
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");

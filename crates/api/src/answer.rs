@@ -57,7 +57,9 @@ pub(crate) fn private(body: impl IntoResponse, outcome: &'static str) -> Respons
 /// The status of a request that was not let in. A body too large can only be a picture too large.
 pub(crate) fn status(refusal: Refusal) -> Status {
     match refusal {
-        Refusal::Denied(Denied::TooFast { .. } | Denied::Full) | Refusal::Body(BodyError::Busy) => Status::RetryLater,
+        Refusal::Denied(Denied::RateLimited { .. } | Denied::Full) | Refusal::Body(BodyError::Busy) => {
+            Status::RetryLater
+        }
         Refusal::Body(BodyError::TooLarge) => Status::ImageInvalidSize,
         Refusal::Denied(_) | Refusal::Body(BodyError::Slow | BodyError::Cut) => Status::InvalidRequest,
     }

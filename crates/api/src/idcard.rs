@@ -43,7 +43,7 @@ pub(crate) async fn answer(State(service): State<Arc<Service>>, request: Request
 
 /// The number, and whether all about it is asked for.
 async fn asked(service: &Service, request: Request) -> Result<(String, bool), Refused> {
-    let request = service.admit(request, MOST_BYTES).await?;
+    let request = service.authenticate(request, MOST_BYTES).await?;
     let detail = detail(&request.uri)?;
     match field(&request.headers, &request.body.bytes, "id", Plus::Blank)? {
         Field::Text(id) => Ok((id, detail)),

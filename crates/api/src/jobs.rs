@@ -9,15 +9,15 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 use shenfen_queue::{Error as QueueError, Message, MessageError, Outgoing, Publisher, Route};
-use shenfen_store::{FlatBatch, JobId, Standing, StoreError, WholeRow};
+use shenfen_store::{FlatBatch, JobId, JobStatus, StoreError, WholeRow};
 use shenfen_worker::service::job_of;
 use tokio::time::timeout;
 
 use crate::answer;
-use crate::books::Books;
 use crate::keys::Key;
 use crate::problem::Problem;
 use crate::service::{Service, log_refusal};
+use crate::store::LazyStore;
 
 /// What RabbitMQ takes in one message, unless it is configured to take more.
 const MOST_BYTES: usize = 16 << 20;
@@ -31,14 +31,14 @@ const LONGEST_KEY: usize = 200;
 /// Whoever sends one job twice gets one job: it is known by its `job_id`, else by the client's `Idempotency-Key`, else by
 /// its content. A key that is used again for another picture stands for the first one.
 pub(crate) async fn submit(State(service): State<Arc<Service>>, request: Request) -> Result<Response, Problem> {
-    let request = service.admit(request, MOST_BYTES).await.inspect_err(|error| log_refusal(error))?;
+    let request = service.authenticate(request, MOST_BYTES).await.inspect_err(|error| log_refusal(error))?;
     let Some(publisher) = &service.publisher else { return Err(not_configured("broker")) };
     let id = idempotency_key(&request.headers, request.key.as_deref())?;
     let message = message(&request.headers, &request.body.bytes, id.as_deref())?;
     publish(publisher, &message).await?;
-    if let Some(books) = &service.books {
+    if let Some(store) = &service.store {
         // It is with the broker, so it is accepted: the worker that begins it will note it as well.
-        if let Err(error) = books.note_published(&job_of(&message)).await {
+        if let Err(error) = store.note_published(&job_of(&message)).await {
             tracing::warn!(%error, job.id = %message.job_id, "a published job is not noted yet");
         }
     }
@@ -54,24 +54,24 @@ pub(crate) async fn result(
     id: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let books = books(&service, request).await?;
+    let store = authenticated_store(&service, request).await?;
     let unknown = || Problem::new(StatusCode::NOT_FOUND, "there is no such job");
     let id: JobId = id.ok().and_then(|Path(id)| id.parse().ok()).ok_or_else(unknown)?;
     let open = |state: &str| {
         let body = answer::json(&json!({"job_id": id.to_string(), "state": state}));
         Ok(answer::private((StatusCode::ACCEPTED, [(header::RETRY_AFTER, "1")], body), "open"))
     };
-    match books.standing(id).await.map_err(away)?.ok_or_else(unknown)? {
-        Standing::Waiting => open("queued"),
-        Standing::Running => open("running"),
-        Standing::Done(row) => {
+    match store.status(id).await.map_err(away)?.ok_or_else(unknown)? {
+        JobStatus::Waiting => open("queued"),
+        JobStatus::Running => open("running"),
+        JobStatus::Done(row) => {
             let row = WholeRow::of(&row);
             let row =
                 row.map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the stored result is damaged"))?;
             Ok(answer::private(answer::json(&row), "done"))
         }
-        Standing::Dead { reason } => Err(Problem::new(StatusCode::GONE, format!("the job was given up: {reason}"))),
-        Standing::Cancelled => Err(Problem::new(StatusCode::GONE, "the job was cancelled")),
+        JobStatus::Dead { reason } => Err(Problem::new(StatusCode::GONE, format!("the job was given up: {reason}"))),
+        JobStatus::Cancelled => Err(Problem::new(StatusCode::GONE, "the job was cancelled")),
     }
 }
 
@@ -81,18 +81,18 @@ pub(crate) async fn batch(
     name: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let books = books(&service, request).await?;
+    let store = authenticated_store(&service, request).await?;
     let unknown = || Problem::new(StatusCode::NOT_FOUND, "there is no such batch");
     let Path(name) = name.map_err(|_| unknown())?;
     // What no text of a database can be.
-    let batch = if name.contains('\0') { None } else { books.batch(&name).await.map_err(away)? };
+    let batch = if name.contains('\0') { None } else { store.batch(&name).await.map_err(away)? };
     let batch = batch.ok_or_else(unknown)?;
     Ok(answer::private(answer::json(&FlatBatch::of(&batch)), "done"))
 }
 
-async fn books(service: &Service, request: Request) -> Result<&Books, Problem> {
-    service.admit(request, 0).await.inspect_err(|error| log_refusal(error))?;
-    service.books.as_ref().ok_or_else(|| not_configured("database"))
+async fn authenticated_store(service: &Service, request: Request) -> Result<&LazyStore, Problem> {
+    service.authenticate(request, 0).await.inspect_err(|error| log_refusal(error))?;
+    service.store.as_ref().ok_or_else(|| not_configured("database"))
 }
 
 /// A client's own name for a request, apart from those of other clients.

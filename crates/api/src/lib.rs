@@ -13,24 +13,24 @@ mod rate;
 mod answer;
 mod problem;
 
-mod books;
 mod idcard;
 mod jobs;
 mod ocr_cn;
+mod store;
 
 mod metrics;
 mod routes;
 mod service;
 
-mod patient;
 mod server;
 mod tls;
+mod write_timeout;
 
 pub use body::{Bodies, BodyLimits};
-pub use books::Books;
 pub use metrics::Metrics;
 pub use ocr_cn::MAX_PICTURE;
 pub use routes::router;
 pub use server::{ServerLimits, serve};
 pub use service::Service;
+pub use store::LazyStore;
 pub use tls::{TlsError, tls};

@@ -13,7 +13,7 @@ use thiserror::Error;
 use crate::answer::{QueryError, detail, of_status, sentence, status};
 use crate::encoding;
 use crate::fields::{Field, FieldError, Plus, field};
-use crate::service::{Admitted, Refusal, Service, log_refusal};
+use crate::service::{Authenticated, Refusal, Service, log_refusal};
 
 /// The most bytes of a picture: 2 MiB, as it is in its file.
 pub const MAX_PICTURE: usize = 2 << 20;
@@ -68,14 +68,14 @@ pub(crate) async fn answer(State(service): State<Arc<Service>>, request: Request
 }
 
 async fn read(service: &Service, request: Request) -> Result<PictureResult, Refused> {
-    let request = service.admit(request, MOST_BYTES).await?;
+    let request = service.authenticate(request, MOST_BYTES).await?;
     detail(&request.uri)?;
     let picture = picture(request)?;
     Ok(service.line.read(picture).await?)
 }
 
 /// The picture's bytes; the body is given up for them.
-fn picture(request: Admitted) -> Result<Vec<u8>, Refused> {
+fn picture(request: Authenticated) -> Result<Vec<u8>, Refused> {
     let picture = match field(&request.headers, &request.body.bytes, "img", Plus::Itself)? {
         Field::Text(text) => encoding::decode(text).ok_or(Refused::NoBase64)?,
         Field::File(bytes) => bytes,

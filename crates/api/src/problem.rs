@@ -40,7 +40,7 @@ impl Problem {
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Problem {
         let status = match refusal {
-            Refusal::Denied(Denied::TooFast { wait }) => {
+            Refusal::Denied(Denied::RateLimited { wait }) => {
                 let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, refusal.to_string());
                 return Problem { retry_after: Some(wait.as_secs() + 1), ..problem };
             }

@@ -20,7 +20,7 @@ pub fn router(service: Arc<Service>) -> Router {
     asked(service).merge(operations::router(observed)).merge(pages::router()).layer(watched)
 }
 
-/// What clients ask, each request by a key where there are keys: every handler begins with [`Service::admit`].
+/// What clients ask, each request by a key where there are keys: every handler begins with [`Service::authenticate`].
 fn asked(service: Arc<Service>) -> Router {
     Router::new()
         .route("/idcard", post(idcard::answer))

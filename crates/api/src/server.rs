@@ -16,7 +16,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use crate::metrics::Metrics;
-use crate::patient::Patient;
+use crate::write_timeout::WriteTimeout;
 
 /// The most bytes of a request's line and headers.
 const HEAD: usize = 32 << 10;
@@ -124,7 +124,7 @@ async fn http(
     limits: ServerLimits,
     mut stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
-    let stream = TokioIo::new(Patient::new(stream, limits.write));
+    let stream = TokioIo::new(WriteTimeout::new(stream, limits.write));
     let mut protocol = http1::Builder::new();
     protocol.timer(TokioTimer::new()).header_read_timeout(limits.headers).max_buf_size(HEAD);
     let mut connection = pin!(protocol.serve_connection(stream, TowerToHyperService::new(router)));

@@ -1,4 +1,4 @@
-//! What the endpoints share, and who is let in to them.
+//! What the endpoints share, and how their requests are authenticated.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use shenfen_worker::{ReadingLine, Today};
 use thiserror::Error;
 
 use crate::body::{Bodies, BodyError, Received};
-use crate::books::Books;
 use crate::keys::Key;
 use crate::metrics::Metrics;
-use crate::signing::{Denied, Gate};
+use crate::signing::{Authenticator, Denied};
+use crate::store::LazyStore;
 
 /// The service behind the routes.
 #[derive(Debug)]
@@ -23,26 +23,26 @@ pub struct Service {
     pub today: Today,
     /// What bodies may cost.
     pub bodies: Bodies,
-    /// Who is let in; `None` lets everybody in.
-    pub gate: Option<Gate>,
+    /// Checks signatures; without it every request is accepted.
+    pub authenticator: Option<Authenticator>,
     /// The queue of the workers; without it no jobs are taken.
     pub publisher: Option<Publisher>,
     /// The database of the workers; without it there are no results to show.
-    pub books: Option<Books>,
+    pub store: Option<LazyStore>,
     /// What is counted.
     pub metrics: Metrics,
 }
 
-/// A request that was let in, with its whole body.
-pub(crate) struct Admitted {
-    /// Whose it is, where that is asked.
+/// An authenticated request with its complete body.
+pub(crate) struct Authenticated {
+    /// The key that signed it, where keys are configured.
     pub(crate) key: Option<Arc<Key>>,
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Received,
 }
 
-/// Why a request was not let in.
+/// Why a request was refused before its handler saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(crate) enum Refusal {
     #[error(transparent)]
@@ -52,13 +52,13 @@ pub(crate) enum Refusal {
 }
 
 impl Service {
-    /// Lets a request in: its signature is checked before its body is read, the body's digest after.
-    pub(crate) async fn admit(&self, request: Request, most: usize) -> Result<Admitted, Refusal> {
+    /// Authenticates a request: its signature is checked before its body is read, the body's digest after.
+    pub(crate) async fn authenticate(&self, request: Request, most: usize) -> Result<Authenticated, Refusal> {
         let (parts, body) = request.into_parts();
-        let signature = match &self.gate {
+        let signature = match &self.authenticator {
             None => None,
-            Some(gate) => match gate.check(&parts.method, &parts.uri, &parts.headers) {
-                Ok(signature) => Some((gate, signature)),
+            Some(authenticator) => match authenticator.check(&parts.method, &parts.uri, &parts.headers) {
+                Ok(signature) => Some((authenticator, signature)),
                 Err(denied) => {
                     self.bodies.discard(&parts.headers, body).await;
                     return Err(denied.into());
@@ -68,12 +68,12 @@ impl Service {
         let body = self.bodies.read(&parts.headers, body, most).await?;
         let key = match signature {
             None => None,
-            Some((gate, signature)) => {
-                gate.confirm(&signature, &body.bytes)?;
+            Some((authenticator, signature)) => {
+                authenticator.confirm(&signature, &body.bytes)?;
                 Some(signature.key)
             }
         };
-        Ok(Admitted { key, uri: parts.uri, headers: parts.headers, body })
+        Ok(Authenticated { key, uri: parts.uri, headers: parts.headers, body })
     }
 }
 

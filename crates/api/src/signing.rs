@@ -83,7 +83,7 @@ pub enum Denied {
     Repeated,
     /// The key's rate is used up.
     #[error("too many requests with this key")]
-    TooFast {
+    RateLimited {
         /// Until there is room for another.
         wait: Duration,
     },
@@ -94,7 +94,7 @@ pub enum Denied {
 
 /// Checks signatures.
 #[derive(Debug)]
-pub struct Gate {
+pub struct Authenticator {
     keys: Keys,
     rates: Rates,
     seen: Mutex<Seen>,
@@ -111,10 +111,10 @@ pub(crate) struct Signature {
     expires: OffsetDateTime,
 }
 
-impl Gate {
-    /// A gate for these keys, each with its own rate or `rate` requests a second.
-    pub fn new(keys: Keys, rate: Option<f64>) -> Gate {
-        Gate { keys, rates: Rates::new(rate), seen: Mutex::default(), now: OffsetDateTime::now_utc }
+impl Authenticator {
+    /// An authenticator for these keys, each with its own rate or `rate` requests a second.
+    pub fn new(keys: Keys, rate: Option<f64>) -> Authenticator {
+        Authenticator { keys, rates: Rates::new(rate), seen: Mutex::default(), now: OffsetDateTime::now_utc }
     }
 
     /// Whose request this is, by its headers.
@@ -139,7 +139,7 @@ impl Gate {
         let secret = key.as_ref().map_or(&b"no such key"[..], |key| key.secret());
         let right = is_signed(secret, &authorization, &signed.requests);
         let key = key.filter(|_| right).ok_or(Denied::Signature)?;
-        self.rates.take(&key, Instant::now()).map_err(|wait| Denied::TooFast { wait })?;
+        self.rates.take(&key, Instant::now()).map_err(|wait| Denied::RateLimited { wait })?;
         let digest = match signed.digest {
             Some(digest) => Some(digest.ok_or(Denied::Digest)?),
             None => None,

@@ -151,7 +151,7 @@ pub(crate) fn advice(error: &anyhow::Error) -> Option<&'static str> {
         StoreError::CannotOpen { .. } => "check the folder and its permissions, or name another one with --database",
         StoreError::NoTables { .. } => "run `shenfen migrate`",
         StoreError::BadAddress { .. } => "it looks like postgres://USER:PASSWORD@HOST:PORT/NAME",
-        StoreError::Away { .. } => "check that it runs and can be reached, and try again: what was done is kept",
+        StoreError::Unavailable { .. } => "check that it runs and can be reached, and try again: what was done is kept",
         StoreError::Denied { .. } => "check user, password and name in --database, and what the user may do",
         StoreError::Rejected { .. } => "please report it",
         StoreError::NotOurs { .. } => "name another one with --database",

@@ -9,7 +9,7 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use shenfen_queue::{Broker, DeadLetter, DeadLetters, Depths, Filter};
-use shenfen_store::{Access, JobId, Ledger};
+use shenfen_store::{Access, JobId, JobStore};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
@@ -138,7 +138,7 @@ async fn list(broker: Broker, args: &ListArgs) -> anyhow::Result<()> {
     let filter = args.selection.filter().unwrap_or(Filter::All);
     let letters = DeadLetters::new(broker.clone()).list(args.limit).await?;
     let mut out = BufWriter::new(io::stdout());
-    let chosen = letters.iter().filter(|letter| takes(&filter, letter));
+    let chosen = letters.iter().filter(|letter| filter.accepts(letter));
     match Format::or_default(args.format) {
         Format::Table => {
             let heads = ["JOB", "BATCH", "REFERENCE", "ATTEMPTS", "SINCE", "REASON"];
@@ -159,14 +159,14 @@ async fn list(broker: Broker, args: &ListArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The books first: a worker only acknowledges a job that it finds dead there, and the letter would be lost.
+/// The database first: a worker only acknowledges a job that it finds dead there, so the letter would be lost.
 async fn redrive(broker: Broker, args: &RedriveArgs) -> anyhow::Result<()> {
     let filter = args.selection.required()?;
     let store = args.database.open_server(Access::Work).await?;
     let letters = DeadLetters::new(broker);
     let found = letters.list(usize::MAX).await?;
     let (jobs, no_jobs): (Vec<&DeadLetter>, Vec<&DeadLetter>) =
-        found.iter().filter(|letter| takes(&filter, letter)).partition(|letter| letter.job_id.is_some());
+        found.iter().filter(|letter| filter.accepts(letter)).partition(|letter| letter.job_id.is_some());
     let jobs: HashSet<Uuid> = jobs.into_iter().filter_map(|letter| letter.job_id).collect();
     let ids: Vec<JobId> = jobs.iter().copied().map(JobId::from).collect();
     for ids in ids.chunks(REOPENED_AT_ONCE) {
@@ -190,15 +190,6 @@ async fn purge(broker: Broker, args: &PurgeArgs) -> anyhow::Result<()> {
     let count = DeadLetters::new(broker).purge(&filter).await?;
     writeln!(io::stdout(), "{count} deleted")?;
     Ok(())
-}
-
-fn takes(filter: &Filter, letter: &DeadLetter) -> bool {
-    match filter {
-        Filter::All => true,
-        Filter::Jobs(jobs) => letter.job_id.is_some_and(|id| jobs.contains(&id)),
-        Filter::Batch(batch) => letter.batch.as_ref() == Some(batch),
-        Filter::Reason(part) => letter.reason.contains(part),
-    }
 }
 
 /// One line of JSON: a dead letter without its content.

@@ -10,8 +10,8 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Args;
 use shenfen_api::keys::Keys;
-use shenfen_api::signing::Gate;
-use shenfen_api::{Bodies, BodyLimits, Books, Metrics, ServerLimits, Service};
+use shenfen_api::signing::Authenticator;
+use shenfen_api::{Bodies, BodyLimits, LazyStore, Metrics, ServerLimits, Service};
 use shenfen_queue::Publisher;
 use shenfen_worker::{LineSettings, ReadingLine};
 use tokio::net::TcpListener;
@@ -23,7 +23,7 @@ use crate::pictures::ReadingArgs;
 use crate::signals::watch_for_stop;
 
 /// Pictures that wait for each thread: about a second of reading.
-const PLACES_PER_THREAD: usize = 16;
+const QUEUE_DEPTH_PER_THREAD: usize = 16;
 
 /// Answer over HTTP, until told to stop: single numbers and pictures, jobs and results.
 #[derive(Args)]
@@ -47,9 +47,13 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "SHENFEN_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
 
-    /// Pictures that may wait while all threads read; further ones are told to come later [default: 16 for each thread]
-    #[arg(long, env = "SHENFEN_LINE", value_name = "N")]
-    line: Option<usize>,
+    /// Pictures that may wait while all threads are busy; further ones get RETRY_LATER [default: 16 for each thread]
+    #[arg(long, env = "SHENFEN_QUEUE_DEPTH", value_name = "N")]
+    queue_depth: Option<usize>,
+
+    /// The name of `--queue-depth` and its variable in earlier versions.
+    #[arg(long = "line", env = "SHENFEN_LINE", value_name = "N", hide = true)]
+    former_queue_depth: Option<usize>,
 
     /// Seconds after which a picture that was not read is told to come later
     #[arg(long, env = "SHENFEN_DEADLINE_SECONDS", value_name = "N", default_value_t = 10)]
@@ -88,25 +92,22 @@ async fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
         _ => None,
     };
     let publisher = args.broker.choice()?.map(Publisher::new);
-    let books = books(&args.database)?;
-    let gate = gate(&args)?;
+    let store = lazy_store(&args.database)?;
+    let authenticator = authenticator(&args)?;
     let listener = TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
     let address = listener.local_addr().context("cannot tell the address")?;
     let threads = args.reading.threads();
-    let settings = LineSettings {
-        threads,
-        places: args.line.unwrap_or(threads * PLACES_PER_THREAD),
-        patience: Duration::from_secs(args.deadline_seconds),
-    };
+    let queue_depth = args.queue_depth.or(args.former_queue_depth).unwrap_or(threads * QUEUE_DEPTH_PER_THREAD);
+    let settings = LineSettings { threads, places: queue_depth, patience: Duration::from_secs(args.deadline_seconds) };
     let line = ReadingLine::start(&args.reading.reader()?, settings).context("cannot start the reading threads")?;
     let metrics = Metrics::default();
     let service = Service {
         line,
         today: args.reading.today(),
         bodies: Bodies::new(BodyLimits::default()),
-        gate,
+        authenticator,
         publisher,
-        books,
+        store,
         metrics: metrics.clone(),
     };
     let limits = ServerLimits {
@@ -115,7 +116,7 @@ async fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
         ..ServerLimits::default()
     };
     let scheme = if tls.is_some() { "https" } else { "http" };
-    say(&format!("serve: {threads} threads, listening on {scheme}://{address}"));
+    say(&format!("serve: {threads} threads, queue depth {queue_depth}, listening on {scheme}://{address}"));
     let router = shenfen_api::router(Arc::new(service));
     let cut = shenfen_api::serve(listener, tls, router, limits, metrics, watch_for_stop()).await;
     match cut {
@@ -126,7 +127,7 @@ async fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Who is let in: clients with keys; without a key file everybody on this machine, and nobody else.
-fn gate(args: &ServeArgs) -> anyhow::Result<Option<Gate>> {
+fn authenticator(args: &ServeArgs) -> anyhow::Result<Option<Authenticator>> {
     let Some(file) = args.keys.choice()? else {
         if !args.listen.ip().is_loopback() {
             bail!(
@@ -144,13 +145,13 @@ fn gate(args: &ServeArgs) -> anyhow::Result<Option<Gate>> {
         tracing::warn!("the key file has no key in force: nobody is let in");
     }
     tokio::spawn(follow);
-    Ok(Some(Gate::new(keys, Some(args.rate))))
+    Ok(Some(Authenticator::new(keys, Some(args.rate))))
 }
 
 /// The database of the workers, if one was named.
-fn books(database: &DatabaseArgs) -> anyhow::Result<Option<Books>> {
+fn lazy_store(database: &DatabaseArgs) -> anyhow::Result<Option<LazyStore>> {
     match database.choice()? {
-        DatabaseChoice::Postgres(options) => Ok(Some(Books::new(options))),
+        DatabaseChoice::Postgres(options) => Ok(Some(LazyStore::new(options))),
         DatabaseChoice::File(_) if database.is_default() => Ok(None),
         DatabaseChoice::File(_) => {
             bail!(

@@ -130,7 +130,7 @@ async fn reach(options: PostgresOptions, mut stop: watch::Receiver<bool>) -> any
     loop {
         match options.clone().open(Access::Work).await {
             Ok(store) => return Ok(Some(store)),
-            Err(error @ (StoreError::Away { .. } | StoreError::Full { .. })) => {
+            Err(error @ (StoreError::Unavailable { .. } | StoreError::Full { .. })) => {
                 if !said {
                     say(&format!("worker: {error}; waiting for it"));
                     said = true;

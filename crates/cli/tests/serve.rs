@@ -64,6 +64,23 @@ fn nothing_on_a_card_reaches_the_log_and_a_stop_is_clean() {
 }
 
 #[test]
+fn queue_depth_is_also_accepted_under_its_former_names() {
+    let place = Place::new();
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--threads", "1"];
+    let check = |expected: &str, arguments: &[&str], environment: &[(&str, &str)]| {
+        let mut command = place.shenfen(&[&serve, arguments].concat());
+        let (_, log) = Served::start(command.envs(environment.iter().copied())).stop();
+        assert!(log.contains(&format!("queue depth {expected},")), "{arguments:?} {environment:?}: {log}");
+    };
+    check("16", &[], &[]);
+    check("3", &["--queue-depth", "3"], &[]);
+    check("4", &["--line", "4"], &[]);
+    check("5", &[], &[("SHENFEN_QUEUE_DEPTH", "5")]);
+    check("6", &[], &[("SHENFEN_LINE", "6")]);
+    check("7", &["--queue-depth", "7", "--line", "8"], &[]);
+}
+
+#[test]
 fn without_keys_it_listens_on_this_machine_only() {
     let place = Place::new();
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:80"] {

@@ -12,7 +12,7 @@ mod servers;
 
 use served::{Answer, Served};
 use servers::{Bench, finished, job_of, no_card};
-use shenfen_store::{Jobs, Ledger, Outcome};
+use shenfen_store::{JobStore, Jobs, Outcome};
 
 fn serve(bench: &Bench) -> Served {
     Served::start(&mut bench.command(&["serve", "--listen", "127.0.0.1:0", "--threads", "1"]))
@@ -39,7 +39,7 @@ fn a_job_is_taken_and_followed_to_its_result() {
     assert_eq!((message.job_id.to_string(), message.batch.as_str()), (id.clone(), "kyc"));
     assert_eq!(message.reference.as_deref(), Some("customer-42"));
     let job = job_of(&message);
-    bench.block_on(async |store, _| store.begin(std::slice::from_ref(&job)).await.map(drop).unwrap());
+    bench.block_on(async |store, _| store.claim(std::slice::from_ref(&job)).await.map(drop).unwrap());
     assert_eq!(result().json()["state"], "running");
     let read = Outcome::Read { result: Box::new(no_card()), image_sha256: None };
     bench.block_on(async |store, _| store.complete(&[finished(&job, read)]).await.map(drop).unwrap());

@@ -12,7 +12,7 @@ use std::process::Command;
 
 use serde_json::Value;
 use shenfen_queue::{Depths, Image, Message, Side};
-use shenfen_store::{Beginning, Dispatch, Jobs, Ledger, Outcome};
+use shenfen_store::{ClaimOutcome, Dispatch, JobStore, Jobs, Outcome};
 
 use program::{Place, Ran, sample_pictures};
 use servers::{Bench, finished, job_of, message, no_card, picture_job};
@@ -66,13 +66,12 @@ fn a_batch_is_paused_resumed_and_cancelled() {
     let bench = Bench::new();
     bench.run(&["migrate"]);
     let job = picture_job("kyc", "a.jpg");
-    let undispatched =
-        || bench.block_on(async |store, _| store.undispatched("kyc", servers::NEVER, 9).await.unwrap().len());
+    let unsent = || bench.block_on(async |store, _| store.unsent("kyc", servers::NEVER, 9).await.unwrap().len());
     bench.block_on(async |store, _| store.enqueue(std::slice::from_ref(&job)).await.map(drop).unwrap());
     for (change, state, waiting) in [("pause", "paused", 0), ("resume", "active", 1), ("cancel", "cancelled", 0)] {
         let ran = bench.run(&["batches", change, "kyc", "--format", "json"]);
         assert_eq!((ran.code, &ran.lines()[0]["state"]), (Some(0), &state.into()), "{}", ran.err);
-        assert_eq!(undispatched(), waiting, "{change}");
+        assert_eq!(unsent(), waiting, "{change}");
     }
     bench.run(&["batches", "resume", "kyc"]).fails_in_one_line(&["kyc", "cancelled", "final"]);
     bench.run(&["batches", "pause", "nobody"]).fails_in_one_line(&["there is no batch nobody"]);
@@ -138,7 +137,7 @@ fn with_dead_letters() -> (Bench, Message) {
     bench.block_on(async |store, broker| {
         let job = job_of(&message);
         let dead = Outcome::Dead { reason: "killed its worker".into() };
-        assert_eq!(store.begin(std::slice::from_ref(&job)).await.unwrap(), [Beginning::Go { attempt: 1 }]);
+        assert_eq!(store.claim(std::slice::from_ref(&job)).await.unwrap(), [ClaimOutcome::Claimed { attempt: 1 }]);
         store.complete(&[finished(&job, dead)]).await.unwrap();
         servers::bury(&broker, message.to_json(), "killed its worker", 10).await;
         servers::bury(&broker, b"a secret text".to_vec(), "message is not JSON (line 1, column 1)", 0).await;
@@ -186,7 +185,11 @@ fn a_job_that_is_redriven_can_begin_again() {
     assert_eq!(bench.take_job().job_id, message.job_id);
     bench.block_on(async |store, broker| {
         let job = job_of(&message);
-        assert_eq!(store.begin(&[job]).await.unwrap(), [Beginning::Go { attempt: 1 }], "its attempts count anew");
+        assert_eq!(
+            store.claim(&[job]).await.unwrap(),
+            [ClaimOutcome::Claimed { attempt: 1 }],
+            "its attempts count anew"
+        );
         assert_eq!(Depths::new(broker).read().await.unwrap().dead, 1);
     });
 }

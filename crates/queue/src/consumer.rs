@@ -39,9 +39,9 @@ pub struct Health {
     pub last_error: Option<String>,
 }
 
-/// What the owner of a consumer wants of it.
+/// What the owner of a consumer asks of its supervisor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wish {
+pub(crate) enum SupervisorCommand {
     Consume,
     Pause,
     Drain,
@@ -51,7 +51,7 @@ pub(crate) enum Wish {
 /// A handle on a running consumer; dropping it stops the consumer, and what is unsettled then is delivered again.
 #[derive(Debug)]
 pub struct Consumer {
-    wish: watch::Sender<Wish>,
+    command: watch::Sender<SupervisorCommand>,
     health: watch::Receiver<Health>,
     task: JoinHandle<()>,
 }
@@ -64,32 +64,32 @@ impl Consumer {
     /// Needs the tokio runtime, and all work of more than a millisecond must be kept off its threads, lest heartbeats starve.
     pub fn start(broker: Broker, settings: ConsumerSettings) -> (Self, mpsc::Receiver<Delivery>) {
         let (deliveries, receiver) = mpsc::channel(usize::from(settings.prefetch.max(1)));
-        let (wish, wishes) = watch::channel(Wish::Consume);
+        let (command, commands) = watch::channel(SupervisorCommand::Consume);
         let (report, health) = watch::channel(Health { phase: Phase::Connecting, reconnects: 0, last_error: None });
-        let supervisor = Supervisor::new(broker, settings, deliveries, wishes, report);
-        (Self { wish, health, task: tokio::spawn(supervisor.run()) }, receiver)
+        let supervisor = Supervisor::new(broker, settings, deliveries, commands, report);
+        (Self { command, health, task: tokio::spawn(supervisor.run()) }, receiver)
     }
 
     /// Receives nothing more until [`Consumer::resume`]; the connection stays. What was not handed out is given back.
     pub fn pause(&self) {
-        self.change(Wish::Pause);
+        self.change(SupervisorCommand::Pause);
     }
 
     /// Receives again.
     pub fn resume(&self) {
-        self.change(Wish::Consume);
+        self.change(SupervisorCommand::Consume);
     }
 
     /// Ends receiving for good and waits until nothing more can arrive: the receiver then yields what it holds and ends.
     /// The connection stays, so that what was received can be settled, until [`Consumer::stop`].
     pub async fn drain(&self) {
-        self.change(Wish::Drain);
+        self.change(SupervisorCommand::Drain);
         self.reach(|phase| matches!(phase, Phase::Drained | Phase::Stopped)).await;
     }
 
     /// Closes the connection; what is unsettled is delivered again, here or elsewhere.
     pub async fn stop(self) {
-        let _ = self.wish.send(Wish::Stop);
+        let _ = self.command.send(SupervisorCommand::Stop);
         let _ = self.task.await;
     }
 
@@ -109,11 +109,11 @@ impl Consumer {
     }
 
     /// Draining is for good.
-    fn change(&self, wish: Wish) {
-        self.wish.send_if_modified(|now| {
-            let change = *now != wish && !matches!(now, Wish::Drain | Wish::Stop);
+    fn change(&self, command: SupervisorCommand) {
+        self.command.send_if_modified(|now| {
+            let change = *now != command && !matches!(now, SupervisorCommand::Drain | SupervisorCommand::Stop);
             if change {
-                *now = wish;
+                *now = command;
             }
             change
         });

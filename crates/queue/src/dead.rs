@@ -81,7 +81,8 @@ pub enum Filter {
 }
 
 impl Filter {
-    fn takes(&self, letter: &DeadLetter) -> bool {
+    /// Whether the letter is one of those meant.
+    pub fn accepts(&self, letter: &DeadLetter) -> bool {
         match self {
             Filter::All => true,
             Filter::Jobs(jobs) => letter.job_id.is_some_and(|id| jobs.contains(&id)),
@@ -123,7 +124,7 @@ impl DeadLetters {
         Ok(letters)
     }
 
-    /// Publishes the dead letters that `filter` takes as new jobs, attempts counted from 0, and removes each when the broker
+    /// Publishes the dead letters that `filter` accepts as new jobs, attempts counted from 0, and removes each when the broker
     /// has confirmed its copy. Does each job once, so that one that dies again at once does not go round for ever; what is
     /// there twice stays once. Returns how many.
     ///
@@ -148,7 +149,7 @@ impl DeadLetters {
         Ok(count)
     }
 
-    /// Deletes the dead letters that `filter` takes. Returns how many.
+    /// Deletes the dead letters that `filter` accepts. Returns how many.
     ///
     /// # Errors
     /// Any of connecting and asking.
@@ -163,7 +164,7 @@ impl DeadLetters {
         let mut taken = self.take(usize::MAX).await?;
         let mut count = 0;
         while let Some(message) = taken.next().await? {
-            if filter.takes(&DeadLetter::of(&message).1) {
+            if filter.accepts(&DeadLetter::of(&message).1) {
                 taken.remove(message.delivery_tag).await?;
                 count += 1;
             }
@@ -199,7 +200,7 @@ impl Taken<'_> {
         Ok(message.map(|message| message.delivery))
     }
 
-    /// The next messages that `filter` takes and that are not among those `done`, as to be published again, with their tags.
+    /// The next messages that `filter` accepts and that are not among those `done`, as to be published again, with their tags.
     /// None at the end.
     async fn next_chunk(
         &mut self,
@@ -210,7 +211,7 @@ impl Taken<'_> {
         while chunk.len() < CHUNK && bytes < CHUNK_BYTES {
             let Some(message) = self.next().await? else { break };
             let (name, letter) = DeadLetter::of(&message);
-            if filter.takes(&letter) && done.insert(name) {
+            if filter.accepts(&letter) && done.insert(name) {
                 tags.push(message.delivery_tag);
                 bytes += message.data.len();
                 let (body, message_id) = (message.data, letter.message_id);

@@ -44,9 +44,9 @@ impl Delivery {
         self.receipt.ack().await
     }
 
-    /// As [`Receipt::give_back`].
-    pub async fn give_back(self) -> Settled {
-        self.receipt.give_back().await
+    /// As [`Receipt::requeue`].
+    pub async fn requeue(self) -> Settled {
+        self.receipt.requeue().await
     }
 
     /// As [`Receipt::is_live`].
@@ -88,9 +88,9 @@ impl Receipt {
     }
 
     /// Gives a message back that was not begun, or whose failure is not its own fault: the broker delivers it again at once.
-    pub async fn give_back(mut self) -> Settled {
+    pub async fn requeue(mut self) -> Settled {
         let Some(acker) = self.acker.take() else { return Settled::Lost };
-        give_back(&acker, self.limit).await
+        requeue(&acker, self.limit).await
     }
 
     /// Whether the connection it came from still lives. If not, the message is delivered again, and to go on with it is of
@@ -116,7 +116,7 @@ impl fmt::Debug for Receipt {
 }
 
 /// `nack`, not `reject`: RabbitMQ 4.3 counts only the latter as a failure of the message.
-pub(crate) async fn give_back(acker: &Acker, limit: Duration) -> Settled {
+pub(crate) async fn requeue(acker: &Acker, limit: Duration) -> Settled {
     settled(timeout(limit, acker.nack(BasicNackOptions { requeue: true, ..Default::default() })).await)
 }
 

@@ -11,8 +11,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::backoff::Backoff;
-use crate::consumer::Wish;
-use crate::delivery::give_back;
+use crate::consumer::SupervisorCommand;
+use crate::delivery::requeue;
 use crate::link::within;
 use crate::wire::Wire;
 use crate::{Broker, ConsumerSettings, Delivery, Error, Health, Phase, Settled};
@@ -22,7 +22,7 @@ pub(crate) struct Supervisor {
     settings: ConsumerSettings,
     /// None once drained, so that the receiver ends.
     deliveries: Option<mpsc::Sender<Delivery>>,
-    wishes: watch::Receiver<Wish>,
+    commands: watch::Receiver<SupervisorCommand>,
     health: watch::Sender<Health>,
     /// Deliveries that were dropped unsettled come here.
     returned: mpsc::UnboundedReceiver<Acker>,
@@ -55,7 +55,7 @@ impl Supervisor {
         broker: Broker,
         settings: ConsumerSettings,
         deliveries: mpsc::Sender<Delivery>,
-        wishes: watch::Receiver<Wish>,
+        commands: watch::Receiver<SupervisorCommand>,
         health: watch::Sender<Health>,
     ) -> Self {
         let (returns, returned) = mpsc::unbounded_channel();
@@ -63,7 +63,7 @@ impl Supervisor {
             broker,
             settings,
             deliveries: Some(deliveries),
-            wishes,
+            commands,
             health,
             returned,
             returns,
@@ -89,19 +89,19 @@ impl Supervisor {
             }
             tokio::select! {
                 () = sleep(backoff.wait()) => {}
-                () = leaving(&mut self.wishes) => break,
+                () = leaving(&mut self.commands) => break,
             }
         }
         // Without a connection nothing more arrives and nothing can be settled, so a drain is complete.
         self.deliveries = None;
         self.set_phase(Phase::Drained);
-        let _ = self.wishes.wait_for(|wish| *wish == Wish::Stop).await;
+        let _ = self.commands.wait_for(|command| *command == SupervisorCommand::Stop).await;
         self.set_phase(Phase::Stopped);
     }
 
     async fn session(&mut self) -> End {
         let opened = tokio::select! {
-            () = leaving(&mut self.wishes) => return End::Asked,
+            () = leaving(&mut self.commands) => return End::Asked,
             opened = open(&self.broker) => opened,
         };
         match opened {
@@ -114,25 +114,29 @@ impl Supervisor {
         }
     }
 
-    /// Receives, returns and follows wishes until the channel is lost or a stop is wished for.
+    /// Receives, returns and follows commands until the channel is lost or the consumer is stopped.
     async fn serve(&mut self, channel: &Channel) -> End {
         let mut hands = Hands::default();
         let broker = self.broker.clone();
         let mut probing = Box::pin(probe(&broker, channel));
         loop {
-            // A closed channel of wishes means that the handle was dropped.
-            let wish = if self.wishes.has_changed().is_err() { Wish::Stop } else { *self.wishes.borrow_and_update() };
-            if let Err(error) = self.follow(wish, channel, &mut hands).await {
+            // A closed command channel means that the handle was dropped.
+            let command = if self.commands.has_changed().is_err() {
+                SupervisorCommand::Stop
+            } else {
+                *self.commands.borrow_and_update()
+            };
+            if let Err(error) = self.follow(command, channel, &mut hands).await {
                 return End::Lost(error);
             }
-            if wish == Wish::Stop {
+            if command == SupervisorCommand::Stop {
                 return End::Asked;
             }
             let Hands { subscription, waiting, .. } = &mut hands;
             tokio::select! {
-                _ = self.wishes.changed() => {}
+                _ = self.commands.changed() => {}
                 Some(acker) = self.returned.recv() => {
-                    if give_back(&acker, self.broker.limits.call).await == Settled::Lost {
+                    if requeue(&acker, self.broker.limits.call).await == Settled::Lost {
                         tracing::debug!("a delivery of a lost connection was not returned");
                     }
                 }
@@ -154,28 +158,30 @@ impl Supervisor {
         }
     }
 
-    /// Brings the subscription in line with what is wished for, and says so.
-    async fn follow(&mut self, wish: Wish, channel: &Channel, hands: &mut Hands) -> Result<(), Error> {
+    /// Brings the subscription in line with the command, and reports the new phase.
+    async fn follow(&mut self, command: SupervisorCommand, channel: &Channel, hands: &mut Hands) -> Result<(), Error> {
         if hands.single && self.careful == 0 && hands.waiting.is_none() {
             self.unsubscribe(channel, hands).await?;
         }
-        match (wish, &hands.subscription) {
-            (Wish::Consume, None) => {
+        match (command, &hands.subscription) {
+            (SupervisorCommand::Consume, None) => {
                 hands.single = self.careful > 0;
                 let prefetch = if hands.single { 1 } else { self.settings.prefetch.max(1) };
                 hands.subscription = Some(subscribe(&self.broker, channel, prefetch).await?);
             }
-            (Wish::Pause | Wish::Drain | Wish::Stop, Some(_)) => self.unsubscribe(channel, hands).await?,
+            (SupervisorCommand::Pause | SupervisorCommand::Drain | SupervisorCommand::Stop, Some(_)) => {
+                self.unsubscribe(channel, hands).await?
+            }
             _ => {}
         }
-        if wish == Wish::Drain {
+        if command == SupervisorCommand::Drain {
             self.deliveries = None;
         }
         self.note_recovery();
-        self.set_phase(match wish {
-            Wish::Consume => Phase::Consuming,
-            Wish::Pause => Phase::Paused,
-            Wish::Drain | Wish::Stop => Phase::Drained,
+        self.set_phase(match command {
+            SupervisorCommand::Consume => Phase::Consuming,
+            SupervisorCommand::Pause => Phase::Paused,
+            SupervisorCommand::Drain | SupervisorCommand::Stop => Phase::Drained,
         });
         Ok(())
     }
@@ -195,7 +201,7 @@ impl Supervisor {
             drop(self.delivery(message));
         }
         while let Ok(acker) = self.returned.try_recv() {
-            let _ = give_back(&acker, limit).await;
+            let _ = requeue(&acker, limit).await;
         }
         Ok(())
     }
@@ -288,6 +294,6 @@ async fn room(deliveries: &Option<mpsc::Sender<Delivery>>) -> Option<mpsc::Permi
 }
 
 /// Ends when the owner of the consumer wants no more of it.
-async fn leaving(wishes: &mut watch::Receiver<Wish>) {
-    let _ = wishes.wait_for(|wish| matches!(wish, Wish::Drain | Wish::Stop)).await;
+async fn leaving(commands: &mut watch::Receiver<SupervisorCommand>) {
+    let _ = commands.wait_for(|command| matches!(command, SupervisorCommand::Drain | SupervisorCommand::Stop)).await;
 }

@@ -38,7 +38,7 @@ pub enum StoreError {
     /// The server cannot be reached, does not answer in time, or is too busy. What was asked for may or may not have
     /// been done; asking for it again later is right and harmless.
     #[error("the database {database} is not available now: {reason}")]
-    Away {
+    Unavailable {
         /// The database.
         database: String,
         /// What was seen of it.
@@ -123,10 +123,10 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the same call may succeed later without any change to it: the database is away, its disk is full, or it
     /// cannot be written just now.
-    pub fn may_pass(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         matches!(
             self,
-            StoreError::Away { .. }
+            StoreError::Unavailable { .. }
                 | StoreError::Full { .. }
                 | StoreError::CannotWrite { .. }
                 | StoreError::InUse { .. }

@@ -5,14 +5,14 @@ use std::fmt;
 use shenfen_core::{PictureResult, Side};
 use uuid::Uuid;
 
-/// How often a job may be claimed before it is given up. Only a process that ends in the middle of a job uses one up, and
-/// a job that was there three times is read alone from then on, so a harmless neighbour of a deadly picture never gets
-/// near this, nor does one whose worker was killed a few times by its user.
+/// How often a job may be claimed before it becomes a dead letter. Only a process that ends while it reads the job uses up
+/// an attempt, and a poison candidate is read alone, so a harmless job beside a poison one never gets near this limit, nor
+/// does a job whose worker was killed a few times by its user.
 pub const MAX_ATTEMPTS: u32 = 10;
 
-/// A job that was claimed this often without an end is suspected of killing its worker: it waits for all others, then is
-/// claimed alone.
-pub const SUSPECT_ATTEMPTS: u32 = 3;
+/// A job that was claimed this often without ending is a poison candidate: it may kill its worker. It waits for all others
+/// and is then claimed alone.
+pub const POISON_CANDIDATE_ATTEMPTS: u32 = 3;
 
 /// The key of a job and of its result. A repeat of it changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -25,7 +25,7 @@ pub use batch::{BatchProgress, BatchState};
 pub use error::StoreError;
 pub use flat::{FlatBatch, FlatRow, WholeRow};
 pub use job::{ClaimedJob, Finished, Job, JobId, NewJob, Outcome, RequestedSide};
-pub use port::{Batches, Beginning, Dispatch, JobQueue, Jobs, Ledger, Results, Standing};
+pub use port::{Batches, ClaimOutcome, Dispatch, JobQueue, JobStatus, JobStore, Jobs, Results};
 pub use postgres::PostgresStore;
 pub use result::{ResultFilter, ResultRow, Sides};
 pub use sqlite::{SqliteQueue, SqliteStore};

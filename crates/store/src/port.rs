@@ -1,7 +1,7 @@
 //! What the worker and the command line need of a store, whatever it is made of.
 //!
-//! Both stores take jobs in, store their ends and show results and batches. Between that they differ: the embedded one is
-//! the queue itself ([`JobQueue`]), the server's one keeps the books for a broker ([`Ledger`], [`Dispatch`]). The methods
+//! Both stores accept jobs, store their outcomes and show results and batches. In between they differ: the embedded one is
+//! the queue itself ([`JobQueue`]); the server's one tracks jobs that a broker delivers ([`JobStore`], [`Dispatch`]). The methods
 //! return futures that are `Send` and the traits are used as type parameters, not as objects: the program picks its
 //! backend once, at the start, and no call is boxed.
 
@@ -51,36 +51,36 @@ pub trait JobQueue: Jobs {
     /// it back or ends. Empty when there is nothing to claim now, which may change when claimed jobs are completed.
     fn claim(&self, limit: usize) -> impl Future<Output = Result<Vec<ClaimedJob>, StoreError>> + Send;
 
-    /// Returns claimed jobs that were not begun; it costs them no attempt.
-    fn give_back(&self, jobs: &[JobId]) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Releases claims on jobs that were not read after all; this does not count as an attempt.
+    fn release(&self, jobs: &[JobId]) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
-/// What to do with a job that has arrived from the broker.
+/// The answer to a claim on a job that the broker delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Beginning {
-    /// Read it. This is attempt number `attempt`, from 1.
-    Go {
+pub enum ClaimOutcome {
+    /// Claimed: read it. This is attempt number `attempt`, from 1.
+    Claimed {
         /// The attempt's number.
         attempt: u32,
     },
-    /// It has its end already or was cancelled: only acknowledge it.
-    Ended,
-    /// It was begun [`MAX_ATTEMPTS`](crate::job::MAX_ATTEMPTS) times without an end: complete it as dead.
-    Worn {
-        /// How often it was begun.
+    /// It has its result or dead letter already, or was cancelled: only acknowledge it.
+    AlreadyEnded,
+    /// It was claimed [`MAX_ATTEMPTS`](crate::job::MAX_ATTEMPTS) times without ending: complete it as dead.
+    Exhausted {
+        /// How often it was claimed.
         attempts: u32,
     },
-    /// It was begun [`SUSPECT_ATTEMPTS`](crate::job::SUSPECT_ATTEMPTS) times without an end, so it may be what ends its
-    /// workers: nothing was counted. [Begin it alone](Ledger::begin_alone) when nothing else is in hand, so that no other
-    /// job is blamed for what it does.
-    Suspect,
+    /// It was claimed [`POISON_CANDIDATE_ATTEMPTS`](crate::job::POISON_CANDIDATE_ATTEMPTS) times without ending, so it may
+    /// be what kills its workers. Nothing was counted. [Claim it alone](JobStore::claim_alone) when nothing else is in
+    /// progress, so that no other job is blamed for a crash that it causes.
+    PoisonCandidate,
     /// Its batch is paused: send it to a retry.
-    Paused,
+    BatchPaused,
 }
 
-/// How far a job is.
+/// The state of a job.
 #[derive(Clone, PartialEq)]
-pub enum Standing {
+pub enum JobStatus {
     /// It waits, here or with the broker.
     Waiting,
     /// A worker has begun it.
@@ -96,36 +96,36 @@ pub enum Standing {
     Cancelled,
 }
 
-/// The books about jobs that a broker hands out: what is known, how often it was begun, how it ended.
-pub trait Ledger: Jobs {
-    /// Notes that these jobs arrived and are about to be read, unknown ones among them, and says for each, in the same
-    /// order, what to do. A job that is there twice counts once. Any number of workers may do this at once.
+/// The record of jobs that a broker delivers: which are known, how often each was claimed, how it ended.
+pub trait JobStore: Jobs {
+    /// Claims jobs that were delivered and are about to be read, unknown ones included, and returns one outcome per job, in
+    /// the same order. A job that is listed twice counts once. Any number of workers may do this at once.
     ///
-    /// A crash of the database server may forget the last of these notes, which costs a count and nothing else.
-    fn begin(&self, jobs: &[Job]) -> impl Future<Output = Result<Vec<Beginning>, StoreError>> + Send;
+    /// A crash of the database server may lose the most recent claims, which costs a count and nothing else.
+    fn claim(&self, jobs: &[Job]) -> impl Future<Output = Result<Vec<ClaimOutcome>, StoreError>> + Send;
 
-    /// As [`Ledger::begin`], for a suspect with which nothing else is being read; never answers [`Beginning::Suspect`].
-    fn begin_alone(&self, suspect: &Job) -> impl Future<Output = Result<Beginning, StoreError>> + Send;
+    /// As [`JobStore::claim`], for a poison candidate while nothing else is being read; never returns
+    /// [`ClaimOutcome::PoisonCandidate`].
+    fn claim_alone(&self, candidate: &Job) -> impl Future<Output = Result<ClaimOutcome, StoreError>> + Send;
 
-    /// Takes the beginning of these jobs back: they were not read after all and go back to the broker. It costs them no
-    /// attempt.
-    fn unbegin(&self, jobs: &[JobId]) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Releases claims on jobs that were not read after all and go back to the broker; this does not count as an attempt.
+    fn release(&self, jobs: &[JobId]) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Opens dead jobs again, whose dead letters are about to be published anew, with no attempt counted. Returns how
+    /// Opens dead jobs again, whose dead letters are about to be published again, with no attempt counted. Returns how
     /// many of these were dead; the others stay as they are.
     fn reopen(&self, jobs: &[JobId]) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Notes jobs that somebody published to the broker without enqueueing them here, so that they are known before a
-    /// worker begins them. What is known already stays as it is.
+    /// Records jobs that were published to the broker without being enqueued here, so that they are known before a worker
+    /// claims them. Known jobs stay as they are.
     fn note_published(&self, jobs: &[Job]) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// How far a job is; `None` for one that is not known.
-    fn standing(&self, job: JobId) -> impl Future<Output = Result<Option<Standing>, StoreError>> + Send;
+    /// The state of a job; `None` if it is not known.
+    fn status(&self, job: JobId) -> impl Future<Output = Result<Option<JobStatus>, StoreError>> + Send;
 }
 
-/// A job that the broker does not have.
+/// An enqueued job that the broker does not have.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Undispatched {
+pub struct Unsent {
     /// The job.
     pub id: JobId,
     /// The message to publish.
@@ -137,12 +137,12 @@ pub trait Dispatch: Send + Sync {
     /// Up to `limit` jobs of the batch to publish, oldest first: those that were not yet published, and those that were
     /// but have not moved for `lost_after`, since a message may have been lost with its broker. Empty while the batch is
     /// paused and once it is cancelled. Publishing one twice is harmless.
-    fn undispatched(
+    fn unsent(
         &self,
         batch: &str,
         lost_after: Duration,
         limit: usize,
-    ) -> impl Future<Output = Result<Vec<Undispatched>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<Unsent>, StoreError>> + Send;
 
     /// Notes that the broker confirmed these jobs.
     fn mark_sent(&self, jobs: &[JobId]) -> impl Future<Output = Result<(), StoreError>> + Send;

@@ -312,7 +312,7 @@ impl<Q: JobQueue, O: FnMut(Event<'_>)> Run<Q, O> {
 
     async fn give_back(&mut self, not_begun: &[JobId]) -> Result<(), BackfillError> {
         if !not_begun.is_empty() {
-            self.queue.give_back(not_begun).await?;
+            self.queue.release(not_begun).await?;
         }
         Ok(())
     }

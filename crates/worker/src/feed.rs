@@ -178,7 +178,7 @@ impl<S: Jobs + Dispatch + Batches> Feed<S> {
             if most == 0 {
                 return Ok(Filled { published, in_flight });
             }
-            let jobs = self.store.undispatched(&self.batch, LOST_AFTER, most).await?;
+            let jobs = self.store.unsent(&self.batch, LOST_AFTER, most).await?;
             if jobs.is_empty() {
                 return Ok(Filled { published, in_flight });
             }

@@ -19,7 +19,7 @@ mod web;
 use std::time::Duration;
 
 use shenfen_queue::{Broker, Consumer, ConsumerSettings, Publisher};
-use shenfen_store::port::Ledger;
+use shenfen_store::port::JobStore;
 use thiserror::Error;
 use tokio::sync::watch;
 
@@ -95,7 +95,7 @@ pub enum ServiceError {
     Threads(#[source] std::io::Error),
 }
 
-impl<L: Ledger + Clone + 'static, R: PictureReader> Service<L, R> {
+impl<L: JobStore + Clone + 'static, R: PictureReader> Service<L, R> {
     /// Consumes, reads and stores until `stop` turns true; then finishes what was begun and gives back the rest.
     ///
     /// A broker or database that is away is waited for, with a line in the log when it goes and when it is back.

@@ -37,7 +37,7 @@ async fn main() -> Result<()> {
     let ledger = loop {
         match options.clone().open(Access::Work).await {
             Ok(store) => break store,
-            Err(error) if error.may_pass() => sleep(Duration::from_millis(200)).await,
+            Err(error) if error.is_transient() => sleep(Duration::from_millis(200)).await,
             Err(error) => return Err(error.into()),
         }
     };

@@ -6,10 +6,10 @@ use std::time::Duration;
 use shenfen_queue::{
     Broker, DeadLetter, DeadLetters, Depth, Depths, Image, Limits, Message, Outgoing, Publisher, Route, Side, Topology,
 };
-use shenfen_store::port::Beginning;
+use shenfen_store::port::ClaimOutcome;
 use shenfen_store::postgres::PostgresOptions;
 use shenfen_store::{
-    Access, BatchProgress, Batches, Job, Ledger, PostgresStore, RequestedSide, ResultFilter, ResultRow, Results,
+    Access, BatchProgress, Batches, Job, JobStore, PostgresStore, RequestedSide, ResultFilter, ResultRow, Results,
 };
 use shenfen_tests::{Scratch, StubPictures, remove_queues};
 use shenfen_worker::service::{Images, Metrics};
@@ -179,8 +179,8 @@ impl World {
             side: RequestedSide::Auto,
         };
         for _ in 0..times {
-            if self.store.begin(std::slice::from_ref(&job)).await.unwrap() == [Beginning::Suspect] {
-                self.store.begin_alone(&job).await.unwrap();
+            if self.store.claim(std::slice::from_ref(&job)).await.unwrap() == [ClaimOutcome::PoisonCandidate] {
+                self.store.claim_alone(&job).await.unwrap();
             }
         }
     }

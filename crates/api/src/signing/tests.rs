@@ -26,12 +26,12 @@ struct Vector {
 }
 
 impl Vector {
-    fn check(&self, gate: &Gate) -> Result<Signature, Denied> {
+    fn check(&self, authenticator: &Authenticator) -> Result<Signature, Denied> {
         let mut headers = HeaderMap::new();
         for (name, value) in &self.headers {
             headers.append(name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap());
         }
-        gate.check(&self.method.parse().unwrap(), &self.target.parse().unwrap(), &headers)
+        authenticator.check(&self.method.parse().unwrap(), &self.target.parse().unwrap(), &headers)
     }
 
     /// The same request with another header.
@@ -51,9 +51,9 @@ fn vectors() -> Vectors {
     serde_json::from_str(VECTORS).unwrap()
 }
 
-fn gate(vectors: &Vectors, now: fn() -> OffsetDateTime) -> Gate {
+fn authenticator(vectors: &Vectors, now: fn() -> OffsetDateTime) -> Authenticator {
     let key = Key::with_secret(&vectors.ak, vectors.sk.as_bytes());
-    Gate { now, ..Gate::new(Keys::of(vec![key]), None) }
+    Authenticator { now, ..Authenticator::new(Keys::of(vec![key]), None) }
 }
 
 fn signed_at() -> OffsetDateTime {
@@ -63,20 +63,20 @@ fn signed_at() -> OffsetDateTime {
 #[test]
 fn requests_of_every_published_client_are_let_in() {
     let vectors = vectors();
-    let gate = gate(&vectors, signed_at);
+    let authenticator = authenticator(&vectors, signed_at);
     for vector in &vectors.vectors {
-        let signature = vector.check(&gate).unwrap_or_else(|denied| panic!("{}: {denied}", vector.name));
+        let signature = vector.check(&authenticator).unwrap_or_else(|denied| panic!("{}: {denied}", vector.name));
         assert_eq!(signature.key.ak, vectors.ak);
-        assert_eq!(gate.confirm(&signature, vector.body.as_bytes()), Ok(()), "{}", vector.name);
+        assert_eq!(authenticator.confirm(&signature, vector.body.as_bytes()), Ok(()), "{}", vector.name);
     }
 }
 
 #[test]
 fn nothing_that_was_signed_can_be_changed() {
     let vectors = vectors();
-    let gate = gate(&vectors, signed_at);
+    let authenticator = authenticator(&vectors, signed_at);
     for vector in &vectors.vectors {
-        let denied = |changed: Vector| changed.check(&gate).err().map(|denied| (changed.name, denied));
+        let denied = |changed: Vector| changed.check(&authenticator).err().map(|denied| (changed.name, denied));
         let other = Some((vector.name.clone(), Denied::Signature));
         assert_eq!(denied(Vector { method: "PUT".into(), ..vector.with("x", "") }), other);
         assert_eq!(denied(Vector { target: "/other".into(), ..vector.with("x", "") }), other);
@@ -101,20 +101,20 @@ fn nothing_that_was_signed_can_be_changed() {
 #[test]
 fn a_body_other_than_the_signed_one_is_refused_and_does_not_use_the_signature_up() {
     let vectors = vectors();
-    let gate = gate(&vectors, signed_at);
+    let authenticator = authenticator(&vectors, signed_at);
     for vector in vectors.vectors.iter().filter(|vector| vector.is_digested()) {
-        let signature = vector.check(&gate).unwrap();
-        assert_eq!(gate.confirm(&signature, b"id=1"), Err(Denied::Digest), "{}", vector.name);
-        assert_eq!(gate.confirm(&signature, vector.body.as_bytes()), Ok(()), "{}", vector.name);
+        let signature = vector.check(&authenticator).unwrap();
+        assert_eq!(authenticator.confirm(&signature, b"id=1"), Err(Denied::Digest), "{}", vector.name);
+        assert_eq!(authenticator.confirm(&signature, vector.body.as_bytes()), Ok(()), "{}", vector.name);
     }
 }
 
 #[test]
 fn a_request_whose_body_is_signed_is_served_once() {
     let vectors = vectors();
-    let gate = gate(&vectors, signed_at);
+    let authenticator = authenticator(&vectors, signed_at);
     for vector in &vectors.vectors {
-        let confirm = || gate.confirm(&vector.check(&gate).unwrap(), vector.body.as_bytes());
+        let confirm = || authenticator.confirm(&vector.check(&authenticator).unwrap(), vector.body.as_bytes());
         assert_eq!(confirm(), Ok(()));
         let again = if vector.is_digested() { Err(Denied::Repeated) } else { Ok(()) };
         assert_eq!(confirm(), again, "{}", vector.name);
@@ -125,7 +125,7 @@ fn a_request_whose_body_is_signed_is_served_once() {
 fn a_signature_is_good_in_its_time_only() {
     let vectors = vectors();
     let vector = &vectors.vectors[0];
-    let check = |now: fn() -> OffsetDateTime| vector.check(&gate(&vectors, now)).err();
+    let check = |now: fn() -> OffsetDateTime| vector.check(&authenticator(&vectors, now)).err();
     assert_eq!(check(|| signed_at() - SKEW), None);
     assert_eq!(check(|| signed_at() - SKEW - Duration::from_secs(1)), Some(Denied::Early));
     assert_eq!(check(|| signed_at() + LONGEST), None);
@@ -135,26 +135,29 @@ fn a_signature_is_good_in_its_time_only() {
 #[test]
 fn what_is_no_signature_is_refused() {
     let vectors = vectors();
-    let gate = gate(&vectors, signed_at);
+    let authenticator = authenticator(&vectors, signed_at);
     let vector = &vectors.vectors[0];
     for authorization in ["", "Bearer x", "credit-v1/", "credit-v1/a/b/c/d/e", "bce-auth-v1/a/b/c/d/e"] {
-        assert_eq!(vector.with("authorization", authorization).check(&gate).err(), Some(Denied::Malformed));
+        assert_eq!(vector.with("authorization", authorization).check(&authenticator).err(), Some(Denied::Malformed));
     }
-    assert_eq!(gate.check(&Method::POST, &"/".parse().unwrap(), &HeaderMap::new()).err(), Some(Denied::NotSigned));
+    assert_eq!(
+        authenticator.check(&Method::POST, &"/".parse().unwrap(), &HeaderMap::new()).err(),
+        Some(Denied::NotSigned)
+    );
     let mut headers = vector.headers.clone();
     headers.remove("credit-date");
     let vector = Vector { headers, ..vector.with("x", "") };
-    assert_eq!(vector.check(&gate).err(), Some(Denied::Header));
+    assert_eq!(vector.check(&authenticator).err(), Some(Denied::Header));
 }
 
 #[test]
 fn a_key_that_comes_too_fast_is_told_when_to_come_again() {
     let vectors = vectors();
     let key = Key::with_secret(&vectors.ak, vectors.sk.as_bytes());
-    let gate = Gate { now: signed_at, ..Gate::new(Keys::of(vec![key]), Some(0.25)) };
+    let authenticator = Authenticator { now: signed_at, ..Authenticator::new(Keys::of(vec![key]), Some(0.25)) };
     let vector = &vectors.vectors[0];
-    assert!(vector.with("host", "elsewhere").check(&gate).is_err(), "costs nothing");
-    assert!(vector.check(&gate).is_ok());
-    let Err(Denied::TooFast { wait }) = vector.check(&gate) else { panic!("let in") };
+    assert!(vector.with("host", "elsewhere").check(&authenticator).is_err(), "costs nothing");
+    assert!(vector.check(&authenticator).is_ok());
+    let Err(Denied::RateLimited { wait }) = vector.check(&authenticator) else { panic!("let in") };
     assert!(wait > Duration::from_secs(3) && wait <= Duration::from_secs(4));
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use md5::{Digest, Md5};
 use ring::hmac;
 use shenfen_api::keys::{KeyFile, Keys, MasterKey, NewKey};
-use shenfen_api::signing::Gate;
+use shenfen_api::signing::Authenticator;
 use tempfile::TempDir;
 use time::OffsetDateTime;
 use time::macros::format_description;
@@ -26,7 +26,8 @@ impl Signed {
         let file = KeyFile::new(folder.path().join("keys.jsonl"), MasterKey::parse(&"7".repeat(64)).unwrap());
         let key = file.add("acme", None).unwrap();
         let (keys, follow) = Keys::of_file(file.clone()).unwrap();
-        let world = World::with(Setup::default(), |service| service.gate = Some(Gate::new(keys, rate)));
+        let world =
+            World::with(Setup::default(), |service| service.authenticator = Some(Authenticator::new(keys, rate)));
         world.runtime.spawn(follow);
         (Signed { world, file, _folder: folder }, key)
     }

@@ -113,9 +113,9 @@ impl World {
             line: ReadingLine::start(&reader, line).unwrap(),
             today: Today::Fixed(date!(2026 - 11 - 23)),
             bodies: Bodies::new(setup.bodies),
-            gate: None,
+            authenticator: None,
             publisher: None,
-            books: None,
+            store: None,
             metrics: metrics.clone(),
         };
         change(&mut service);

@@ -9,7 +9,7 @@ async fn what_is_given_back_comes_again_and_is_counted() {
     let world = World::new();
     world.publisher().publish(&job("one")).await.unwrap();
     let (_consumer, mut deliveries) = world.consumer(1).await;
-    assert_eq!(receive(&mut deliveries).await.give_back().await, Settled::Sent);
+    assert_eq!(receive(&mut deliveries).await.requeue().await, Settled::Sent);
     let again = receive(&mut deliveries).await;
     assert_eq!((body(&again).as_str(), again.redelivered, again.delivery_count), ("one", true, 1));
     let _ = again.ack().await;

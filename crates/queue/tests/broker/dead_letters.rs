@@ -99,7 +99,7 @@ async fn a_message_that_is_never_settled_ends_dead_with_the_brokers_reason() {
     for count in 0..=20 {
         let delivery = receive(&mut deliveries).await;
         assert_eq!((body(&delivery).as_str(), delivery.delivery_count), ("poison", count));
-        let _ = delivery.give_back().await;
+        let _ = delivery.requeue().await;
     }
     world.until_depth(0, 1).await;
     let letters = DeadLetters::new(world.broker.clone()).list(10).await.unwrap();

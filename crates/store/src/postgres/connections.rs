@@ -119,6 +119,6 @@ impl Connections {
 
     fn silent(&self, what: &str, limit: Duration) -> StoreError {
         let reason = format!("{what} within {} seconds", limit.as_secs_f64());
-        StoreError::Away { database: self.name.clone(), reason }
+        StoreError::Unavailable { database: self.name.clone(), reason }
     }
 }

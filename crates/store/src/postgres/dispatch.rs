@@ -7,17 +7,17 @@ use sqlx::postgres::types::PgInterval;
 use uuid::Uuid;
 
 use super::PostgresStore;
-use super::ledger::uuids;
+use super::job_store::uuids;
 use crate::batch::BatchState;
 use crate::error::StoreError;
 use crate::job::JobId;
-use crate::port::{Dispatch, Undispatched};
+use crate::port::{Dispatch, Unsent};
 use crate::words;
 
 /// Jobs cancelled by one statement, so that a batch of millions keeps within the time limit.
 const CANCELLED_AT_ONCE: i64 = 10_000;
 
-const UNDISPATCHED: &str = "
+const UNSENT: &str = "
     WITH active AS MATERIALIZED (SELECT name FROM batches WHERE name = $1 AND state = 'active'),
     unsent AS (
         SELECT job_id, seq, message FROM jobs, active
@@ -51,23 +51,16 @@ const CANCEL: &str = "
     SELECT count(*) AS jobs FROM cancelled";
 
 impl Dispatch for PostgresStore {
-    async fn undispatched(
-        &self,
-        batch: &str,
-        lost_after: Duration,
-        limit: usize,
-    ) -> Result<Vec<Undispatched>, StoreError> {
+    async fn unsent(&self, batch: &str, lost_after: Duration, limit: usize) -> Result<Vec<Unsent>, StoreError> {
         let failed = self.unreadable("find jobs to publish");
         let lost_after = PgInterval {
             microseconds: i64::try_from(lost_after.as_micros()).unwrap_or(i64::MAX),
             ..PgInterval::default()
         };
-        let statement = sqlx::query(UNDISPATCHED).bind(batch).bind(clamp(limit)).bind(lost_after);
+        let statement = sqlx::query(UNSENT).bind(batch).bind(clamp(limit)).bind(lost_after);
         let rows = self.rows("find jobs to publish", statement).await?;
         rows.iter()
-            .map(|row| {
-                Ok(Undispatched { id: row.try_get::<Uuid, _>("job_id")?.into(), message: row.try_get("message")? })
-            })
+            .map(|row| Ok(Unsent { id: row.try_get::<Uuid, _>("job_id")?.into(), message: row.try_get("message")? }))
             .collect::<Result<_, _>>()
             .map_err(failed)
     }

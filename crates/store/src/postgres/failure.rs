@@ -17,7 +17,7 @@ struct Report {
 /// What an SQLSTATE means to the caller (PostgreSQL documentation, appendix A).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Meaning {
-    Away,
+    Unavailable,
     Denied,
     NoTables,
     Full,
@@ -31,8 +31,8 @@ fn meaning(code: &str) -> Meaning {
     match code {
         // Deadlock and serialisation: the other one won. Lock and statement limits: too busy. The server stops, starts or
         // is full of connections.
-        "40001" | "40P01" | "55P03" | "57014" | "57P01" | "57P02" | "57P03" | "57P05" | "25P03" => Meaning::Away,
-        "53300" | "53200" | "53400" | "58000" => Meaning::Away,
+        "40001" | "40P01" | "55P03" | "57014" | "57P01" | "57P02" | "57P03" | "57P05" | "25P03" => Meaning::Unavailable,
+        "53300" | "53200" | "53400" | "58000" => Meaning::Unavailable,
         "53100" => Meaning::Full,
         // Password, user, database, right.
         "28P01" | "28000" | "3D000" | "42501" => Meaning::Denied,
@@ -42,7 +42,7 @@ fn meaning(code: &str) -> Meaning {
         "25006" | "58030" => Meaning::CannotWrite,
         "XX001" | "XX002" => Meaning::Damaged,
         _ => match code.get(..2) {
-            Some("08") => Meaning::Away,
+            Some("08") => Meaning::Unavailable,
             Some("22" | "23") => Meaning::Rejected,
             _ => Meaning::Other,
         },
@@ -54,9 +54,9 @@ pub(super) fn of(name: &str, operation: &'static str, source: sqlx::Error) -> St
     let database = name.to_owned();
     match &source {
         sqlx::Error::Database(error) => reported(database, operation, error.as_ref()),
-        sqlx::Error::Io(error) => StoreError::Away { database, reason: error.to_string() },
-        sqlx::Error::Tls(error) => StoreError::Away { database, reason: format!("TLS failed: {error}") },
-        sqlx::Error::Protocol(reason) => StoreError::Away { database, reason: reason.clone() },
+        sqlx::Error::Io(error) => StoreError::Unavailable { database, reason: error.to_string() },
+        sqlx::Error::Tls(error) => StoreError::Unavailable { database, reason: format!("TLS failed: {error}") },
+        sqlx::Error::Protocol(reason) => StoreError::Unavailable { database, reason: reason.clone() },
         sqlx::Error::ColumnNotFound(_) | sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
             StoreError::Damaged { database, reason: source.to_string() }
         }
@@ -68,7 +68,7 @@ fn reported(database: String, operation: &'static str, error: &dyn DatabaseError
     let report = Report { code: error.code().unwrap_or_default().into_owned(), message: error.message().to_owned() };
     let reason = report.to_string();
     match meaning(&report.code) {
-        Meaning::Away => StoreError::Away { database, reason },
+        Meaning::Unavailable => StoreError::Unavailable { database, reason },
         Meaning::Denied => StoreError::Denied { database, reason },
         Meaning::NoTables => StoreError::NoTables { database },
         Meaning::Full => StoreError::Full { database },
@@ -96,8 +96,8 @@ mod tests {
     #[test]
     fn codes_are_told_apart_where_somebody_does_something_different() {
         check("28P01", Meaning::Denied);
-        check("57P03", Meaning::Away);
-        check("08006", Meaning::Away);
+        check("57P03", Meaning::Unavailable);
+        check("08006", Meaning::Unavailable);
         check("53100", Meaning::Full);
         check("25006", Meaning::CannotWrite);
         check("42P01", Meaning::NoTables);
@@ -112,6 +112,6 @@ mod tests {
     fn a_lost_connection_may_pass_and_is_not_used_again() {
         let lost = || sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into());
         assert!(!leaves_connection_usable(&lost()));
-        assert!(of("kyc on db:5432", "store results", lost()).may_pass());
+        assert!(of("kyc on db:5432", "store results", lost()).is_transient());
     }
 }

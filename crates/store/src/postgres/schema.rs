@@ -25,9 +25,9 @@ const LIMIT: Duration = Duration::from_secs(3600);
 /// A refused step, or one that cannot be done.
 const OPERATION: &str = "bring its tables up to date";
 
-/// How a database stands to this program.
+/// What a database holds, as seen by this program.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Standing {
+enum SchemaState {
     /// Nothing of ours in it.
     Empty,
     /// Nothing of ours, but tables by the names that ours would have.
@@ -43,9 +43,9 @@ enum Standing {
 pub(super) async fn bring_up_to_date(connections: &Connections, access: Access) -> Result<(), StoreError> {
     let mut connection = connections.connect().await?;
     let name = connections.name.as_str();
-    let silent = || StoreError::Away { database: name.to_owned(), reason: "it gave no answer in time".into() };
-    let standing = timeout(LOOK_LIMIT, standing(&mut connection)).await.map_err(|_| silent())?;
-    if is_current(standing.map_err(|error| failure::of(name, "open", error))?, name)? {
+    let silent = || StoreError::Unavailable { database: name.to_owned(), reason: "it gave no answer in time".into() };
+    let state = timeout(LOOK_LIMIT, read_state(&mut connection)).await.map_err(|_| silent())?;
+    if is_current(state.map_err(|error| failure::of(name, "open", error))?, name)? {
         return Ok(());
     }
     if access == Access::Read {
@@ -55,14 +55,14 @@ pub(super) async fn bring_up_to_date(connections: &Connections, access: Access) 
 }
 
 /// False where steps are missing.
-fn is_current(standing: Standing, name: &str) -> Result<bool, StoreError> {
+fn is_current(state: SchemaState, name: &str) -> Result<bool, StoreError> {
     let known = MIGRATIONS.len() as i64;
     let database = name.to_owned();
-    match standing {
-        Standing::Occupied => Err(StoreError::NotOurs { database }),
-        Standing::At(found) if found > known => Err(StoreError::Newer { database, found, known }),
-        Standing::At(found) => Ok(found == known),
-        Standing::Empty => Ok(false),
+    match state {
+        SchemaState::Occupied => Err(StoreError::NotOurs { database }),
+        SchemaState::At(found) if found > known => Err(StoreError::Newer { database, found, known }),
+        SchemaState::At(found) => Ok(found == known),
+        SchemaState::Empty => Ok(false),
     }
 }
 
@@ -72,18 +72,18 @@ async fn apply(connection: &mut PgConnection, name: &str) -> Result<(), StoreErr
     sqlx::raw_sql(begin).execute(&mut *connection).await.map_err(failed)?;
     sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *connection).await.map_err(failed)?;
     // Another program may have done it while this one waited.
-    let standing = standing(connection).await.map_err(failed)?;
-    if !is_current(standing, name)? {
-        steps(connection, standing).await.map_err(failed)?;
+    let state = read_state(connection).await.map_err(failed)?;
+    if !is_current(state, name)? {
+        steps(connection, state).await.map_err(failed)?;
     }
     sqlx::raw_sql("COMMIT").execute(connection).await.map_err(failed)?;
     Ok(())
 }
 
-async fn steps(connection: &mut PgConnection, standing: Standing) -> Result<(), sqlx::Error> {
-    let done = match standing {
-        Standing::At(version) => usize::try_from(version).unwrap_or_default(),
-        Standing::Empty | Standing::Occupied => {
+async fn steps(connection: &mut PgConnection, state: SchemaState) -> Result<(), sqlx::Error> {
+    let done = match state {
+        SchemaState::At(version) => usize::try_from(version).unwrap_or_default(),
+        SchemaState::Empty | SchemaState::Occupied => {
             let marks = "CREATE TABLE shenfen_schema (
                              version bigint PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())";
             sqlx::raw_sql(marks).execute(&mut *connection).await?;
@@ -98,7 +98,7 @@ async fn steps(connection: &mut PgConnection, standing: Standing) -> Result<(), 
     Ok(())
 }
 
-async fn standing(connection: &mut PgConnection) -> Result<Standing, sqlx::Error> {
+async fn read_state(connection: &mut PgConnection) -> Result<SchemaState, sqlx::Error> {
     // Read from the catalogue itself: to_regclass answers from a cache, which may not have seen yet what another program
     // made while this one waited for it.
     let (ours, others): (bool, bool) = sqlx::query_as(
@@ -111,9 +111,9 @@ async fn standing(connection: &mut PgConnection) -> Result<Standing, sqlx::Error
     match (ours, others) {
         (true, _) => {
             let version = sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM shenfen_schema");
-            Ok(Standing::At(version.fetch_one(connection).await?))
+            Ok(SchemaState::At(version.fetch_one(connection).await?))
         }
-        (false, true) => Ok(Standing::Occupied),
-        (false, false) => Ok(Standing::Empty),
+        (false, true) => Ok(SchemaState::Occupied),
+        (false, false) => Ok(SchemaState::Empty),
     }
 }

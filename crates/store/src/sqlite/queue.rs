@@ -7,19 +7,19 @@ use time::OffsetDateTime;
 
 use super::{SqliteStore, results};
 use crate::error::StoreError;
-use crate::job::{ClaimedJob, Finished, Job, JobId, MAX_ATTEMPTS, NewJob, Outcome, SUSPECT_ATTEMPTS};
+use crate::job::{ClaimedJob, Finished, Job, JobId, MAX_ATTEMPTS, NewJob, Outcome, POISON_CANDIDATE_ATTEMPTS};
 use crate::port::{Completed, JobQueue, Jobs, Recovered};
 use crate::stored::StoredResult;
 use crate::timestamp;
 
-/// Claims jobs above suspicion, in the order of the index: no sorting, however many wait.
+/// Claims jobs that are not poison candidates, in the order of the index: no sorting, however many wait.
 const CLAIM_OLDEST: &str = "
     UPDATE jobs SET state = 'running', attempts = attempts + 1
     WHERE seq IN (SELECT seq FROM jobs WHERE batch = ?1 AND state = 'queued' AND attempts < ?2 ORDER BY seq LIMIT ?3)
     RETURNING seq, job_id, batch, reference, source, path, side, attempts";
 
-/// Claims suspects, the least suspected first, so that the guilty one keeps none of the others waiting for ever.
-const CLAIM_SUSPECT: &str = "
+/// Claims poison candidates, those with the fewest attempts first, so that the actual poison job does not starve the others.
+const CLAIM_POISON_CANDIDATE: &str = "
     UPDATE jobs SET state = 'running', attempts = attempts + 1
     WHERE seq IN (SELECT seq FROM jobs WHERE batch = ?1 AND state = 'queued' AND attempts >= ?2
                   ORDER BY attempts, seq LIMIT ?3)
@@ -70,8 +70,8 @@ impl JobQueue for SqliteQueue {
         rows.iter().map(|row| self.claimed(row).map_err(&failed)?).collect()
     }
 
-    async fn give_back(&self, jobs: &[JobId]) -> Result<(), StoreError> {
-        self.put_back(jobs).await.map_err(self.store.error("give jobs back"))
+    async fn release(&self, jobs: &[JobId]) -> Result<(), StoreError> {
+        self.put_back(jobs).await.map_err(self.store.error("release jobs"))
     }
 }
 
@@ -133,13 +133,13 @@ impl SqliteQueue {
                 .bind(&self.batch)
                 .fetch_one(&mut *transaction)
                 .await?;
-        let suspect_is_running = running.1.is_some_and(|attempts| attempts > SUSPECT_ATTEMPTS);
-        if suspect_is_running {
+        let candidate_is_running = running.1.is_some_and(|attempts| attempts > POISON_CANDIDATE_ATTEMPTS);
+        if candidate_is_running {
             return Ok(Vec::new());
         }
         let mut rows = self.mark(CLAIM_OLDEST, limit, &mut transaction).await?;
         if rows.is_empty() && running.0 == 0 {
-            rows = self.mark(CLAIM_SUSPECT, limit.min(1), &mut transaction).await?;
+            rows = self.mark(CLAIM_POISON_CANDIDATE, limit.min(1), &mut transaction).await?;
         }
         transaction.commit().await?;
         // RETURNING promises no order.
@@ -155,7 +155,7 @@ impl SqliteQueue {
     ) -> Result<Vec<SqliteRow>, sqlx::Error> {
         sqlx::query(statement)
             .bind(&self.batch)
-            .bind(SUSPECT_ATTEMPTS)
+            .bind(POISON_CANDIDATE_ATTEMPTS)
             .bind(i64::try_from(limit).unwrap_or(i64::MAX))
             .fetch_all(connection)
             .await

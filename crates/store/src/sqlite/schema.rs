@@ -14,7 +14,7 @@ const MIGRATIONS: &[&str] = &[include_str!("../../../../migrations/sqlite/0001_j
 const APPLICATION_ID: i64 = 0x5348_464E;
 
 /// How a file stands to this program.
-enum Standing {
+enum JobStatus {
     /// Nothing in it yet.
     Empty,
     /// Ours; so many steps are done.
@@ -32,8 +32,8 @@ pub(super) async fn bring_up_to_date(writer: &SqlitePool, path: &Path, access: A
     let standing = standing(&mut snapshot, path).await?;
     snapshot.commit().await.map_err(failed)?;
     match (standing, access) {
-        (Standing::Empty, Access::Read) => return Err(StoreError::Missing { database: failure::name(path) }),
-        (Standing::At(done), _) if done == MIGRATIONS.len() => return Ok(()),
+        (JobStatus::Empty, Access::Read) => return Err(StoreError::Missing { database: failure::name(path) }),
+        (JobStatus::At(done), _) if done == MIGRATIONS.len() => return Ok(()),
         _ => {}
     }
     // Stays with the file. Readers and the writer do not wait for each other in this mode.
@@ -41,8 +41,8 @@ pub(super) async fn bring_up_to_date(writer: &SqlitePool, path: &Path, access: A
 
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
     let done = match self::standing(&mut transaction, path).await? {
-        Standing::Empty => 0,
-        Standing::At(done) => done,
+        JobStatus::Empty => 0,
+        JobStatus::At(done) => done,
     };
     for step in &MIGRATIONS[done..] {
         sqlx::raw_sql(*step).execute(&mut *transaction).await.map_err(failed)?;
@@ -53,13 +53,13 @@ pub(super) async fn bring_up_to_date(writer: &SqlitePool, path: &Path, access: A
     transaction.commit().await.map_err(failed)
 }
 
-async fn standing(connection: &mut SqliteConnection, path: &Path) -> Result<Standing, StoreError> {
+async fn standing(connection: &mut SqliteConnection, path: &Path) -> Result<JobStatus, StoreError> {
     let (owner, version, tables) = marks(connection).await.map_err(|source| failure::of(path, "open", source))?;
     let known = MIGRATIONS.len();
     match usize::try_from(version) {
-        Ok(0) if owner == 0 && tables == 0 => Ok(Standing::Empty),
+        Ok(0) if owner == 0 && tables == 0 => Ok(JobStatus::Empty),
         _ if owner != APPLICATION_ID => Err(StoreError::NotOurs { database: failure::name(path) }),
-        Ok(done) if done <= known => Ok(Standing::At(done)),
+        Ok(done) if done <= known => Ok(JobStatus::At(done)),
         _ => Err(StoreError::Newer { database: failure::name(path), found: version, known: known as i64 }),
     }
 }

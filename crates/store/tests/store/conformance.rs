@@ -26,7 +26,7 @@ pub(crate) trait World: Sized {
     async fn take(&self, batch: &str, limit: usize) -> Vec<Taken>;
 
     /// The worker did not begin these after all.
-    async fn give_back(&self, batch: &str, taken: &[Taken]);
+    async fn release(&self, batch: &str, taken: &[Taken]);
 
     /// The worker's process ends without a word, and another one starts on the same store and takes back what the first
     /// one had.
@@ -128,7 +128,7 @@ pub(crate) async fn a_job_given_back_loses_no_attempt(world: impl World) {
     let taken = world.take("kyc", 2).await;
     queue.complete(&[taken[0].read(Decision::Accept)]).await.unwrap();
     // One of them is over already and stays so.
-    world.give_back("kyc", &taken).await;
+    world.release("kyc", &taken).await;
     let again = world.take("kyc", 9).await;
     assert_eq!((sources(&again), again[0].attempt), (vec!["1.jpg"], 1));
 }
@@ -255,7 +255,7 @@ pub(crate) async fn every_job_ends_exactly_once(mut world: impl World, steps: Ve
             }
             Step::GiveBack(count) => {
                 let some: Vec<Taken> = in_hand.drain(..count.min(in_hand.len())).collect();
-                world.give_back("kyc", &some).await;
+                world.release("kyc", &some).await;
             }
             Step::Crash => {
                 in_hand.clear();

@@ -1,16 +1,16 @@
-//! The server's store: the promises of every store, kept with a broker made of a list.
+//! The PostgreSQL store: the conformance suite with an in-memory broker, and what only this store does.
 
 mod access;
 mod dispatch;
 mod documented;
-mod ledger;
+mod job_store;
 mod server;
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use shenfen_store::{Beginning, Dispatch, Job, JobId, Jobs, Ledger, PostgresStore};
+use shenfen_store::{ClaimOutcome, Dispatch, Job, JobId, JobStore, Jobs, PostgresStore};
 
 use crate::conformance::{Taken, World, keeps_the_promises};
 use crate::made::{dead, job, number_of};
@@ -40,7 +40,7 @@ impl Postgres {
     /// Publishes everything that is open in the batch.
     async fn publish(&self, batch: &str) {
         loop {
-            let open = self.store.undispatched(batch, NEVER, 3).await.unwrap();
+            let open = self.store.unsent(batch, NEVER, 3).await.unwrap();
             if open.is_empty() {
                 return;
             }
@@ -80,27 +80,27 @@ impl World for Postgres {
         let mut taken = Vec::new();
         while taken.len() < limit {
             let Some(job) = self.deliver() else { break };
-            let mut beginning = self.store.begin(std::slice::from_ref(&job)).await.unwrap()[0];
-            if beginning == Beginning::Suspect {
-                beginning = self.store.begin_alone(&job).await.unwrap();
+            let mut outcome = self.store.claim(std::slice::from_ref(&job)).await.unwrap()[0];
+            if outcome == ClaimOutcome::PoisonCandidate {
+                outcome = self.store.claim_alone(&job).await.unwrap();
             }
-            match beginning {
-                Beginning::Go { attempt } => taken.push(Taken { job, attempt }),
-                Beginning::Ended => self.acknowledge(job.id),
-                Beginning::Worn { attempts } => {
+            match outcome {
+                ClaimOutcome::Claimed { attempt } => taken.push(Taken { job, attempt }),
+                ClaimOutcome::AlreadyEnded => self.acknowledge(job.id),
+                ClaimOutcome::Exhausted { attempts } => {
                     self.store.complete(&[dead(&job, attempts)]).await.unwrap();
                     self.acknowledge(job.id);
                 }
-                Beginning::Paused => panic!("nobody paused it"),
-                Beginning::Suspect => panic!("it was begun alone"),
+                ClaimOutcome::BatchPaused => panic!("nobody paused it"),
+                ClaimOutcome::PoisonCandidate => panic!("it was claimed alone"),
             }
         }
         taken
     }
 
-    async fn give_back(&self, _batch: &str, taken: &[Taken]) {
+    async fn release(&self, _batch: &str, taken: &[Taken]) {
         let ids: Vec<JobId> = taken.iter().map(|taken| taken.job.id).collect();
-        self.store.unbegin(&ids).await.unwrap();
+        self.store.release(&ids).await.unwrap();
         let mut broker = self.broker.lock().unwrap();
         broker.unacknowledged.retain(|job| !ids.contains(&job.id));
         taken.iter().rev().for_each(|taken| broker.waiting.push_front(taken.job.clone()));

@@ -51,9 +51,9 @@ impl World for Sqlite {
         claimed.into_iter().map(|claimed| Taken { job: claimed.job, attempt: claimed.attempt }).collect()
     }
 
-    async fn give_back(&self, batch: &str, taken: &[Taken]) {
+    async fn release(&self, batch: &str, taken: &[Taken]) {
         let ids: Vec<JobId> = taken.iter().map(|taken| taken.job.id).collect();
-        self.jobs(batch).give_back(&ids).await.unwrap();
+        self.jobs(batch).release(&ids).await.unwrap();
     }
 
     async fn restart(self) -> Sqlite {

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use rand::Rng;
-use shenfen_store::port::Ledger;
+use shenfen_store::port::JobStore;
 use shenfen_store::{Finished, JobId, StoreError};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -53,7 +53,7 @@ pub(crate) fn with_jitter(failures: u32) -> Duration {
 
 /// Stores ends until there are no more to come; what became of each is told to the engine. A database that is away is
 /// waited for, until `give_up` turns true.
-pub(crate) async fn commit_all<L: Ledger>(
+pub(crate) async fn commit_all<L: JobStore>(
     ledger: L,
     settings: ServiceSettings,
     metrics: Metrics,
@@ -81,7 +81,7 @@ pub(crate) async fn commit_all<L: Ledger>(
 }
 
 /// Stores a group; where the database takes one of its rows never, the others are stored without it.
-async fn store<L: Ledger>(
+async fn store<L: JobStore>(
     ledger: &L,
     group: Vec<Finished>,
     metrics: &Metrics,

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use shenfen_core::Decision;
 use shenfen_queue::{Consumer, Delivery, Message, Outgoing, Publisher, Receipt, Route};
-use shenfen_store::port::{Beginning, Ledger};
+use shenfen_store::port::{ClaimOutcome, JobStore};
 use shenfen_store::{Finished, Job, JobId, Outcome};
 use tokio::sync::mpsc::{self, Receiver, UnboundedReceiver, UnboundedSender};
 use tokio::sync::{Semaphore, watch};
@@ -42,7 +42,7 @@ const DRAIN_ANSWER: Duration = Duration::from_secs(5);
 /// News from a task.
 pub(crate) enum Event {
     /// What the ledger says of jobs that arrived.
-    Begun(Vec<(JobId, Beginning)>),
+    Begun(Vec<(JobId, ClaimOutcome)>),
     /// The ledger was not reached before the service was told to stop.
     NotBegun(Vec<JobId>),
     /// A picture came from the web, or did not.
@@ -116,7 +116,7 @@ pub(crate) struct Engine<L> {
     stored: u64,
 }
 
-impl<L: Ledger + Clone + 'static> Engine<L> {
+impl<L: JobStore + Clone + 'static> Engine<L> {
     pub(crate) fn start<R: PictureReader>(
         service: Service<L, R>,
         publisher: Publisher,
@@ -414,7 +414,7 @@ impl<L: Ledger + Clone + 'static> Engine<L> {
                 (true, Disposition::DeadLetter) => Event::Buried(id, reason),
                 (true, Disposition::Retry { .. }) => {
                     // A beginning that is not taken back costs the job an attempt of many, no more.
-                    if was_begun && let Err(error) = ledger.unbegin(&[id]).await {
+                    if was_begun && let Err(error) = ledger.release(&[id]).await {
                         tracing::warn!(job.id = %id, %error, "cannot note that a job waits for its retry");
                     }
                     Event::Retried(id)
@@ -439,7 +439,7 @@ impl<L: Ledger + Clone + 'static> Engine<L> {
         }
         let (ledger, news) = (self.ledger.clone(), self.news.clone());
         tokio::spawn(async move {
-            if let Err(error) = ledger.unbegin(&ids).await {
+            if let Err(error) = ledger.release(&ids).await {
                 tracing::warn!(%error, jobs = ids.len(), "cannot note that jobs were not begun after all");
             }
             let _ = news.send(Event::Unbegun(ids));

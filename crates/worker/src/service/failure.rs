@@ -26,7 +26,7 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Reader(#[from] ReaderFault),
     #[error("reading it ended the worker {0} times")]
-    Worn(u32),
+    Exhausted(u32),
     #[error("the database does not take its result: {0}")]
     NotStorable(String),
     #[error("its batch is paused")]
@@ -54,7 +54,7 @@ impl Failure {
             Failure::Unavailable(_)
             | Failure::Reader(_)
             | Failure::Malformed(_)
-            | Failure::Worn(_)
+            | Failure::Exhausted(_)
             | Failure::NotStorable(_) => Disposition::DeadLetter,
         }
     }
@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn what_would_happen_again_is_set_aside_at_once() {
         let panicked = Failure::Reader(ReaderFault::Panicked("a.rs:1".into()));
-        for failure in [panicked, Failure::Worn(10), Failure::Malformed(MessageError::Version)] {
+        for failure in [panicked, Failure::Exhausted(10), Failure::Malformed(MessageError::Version)] {
             assert_eq!(failure.disposition(0, 5), Disposition::DeadLetter, "{failure}");
         }
     }

@@ -39,7 +39,7 @@ pub(crate) async fn settle_all(mut receipts: UnboundedReceiver<Settle>) {
         // A connection that was lost delivers again what was not settled on it.
         let _ = match settle {
             Settle::Ack(receipt) => receipt.ack().await,
-            Settle::GiveBack(receipt) => receipt.give_back().await,
+            Settle::GiveBack(receipt) => receipt.requeue().await,
         };
         crash_point("after-settle");
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use shenfen_core::Decision;
 use shenfen_store::postgres::PostgresOptions;
-use shenfen_store::{Access, Batches, Jobs, Ledger, PostgresStore, StoreError};
+use shenfen_store::{Access, Batches, JobStore, Jobs, PostgresStore, StoreError};
 use sqlx::Connection;
 
 use super::server::TestDatabase;
@@ -60,7 +60,7 @@ async fn a_user_or_database_that_is_not_there_is_named_and_not_waited_for() {
         let url = sqlx::ConnectOptions::to_url_lossy(&options).to_string();
         let error = refusal(url.parse().unwrap(), Access::Work).await;
         assert!(matches!(error, StoreError::Denied { .. }), "{error}");
-        assert!(!error.may_pass());
+        assert!(!error.is_transient());
         assert!(error.to_string().contains("of_this_name") && !format!("{error} {error:?}").contains("s3cret"));
     }
 }
@@ -74,7 +74,7 @@ async fn a_server_that_does_not_answer_is_given_up_in_time() {
         let options: PostgresOptions = format!("postgres://worker:s3cret@127.0.0.1:{port}/kyc").parse().unwrap();
         let begun = Instant::now();
         let error = refusal(options.connect_limit(Duration::from_millis(300)), Access::Work).await;
-        assert!(matches!(&error, StoreError::Away { .. }) && error.may_pass(), "{error}");
+        assert!(matches!(&error, StoreError::Unavailable { .. }) && error.is_transient(), "{error}");
         assert!(begun.elapsed() < Duration::from_secs(10));
         assert!(error.to_string().contains(&format!("kyc on 127.0.0.1:{port}")), "{error}");
     }
@@ -92,7 +92,7 @@ async fn a_statement_that_has_to_wait_too_long_is_given_up_whole() {
 
     let ends = [read(&job("kyc", 0), 1, Decision::Accept), read(&job("kyc", 1), 1, Decision::Accept)];
     let error = store.complete(&ends).await.err().unwrap();
-    assert!(matches!(&error, StoreError::Away { .. }) && error.may_pass(), "{error}");
+    assert!(matches!(&error, StoreError::Unavailable { .. }) && error.is_transient(), "{error}");
     assert_eq!(store.batch("kyc").await.unwrap().unwrap().accepted, 0, "all of them or none");
 
     holding.rollback().await.unwrap();
@@ -109,8 +109,8 @@ async fn connections_that_the_server_ended_are_replaced() {
     sqlx::query(end_all).execute(&mut database.connect().await).await.unwrap();
     // As many calls may fail as there were connections; then all is well.
     let mut failures = 0;
-    while let Err(error) = store.begin(&[job("kyc", 0)]).await {
-        assert!(error.may_pass(), "{error}");
+    while let Err(error) = store.claim(&[job("kyc", 0)]).await {
+        assert!(error.is_transient(), "{error}");
         failures += 1;
         assert!(failures <= 2, "{error}");
     }

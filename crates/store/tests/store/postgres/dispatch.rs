@@ -3,18 +3,18 @@
 use std::time::Duration;
 
 use shenfen_core::Decision;
-use shenfen_store::port::Undispatched;
-use shenfen_store::{BatchState, Dispatch, JobId, Jobs, Ledger};
+use shenfen_store::port::Unsent;
+use shenfen_store::{BatchState, Dispatch, JobId, JobStore, Jobs};
 
 use super::NEVER;
 use super::server::TestDatabase;
 use crate::made::{dead, job, jobs, read};
 
-fn messages(open: &[Undispatched]) -> Vec<&str> {
+fn messages(open: &[Unsent]) -> Vec<&str> {
     open.iter().map(|open| open.message.as_str()).collect()
 }
 
-fn ids(open: &[Undispatched]) -> Vec<JobId> {
+fn ids(open: &[Unsent]) -> Vec<JobId> {
     open.iter().map(|open| open.id).collect()
 }
 
@@ -24,15 +24,15 @@ async fn what_was_published_counts_to_the_window_until_it_ends() {
     let store = database.open().await;
     store.enqueue(&jobs("kyc", 0..5)).await.unwrap();
     store.enqueue(&jobs("other", 0..5)).await.unwrap();
-    let first = store.undispatched("kyc", NEVER, 3).await.unwrap();
+    let first = store.unsent("kyc", NEVER, 3).await.unwrap();
     assert_eq!(messages(&first), ["/cards/0.jpg", "/cards/1.jpg", "/cards/2.jpg"]);
     assert_eq!(store.window("kyc").await.unwrap(), 0, "not published yet");
 
     // A worker is faster than the note about it.
-    store.begin(&[job("kyc", 1)]).await.unwrap();
+    store.claim(&[job("kyc", 1)]).await.unwrap();
     store.mark_sent(&ids(&first)).await.unwrap();
     assert_eq!(store.window("kyc").await.unwrap(), 3);
-    assert_eq!(messages(&store.undispatched("kyc", NEVER, 9).await.unwrap()), ["/cards/3.jpg", "/cards/4.jpg"]);
+    assert_eq!(messages(&store.unsent("kyc", NEVER, 9).await.unwrap()), ["/cards/3.jpg", "/cards/4.jpg"]);
 
     store.complete(&[read(&job("kyc", 1), 1, Decision::Accept), dead(&job("kyc", 0), 0)]).await.unwrap();
     assert_eq!(store.window("kyc").await.unwrap(), 1);
@@ -47,12 +47,12 @@ async fn what_has_not_moved_for_long_is_published_again() {
     let store = database.open().await;
     store.enqueue(&jobs("kyc", 0..4)).await.unwrap();
     store.mark_sent(&[job("kyc", 0).id, job("kyc", 1).id, job("kyc", 2).id]).await.unwrap();
-    store.begin(&[job("kyc", 1), job("kyc", 2)]).await.unwrap();
+    store.claim(&[job("kyc", 1), job("kyc", 2)]).await.unwrap();
     store.complete(&[read(&job("kyc", 2), 1, Decision::Accept)]).await.unwrap();
-    let lost = store.undispatched("kyc", Duration::ZERO, 9).await.unwrap();
+    let lost = store.unsent("kyc", Duration::ZERO, 9).await.unwrap();
     assert_eq!(messages(&lost), ["/cards/0.jpg", "/cards/1.jpg", "/cards/3.jpg"]);
-    assert_eq!(messages(&store.undispatched("kyc", Duration::ZERO, 2).await.unwrap()).len(), 2);
-    assert_eq!(store.undispatched("kyc", NEVER, 9).await.unwrap().len(), 1);
+    assert_eq!(messages(&store.unsent("kyc", Duration::ZERO, 2).await.unwrap()).len(), 2);
+    assert_eq!(store.unsent("kyc", NEVER, 9).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -60,14 +60,14 @@ async fn nothing_is_published_for_a_batch_that_is_paused_cancelled_or_not_ours_t
     let database = TestDatabase::new().await;
     let store = database.open().await;
     store.enqueue(&jobs("kyc", 0..4)).await.unwrap();
-    let count = async || store.undispatched("kyc", Duration::ZERO, 9).await.unwrap().len();
+    let count = async || store.unsent("kyc", Duration::ZERO, 9).await.unwrap().len();
     for (state, expected) in [(BatchState::Paused, 0), (BatchState::Active, 4), (BatchState::Cancelled, 0)] {
         store.set_batch_state("kyc", state).await.unwrap();
         assert_eq!(count().await, expected, "{state:?}");
     }
     // Jobs that came from the broker have no message here.
-    store.begin(&[job("strangers", 0)]).await.unwrap();
-    assert!(store.undispatched("strangers", Duration::ZERO, 9).await.unwrap().is_empty());
+    store.claim(&[job("strangers", 0)]).await.unwrap();
+    assert!(store.unsent("strangers", Duration::ZERO, 9).await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The embedded queue's own promises: order, and what becomes of a picture that ends its readers.
 
 use shenfen_core::Decision;
-use shenfen_store::job::{MAX_ATTEMPTS, SUSPECT_ATTEMPTS};
+use shenfen_store::job::{MAX_ATTEMPTS, POISON_CANDIDATE_ATTEMPTS};
 use shenfen_store::port::Recovered;
 use shenfen_store::{ClaimedJob, Finished, Job, JobId, JobQueue, Jobs, NewJob, RequestedSide};
 
@@ -93,10 +93,10 @@ async fn a_picture_that_kills_its_workers_is_read_alone_at_last_and_then_given_u
 }
 
 #[tokio::test]
-async fn a_suspect_waits_until_nothing_else_is_running() {
+async fn poison_candidate_is_claimed_alone() {
     let mut world = Sqlite::new().await;
     world.jobs("kyc").enqueue(&jobs("kyc", 0..1)).await.unwrap();
-    for _ in 0..SUSPECT_ATTEMPTS {
+    for _ in 0..POISON_CANDIDATE_ATTEMPTS {
         assert_eq!(world.jobs("kyc").claim(1).await.unwrap().len(), 1);
         world = world.crash().await;
         world.jobs("kyc").recover().await.unwrap();
@@ -109,8 +109,8 @@ async fn a_suspect_waits_until_nothing_else_is_running() {
     assert!(queue.claim(9).await.unwrap().is_empty(), "others are running");
     queue.complete(&[read(&others[0]), read(&more[0])]).await.unwrap();
 
-    let suspect = queue.claim(9).await.unwrap();
-    assert_eq!((sources(&suspect), suspect[0].attempt), (vec!["0.jpg"], SUSPECT_ATTEMPTS + 1));
+    let candidate = queue.claim(9).await.unwrap();
+    assert_eq!((sources(&candidate), candidate[0].attempt), (vec!["0.jpg"], POISON_CANDIDATE_ATTEMPTS + 1));
     queue.enqueue(&jobs("kyc", 3..4)).await.unwrap();
-    assert!(queue.claim(9).await.unwrap().is_empty(), "a suspect is running");
+    assert!(queue.claim(9).await.unwrap().is_empty(), "a poison candidate is running");
 }

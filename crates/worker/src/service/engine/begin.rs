@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use shenfen_ocr::Limits;
 use shenfen_queue::{Image, Receipt};
-use shenfen_store::port::{Beginning, Ledger};
+use shenfen_store::port::{ClaimOutcome, JobStore};
 use shenfen_store::{Job, JobId};
 use tokio::time::Instant;
 
@@ -15,7 +15,7 @@ use crate::service::failure::Failure;
 use crate::service::images::FetchError;
 use crate::service::metrics::Stage;
 
-impl<L: Ledger + Clone + 'static> Engine<L> {
+impl<L: JobStore + Clone + 'static> Engine<L> {
     /// Asks the ledger about the next jobs that arrived, no more than can be read soon: a crash blames what was begun.
     pub(super) fn begin(&mut self) {
         if self.asking || self.stopping || self.alone.is_some() {
@@ -65,8 +65,8 @@ impl<L: Ledger + Clone + 'static> Engine<L> {
             let asking = async {
                 loop {
                     let answer = match &jobs[..] {
-                        [suspect] if alone => ledger.begin_alone(suspect).await.map(|beginning| vec![beginning]),
-                        jobs => ledger.begin(jobs).await,
+                        [suspect] if alone => ledger.claim_alone(suspect).await.map(|beginning| vec![beginning]),
+                        jobs => ledger.claim(jobs).await,
                     };
                     match answer {
                         Ok(beginnings) => break beginnings,
@@ -85,9 +85,9 @@ impl<L: Ledger + Clone + 'static> Engine<L> {
         });
     }
 
-    pub(super) fn begun(&mut self, id: JobId, beginning: Beginning) {
+    pub(super) fn begun(&mut self, id: JobId, beginning: ClaimOutcome) {
         match beginning {
-            Beginning::Go { attempt } => {
+            ClaimOutcome::Claimed { attempt } => {
                 let Some(held) = self.held.get_mut(&id) else { return };
                 held.attempt = attempt;
                 if matches!(held.message.image, Image::Url(_)) {
@@ -97,13 +97,13 @@ impl<L: Ledger + Clone + 'static> Engine<L> {
                     self.ready.push_back(id);
                 }
             }
-            Beginning::Suspect => self.suspects.push_back(id),
-            Beginning::Ended => {
+            ClaimOutcome::PoisonCandidate => self.suspects.push_back(id),
+            ClaimOutcome::AlreadyEnded => {
                 self.metrics.repeated(1);
                 self.release(id);
             }
-            Beginning::Worn { attempts } => self.fail(id, Failure::Worn(attempts)),
-            Beginning::Paused => self.fail(id, Failure::Paused),
+            ClaimOutcome::Exhausted { attempts } => self.fail(id, Failure::Exhausted(attempts)),
+            ClaimOutcome::BatchPaused => self.fail(id, Failure::Paused),
         }
     }
 

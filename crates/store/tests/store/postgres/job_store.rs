@@ -1,63 +1,63 @@
-//! The books: beginnings are counted, ends are found out, and any number of workers may write at once.
+//! Claims are counted, ends are detected, and any number of workers may write at once.
 
 use shenfen_core::Decision;
-use shenfen_store::job::{MAX_ATTEMPTS, SUSPECT_ATTEMPTS};
+use shenfen_store::job::{MAX_ATTEMPTS, POISON_CANDIDATE_ATTEMPTS};
 use shenfen_store::port::Completed;
 use shenfen_store::{
-    BatchState, Batches, Beginning, Dispatch, Finished, Job, Jobs, Ledger, PostgresStore, ResultFilter, Results,
-    Standing,
+    BatchState, Batches, ClaimOutcome, Dispatch, Finished, Job, JobStatus, JobStore, Jobs, PostgresStore, ResultFilter,
+    Results,
 };
 
 use super::server::TestDatabase;
 use crate::made::{dead, job, jobs, read};
 
-const GO: Beginning = Beginning::Go { attempt: 1 };
+const FIRST_CLAIM: ClaimOutcome = ClaimOutcome::Claimed { attempt: 1 };
 
-async fn begin(store: &PostgresStore, job: &Job) -> Beginning {
-    store.begin(std::slice::from_ref(job)).await.unwrap()[0]
+async fn claim(store: &PostgresStore, job: &Job) -> ClaimOutcome {
+    store.claim(std::slice::from_ref(job)).await.unwrap()[0]
 }
 
 #[tokio::test]
-async fn a_job_that_nobody_enqueued_is_known_from_its_beginning_on() {
+async fn claiming_an_unknown_job_records_it() {
     let database = TestDatabase::new().await;
     let store = database.open().await;
     let arrived = [job("kyc", 2), job("kyc", 1), job("kyc", 2)];
-    assert_eq!(store.begin(&arrived).await.unwrap(), [GO, GO, GO]);
+    assert_eq!(store.claim(&arrived).await.unwrap(), [FIRST_CLAIM, FIRST_CLAIM, FIRST_CLAIM]);
     let batch = store.batch("kyc").await.unwrap().unwrap();
     assert_eq!((batch.total(), batch.running), (2, 2));
-    assert_eq!(store.begin(&[]).await.unwrap(), []);
+    assert_eq!(store.claim(&[]).await.unwrap(), []);
 }
 
 #[tokio::test]
-async fn beginnings_are_counted_until_the_job_is_worn_and_given_up() {
+async fn counts_claims_until_the_job_is_exhausted() {
     let database = TestDatabase::new().await;
     let store = database.open().await;
     let job = job("kyc", 0);
-    for attempt in 1..=SUSPECT_ATTEMPTS {
-        assert_eq!(begin(&store, &job).await, Beginning::Go { attempt });
-        // What was not begun after all is not counted.
-        store.unbegin(&[job.id]).await.unwrap();
-        assert_eq!(begin(&store, &job).await, Beginning::Go { attempt });
+    for attempt in 1..=POISON_CANDIDATE_ATTEMPTS {
+        assert_eq!(claim(&store, &job).await, ClaimOutcome::Claimed { attempt });
+        // A released claim is not counted.
+        store.release(&[job.id]).await.unwrap();
+        assert_eq!(claim(&store, &job).await, ClaimOutcome::Claimed { attempt });
     }
-    for attempt in SUSPECT_ATTEMPTS + 1..=MAX_ATTEMPTS {
-        // Among others it is only pointed out, however often.
-        assert_eq!(begin(&store, &job).await, Beginning::Suspect);
-        assert_eq!(store.begin_alone(&job).await.unwrap(), Beginning::Go { attempt });
+    for attempt in POISON_CANDIDATE_ATTEMPTS + 1..=MAX_ATTEMPTS {
+        // Beside others it is only reported, however often.
+        assert_eq!(claim(&store, &job).await, ClaimOutcome::PoisonCandidate);
+        assert_eq!(store.claim_alone(&job).await.unwrap(), ClaimOutcome::Claimed { attempt });
     }
-    assert_eq!(begin(&store, &job).await, Beginning::Suspect);
-    assert_eq!(store.begin_alone(&job).await.unwrap(), Beginning::Worn { attempts: MAX_ATTEMPTS });
+    assert_eq!(claim(&store, &job).await, ClaimOutcome::PoisonCandidate);
+    assert_eq!(store.claim_alone(&job).await.unwrap(), ClaimOutcome::Exhausted { attempts: MAX_ATTEMPTS });
     store.complete(&[dead(&job, MAX_ATTEMPTS)]).await.unwrap();
-    assert_eq!(begin(&store, &job).await, Beginning::Ended);
+    assert_eq!(claim(&store, &job).await, ClaimOutcome::AlreadyEnded);
 
     assert_eq!(store.reopen(&[job.id]).await.unwrap(), 1);
     assert_eq!(store.reopen(&[job.id]).await.unwrap(), 0, "it is open already");
-    assert_eq!(begin(&store, &job).await, GO);
+    assert_eq!(claim(&store, &job).await, FIRST_CLAIM);
     store.complete(&[read(&job, 1, Decision::Accept)]).await.unwrap();
     assert_eq!(store.reopen(&[job.id]).await.unwrap(), 0, "a result stays");
 }
 
 #[tokio::test]
-async fn an_end_is_stored_for_a_job_whose_beginning_was_forgotten() {
+async fn completes_a_job_whose_claim_was_lost() {
     let database = TestDatabase::new().await;
     let store = database.open().await;
     let ends = [read(&job("kyc", 0), 1, Decision::Accept), dead(&job("kyc", 1), 0)];
@@ -68,28 +68,28 @@ async fn an_end_is_stored_for_a_job_whose_beginning_was_forgotten() {
 }
 
 #[tokio::test]
-async fn a_paused_batch_keeps_its_jobs_with_the_broker_and_costs_them_nothing() {
+async fn claims_in_a_paused_batch_are_refused_without_counting() {
     let database = TestDatabase::new().await;
     let store = database.open().await;
-    assert_eq!(begin(&store, &job("kyc", 0)).await, GO);
+    assert_eq!(claim(&store, &job("kyc", 0)).await, FIRST_CLAIM);
     assert_eq!(store.set_batch_state("kyc", BatchState::Paused).await.unwrap(), Some(BatchState::Paused));
     // One that was being read when its worker ended, and one that is new.
-    assert_eq!(store.begin(&[job("kyc", 0), job("kyc", 1)]).await.unwrap(), [Beginning::Paused; 2]);
+    assert_eq!(store.claim(&[job("kyc", 0), job("kyc", 1)]).await.unwrap(), [ClaimOutcome::BatchPaused; 2]);
     let batch = store.batch("kyc").await.unwrap().unwrap();
     assert_eq!((batch.state, batch.queued, batch.running), (BatchState::Paused, 2, 0));
 
     store.set_batch_state("kyc", BatchState::Active).await.unwrap();
-    let begun = store.begin(&[job("kyc", 0), job("kyc", 1)]).await.unwrap();
-    assert_eq!(begun, [Beginning::Go { attempt: 2 }, GO]);
+    let outcomes = store.claim(&[job("kyc", 0), job("kyc", 1)]).await.unwrap();
+    assert_eq!(outcomes, [ClaimOutcome::Claimed { attempt: 2 }, FIRST_CLAIM]);
 }
 
 #[tokio::test]
-async fn a_cancelled_batch_ends_what_is_not_being_read_for_ever() {
+async fn cancelling_a_batch_ends_all_jobs_that_are_not_running() {
     let database = TestDatabase::new().await;
     let store = database.open().await;
     store.enqueue(&jobs("kyc", 0..4)).await.unwrap();
     store.mark_sent(&[job("kyc", 1).id]).await.unwrap();
-    store.begin(&[job("kyc", 2), job("kyc", 3)]).await.unwrap();
+    store.claim(&[job("kyc", 2), job("kyc", 3)]).await.unwrap();
     assert_eq!(store.set_batch_state("kyc", BatchState::Cancelled).await.unwrap(), Some(BatchState::Cancelled));
     let batch = store.batch("kyc").await.unwrap().unwrap();
     assert_eq!((batch.cancelled, batch.running, batch.open()), (2, 2, 2));
@@ -99,7 +99,7 @@ async fn a_cancelled_batch_ends_what_is_not_being_read_for_ever() {
     assert_eq!(store.complete(&[end]).await.unwrap(), Completed { stored: 1, repeated: 0 });
     store.enqueue(&jobs("kyc", 5..6)).await.unwrap();
     let arrived: Vec<Job> = (0..7).map(|number| job("kyc", number)).collect();
-    assert_eq!(store.begin(&arrived).await.unwrap(), [Beginning::Ended; 7]);
+    assert_eq!(store.claim(&arrived).await.unwrap(), [ClaimOutcome::AlreadyEnded; 7]);
     let late = read(&job("kyc", 0), 1, Decision::Accept);
     assert_eq!(store.complete(&[late]).await.unwrap(), Completed { stored: 0, repeated: 1 });
 
@@ -111,7 +111,7 @@ async fn a_cancelled_batch_ends_what_is_not_being_read_for_ever() {
 
 /// Whatever the order in which workers and their copies of a delivery come, each job has one result.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn workers_at_the_same_jobs_at_once_store_one_result_each() {
+async fn concurrent_workers_store_one_result_per_job() {
     let database = TestDatabase::new().await;
     let store = database.open().await;
     let arrived: Vec<Job> = (0..50).map(|number| job("kyc", number)).collect();
@@ -125,9 +125,10 @@ async fn workers_at_the_same_jobs_at_once_store_one_result_each() {
         tokio::spawn(async move {
             let mut stored = 0;
             for some in mine.chunks(10) {
-                let begun = store.begin(some).await.unwrap();
-                let go = some.iter().zip(begun).filter(|(_, beginning)| matches!(beginning, Beginning::Go { .. }));
-                let ends: Vec<Finished> = go.map(|(job, _)| read(job, 1, Decision::Accept)).collect();
+                let outcomes = store.claim(some).await.unwrap();
+                let claimed =
+                    some.iter().zip(outcomes).filter(|(_, outcome)| matches!(outcome, ClaimOutcome::Claimed { .. }));
+                let ends: Vec<Finished> = claimed.map(|(job, _)| read(job, 1, Decision::Accept)).collect();
                 stored += store.complete(&ends).await.unwrap().stored;
             }
             stored
@@ -147,7 +148,7 @@ async fn workers_at_the_same_jobs_at_once_store_one_result_each() {
 
 /// A later number may be committed before an earlier one; a reader who follows must not step over the earlier one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_reader_who_follows_misses_no_result() {
+async fn paging_while_results_are_stored_misses_none() {
     let database = TestDatabase::new().await;
     let store = database.open().await;
     let write = |from: usize| {
@@ -179,21 +180,21 @@ async fn a_reader_who_follows_misses_no_result() {
 }
 
 #[tokio::test]
-async fn a_job_stands_where_it_is_on_its_way() {
+async fn status_follows_the_job() {
     let database = TestDatabase::new().await;
     let store = database.open().await;
     let (first, second) = (job("kyc", 1), job("kyc", 2));
-    assert!(store.standing(first.id).await.unwrap().is_none());
+    assert!(store.status(first.id).await.unwrap().is_none());
     store.note_published(&[first.clone(), second.clone()]).await.unwrap();
-    assert!(matches!(store.standing(first.id).await.unwrap(), Some(Standing::Waiting)));
-    store.begin(std::slice::from_ref(&first)).await.unwrap();
-    assert!(matches!(store.standing(first.id).await.unwrap(), Some(Standing::Running)));
+    assert!(matches!(store.status(first.id).await.unwrap(), Some(JobStatus::Waiting)));
+    store.claim(std::slice::from_ref(&first)).await.unwrap();
+    assert!(matches!(store.status(first.id).await.unwrap(), Some(JobStatus::Running)));
     store.complete(&[read(&first, 1, Decision::Accept), dead(&second, 0)]).await.unwrap();
     // A note that comes late changes nothing.
     store.note_published(&[first.clone(), second.clone()]).await.unwrap();
-    let Some(Standing::Done(row)) = store.standing(first.id).await.unwrap() else { panic!("not done") };
+    let Some(JobStatus::Done(row)) = store.status(first.id).await.unwrap() else { panic!("not done") };
     assert_eq!((row.job_id, row.attempts), (first.id, 1));
-    let Some(Standing::Dead { reason }) = store.standing(second.id).await.unwrap() else { panic!("not dead") };
+    let Some(JobStatus::Dead { reason }) = store.status(second.id).await.unwrap() else { panic!("not dead") };
     assert_eq!(reason, "a test");
     let progress = store.batch("kyc").await.unwrap().unwrap();
     assert_eq!((progress.total(), progress.open()), (2, 0));

@@ -1,4 +1,4 @@
-//! The books about jobs that a broker hands out.
+//! Claims on jobs that a broker delivers: counted, ended and released in the table `jobs`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,13 +9,13 @@ use uuid::Uuid;
 use super::PostgresStore;
 use super::jobs::JobColumns;
 use crate::error::StoreError;
-use crate::job::{Job, JobId, MAX_ATTEMPTS, SUSPECT_ATTEMPTS};
-use crate::port::{Beginning, Ledger, Standing};
+use crate::job::{Job, JobId, MAX_ATTEMPTS, POISON_CANDIDATE_ATTEMPTS};
+use crate::port::{ClaimOutcome, JobStatus, JobStore};
 
-/// A beginning that is forgotten in a crash of the server costs a count only, so nobody waits for the disk here. A job of
-/// a paused batch stays with the broker, so does a suspect ($7 attempts or more) unless it is begun alone ($6); a job of a
-/// cancelled batch ends. Jobs that have ended come back without a state.
-const BEGIN: &str = "
+/// Losing a claim in a crash of the server costs only its count, so this does not wait for the disk
+/// (`synchronous_commit = off`). A job of a paused batch stays with the broker, and so does a poison candidate ($7 attempts
+/// or more) unless it is claimed alone ($6); a job of a cancelled batch ends. Jobs that have already ended are not returned.
+const CLAIM: &str = "
     WITH unsynced AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
     begun AS (
         INSERT INTO jobs AS known (job_id, batch, reference, source, side, state, attempts, sent_at, begun_at)
@@ -41,7 +41,7 @@ const BEGIN: &str = "
     SELECT begun.job_id, begun.state, begun.attempts, batches.state AS batch_state
     FROM begun JOIN batches ON batches.name = begun.batch";
 
-const UNBEGIN: &str = "
+const RELEASE: &str = "
     UPDATE jobs SET state = 'sent', attempts = greatest(attempts - 1, 0)
     WHERE job_id IN (SELECT job_id FROM jobs WHERE job_id = ANY($1) AND state = 'running' ORDER BY job_id FOR UPDATE)";
 
@@ -60,18 +60,18 @@ const NOTE_PUBLISHED: &str = "
     ORDER BY job_id
     ON CONFLICT (job_id) DO NOTHING";
 
-impl Ledger for PostgresStore {
-    async fn begin(&self, jobs: &[Job]) -> Result<Vec<Beginning>, StoreError> {
-        self.begin_jobs(jobs, false).await
+impl JobStore for PostgresStore {
+    async fn claim(&self, jobs: &[Job]) -> Result<Vec<ClaimOutcome>, StoreError> {
+        self.claim_jobs(jobs, false).await
     }
 
-    async fn begin_alone(&self, suspect: &Job) -> Result<Beginning, StoreError> {
-        let begun = self.begin_jobs(std::slice::from_ref(suspect), true).await?;
-        Ok(begun.first().copied().unwrap_or(Beginning::Ended))
+    async fn claim_alone(&self, candidate: &Job) -> Result<ClaimOutcome, StoreError> {
+        let outcomes = self.claim_jobs(std::slice::from_ref(candidate), true).await?;
+        Ok(outcomes.first().copied().unwrap_or(ClaimOutcome::AlreadyEnded))
     }
 
-    async fn unbegin(&self, jobs: &[JobId]) -> Result<(), StoreError> {
-        self.rows("give jobs back", sqlx::query(UNBEGIN).bind(uuids(jobs))).await.map(drop)
+    async fn release(&self, jobs: &[JobId]) -> Result<(), StoreError> {
+        self.rows("release jobs", sqlx::query(RELEASE).bind(uuids(jobs))).await.map(drop)
     }
 
     async fn reopen(&self, jobs: &[JobId]) -> Result<u64, StoreError> {
@@ -90,63 +90,63 @@ impl Ledger for PostgresStore {
         self.rows("note published jobs", statement).await.map(drop)
     }
 
-    async fn standing(&self, job: JobId) -> Result<Option<Standing>, StoreError> {
+    async fn status(&self, job: JobId) -> Result<Option<JobStatus>, StoreError> {
         let operation = "look for a job";
         let statement = sqlx::query("SELECT state, reason FROM jobs WHERE job_id = $1").bind(Uuid::from(job));
         let rows = self.rows(operation, statement).await?;
         let Some(row) = rows.first() else { return Ok(None) };
-        let standing = match row.try_get("state").map_err(self.unreadable(operation))? {
-            "queued" | "sent" => Standing::Waiting,
-            "running" => Standing::Running,
-            "cancelled" => Standing::Cancelled,
+        let status = match row.try_get("state").map_err(self.unreadable(operation))? {
+            "queued" | "sent" => JobStatus::Waiting,
+            "running" => JobStatus::Running,
+            "cancelled" => JobStatus::Cancelled,
             "dead" => {
                 let reason: Option<String> = row.try_get("reason").map_err(self.unreadable(operation))?;
-                Standing::Dead { reason: reason.unwrap_or_default() }
+                JobStatus::Dead { reason: reason.unwrap_or_default() }
             }
             // Stored together with this state.
             "done" => match self.result(job).await? {
-                Some(row) => Standing::Done(Box::new(row)),
+                Some(row) => JobStatus::Done(Box::new(row)),
                 None => return Ok(None),
             },
             _ => return Err(self.damaged_row("state")),
         };
-        Ok(Some(standing))
+        Ok(Some(status))
     }
 }
 
 impl PostgresStore {
-    async fn begin_jobs(&self, jobs: &[Job], alone: bool) -> Result<Vec<Beginning>, StoreError> {
+    async fn claim_jobs(&self, jobs: &[Job], alone: bool) -> Result<Vec<ClaimOutcome>, StoreError> {
         if jobs.is_empty() {
             return Ok(Vec::new());
         }
         self.name_batches(jobs.iter()).await?;
         let mut met = HashSet::new();
         let columns = JobColumns::of(jobs.iter().filter(|job| met.insert(job.id)).collect::<Vec<_>>().into_iter());
-        let statement = sqlx::query(BEGIN)
+        let statement = sqlx::query(CLAIM)
             .bind(columns.ids)
             .bind(columns.batches)
             .bind(columns.references)
             .bind(columns.sources)
             .bind(columns.sides)
             .bind(alone)
-            .bind(SUSPECT_ATTEMPTS.cast_signed());
-        let rows = self.rows("begin jobs", statement).await?;
-        let begun: Result<HashMap<JobId, Beginning>, sqlx::Error> = rows.iter().map(beginning).collect();
-        let begun = begun.map_err(self.unreadable("begin jobs"))?;
-        Ok(jobs.iter().map(|job| begun.get(&job.id).copied().unwrap_or(Beginning::Ended)).collect())
+            .bind(POISON_CANDIDATE_ATTEMPTS.cast_signed());
+        let rows = self.rows("claim jobs", statement).await?;
+        let outcomes: Result<HashMap<JobId, ClaimOutcome>, sqlx::Error> = rows.iter().map(outcome).collect();
+        let outcomes = outcomes.map_err(self.unreadable("claim jobs"))?;
+        Ok(jobs.iter().map(|job| outcomes.get(&job.id).copied().unwrap_or(ClaimOutcome::AlreadyEnded)).collect())
     }
 }
 
-fn beginning(row: &PgRow) -> Result<(JobId, Beginning), sqlx::Error> {
+fn outcome(row: &PgRow) -> Result<(JobId, ClaimOutcome), sqlx::Error> {
     let attempts = row.try_get::<i32, _>("attempts")?.cast_unsigned();
-    let beginning = match row.try_get("state")? {
-        "running" if attempts > MAX_ATTEMPTS => Beginning::Worn { attempts: attempts - 1 },
-        "running" => Beginning::Go { attempt: attempts },
-        "sent" if row.try_get::<&str, _>("batch_state")? == "active" => Beginning::Suspect,
-        "sent" => Beginning::Paused,
-        _ => Beginning::Ended,
+    let outcome = match row.try_get("state")? {
+        "running" if attempts > MAX_ATTEMPTS => ClaimOutcome::Exhausted { attempts: attempts - 1 },
+        "running" => ClaimOutcome::Claimed { attempt: attempts },
+        "sent" if row.try_get::<&str, _>("batch_state")? == "active" => ClaimOutcome::PoisonCandidate,
+        "sent" => ClaimOutcome::BatchPaused,
+        _ => ClaimOutcome::AlreadyEnded,
     };
-    Ok((row.try_get::<Uuid, _>("job_id")?.into(), beginning))
+    Ok((row.try_get::<Uuid, _>("job_id")?.into(), outcome))
 }
 
 pub(super) fn uuids(jobs: &[JobId]) -> Vec<Uuid> {

@@ -1,4 +1,4 @@
-//! A connection whose other side must take what it is sent: one that takes nothing for a while is given up.
+//! A write timeout for a connection: a peer that reads nothing for that long is disconnected.
 
 use std::io;
 use std::pin::Pin;
@@ -8,18 +8,18 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// A stream with patience for writing. Reading has limits of its own, for headers and for bodies.
-pub(crate) struct Patient<S> {
+/// A stream with a write timeout. Reads have limits of their own, for headers and for bodies.
+pub(crate) struct WriteTimeout<S> {
     stream: S,
-    patience: Duration,
+    limit: Duration,
     /// Runs while a write waits.
-    over: Pin<Box<Sleep>>,
+    deadline: Pin<Box<Sleep>>,
     waiting: bool,
 }
 
-impl<S> Patient<S> {
-    pub(crate) fn new(stream: S, patience: Duration) -> Patient<S> {
-        Patient { stream, patience, over: Box::pin(sleep(patience)), waiting: false }
+impl<S> WriteTimeout<S> {
+    pub(crate) fn new(stream: S, limit: Duration) -> WriteTimeout<S> {
+        WriteTimeout { stream, limit, deadline: Box::pin(sleep(limit)), waiting: false }
     }
 
     /// Turns a write that waits too long into an error.
@@ -30,20 +30,20 @@ impl<S> Patient<S> {
         }
         if !self.waiting {
             self.waiting = true;
-            self.over.as_mut().reset(Instant::now() + self.patience);
+            self.deadline.as_mut().reset(Instant::now() + self.limit);
         }
-        ready!(self.over.as_mut().poll(context));
+        ready!(self.deadline.as_mut().poll(context));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for WriteTimeout<S> {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().stream).poll_read(context, buffer)
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let poll = Pin::new(&mut this.stream).poll_write(context, bytes);
@@ -83,9 +83,9 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
     #[tokio::test(start_paused = true)]
-    async fn who_takes_nothing_is_given_up_and_who_is_slow_is_not() {
+    async fn times_out_when_the_peer_reads_nothing_but_not_when_it_is_slow() {
         let (mut other, ours) = duplex(4);
-        let mut patient = Patient::new(ours, Duration::from_secs(10));
+        let mut stream = WriteTimeout::new(ours, Duration::from_secs(10));
         let slow = tokio::spawn(async move {
             for _ in 0..10 {
                 sleep(Duration::from_secs(9)).await;
@@ -93,9 +93,9 @@ mod tests {
             }
             other
         });
-        patient.write_all(&[0; 44]).await.unwrap();
+        stream.write_all(&[0; 44]).await.unwrap();
         let _other = slow.await.unwrap();
-        let error = patient.write_all(&[0; 4]).await.unwrap_err();
+        let error = stream.write_all(&[0; 4]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 }

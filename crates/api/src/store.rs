@@ -1,19 +1,19 @@
-//! The database as the API sees it: opened when it is first needed, and again while it is away.
+//! The database of the workers, opened on first use and retried while it is unavailable.
 
 use shenfen_store::postgres::PostgresOptions;
-use shenfen_store::{Access, BatchProgress, Batches, Job, JobId, Ledger, PostgresStore, Standing, StoreError};
+use shenfen_store::{Access, BatchProgress, Batches, Job, JobId, JobStatus, JobStore, PostgresStore, StoreError};
 use tokio::sync::OnceCell;
 
-/// The database of the workers.
-pub struct Books {
+/// The database of the workers, opened on first use.
+pub struct LazyStore {
     options: PostgresOptions,
     store: OnceCell<PostgresStore>,
 }
 
-impl Books {
+impl LazyStore {
     /// The database at this address, which need not be there yet.
-    pub fn new(options: PostgresOptions) -> Books {
-        Books { options, store: OnceCell::new() }
+    pub fn new(options: PostgresOptions) -> LazyStore {
+        LazyStore { options, store: OnceCell::new() }
     }
 
     async fn store(&self) -> Result<&PostgresStore, StoreError> {
@@ -24,8 +24,8 @@ impl Books {
         self.store().await?.note_published(std::slice::from_ref(job)).await
     }
 
-    pub(crate) async fn standing(&self, job: JobId) -> Result<Option<Standing>, StoreError> {
-        self.store().await?.standing(job).await
+    pub(crate) async fn status(&self, job: JobId) -> Result<Option<JobStatus>, StoreError> {
+        self.store().await?.status(job).await
     }
 
     pub(crate) async fn batch(&self, name: &str) -> Result<Option<BatchProgress>, StoreError> {
@@ -34,8 +34,8 @@ impl Books {
 }
 
 /// Shows nothing of its address.
-impl std::fmt::Debug for Books {
+impl std::fmt::Debug for LazyStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(if self.store.initialized() { "Books(open)" } else { "Books(not open yet)" })
+        f.write_str(if self.store.initialized() { "LazyStore(open)" } else { "LazyStore(not open)" })
     }
 }
