@@ -8,17 +8,19 @@ written over everything. With --cards only the cards are written, about the weig
 import argparse
 import hashlib
 import json
+from typing import Any
 
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from .calibration import Calibration, load as load_calibration
+from .calibration import Calibration
+from .calibration import load as load_calibration
 from .charset import charset
 from .checkpoint import LOG, TRAINING, averaged
 from .model_cards import model_card
-from .nets.blocks import ConvBn
+from .nets.blocks import ConvBn, running_statistics
 from .nets.pyramid import PyramidConfig, PyramidNet
 from .nets.recogniser import HEIGHT, STEP, Recogniser, RecogniserConfig
 from .train_recogniser import CENTRE_THRESHOLD
@@ -37,9 +39,10 @@ def folded(net: nn.Module) -> dict[str, Tensor]:
         if not isinstance(module, ConvBn):
             continue
         inside.add(name)
-        scale = module.bn.weight / torch.sqrt(module.bn.running_var + module.bn.eps)
+        mean, variance = running_statistics(module.bn)
+        scale = module.bn.weight / torch.sqrt(variance + module.bn.eps)
         tensors[f"{name}.weight"] = module.conv.weight * scale[:, None, None, None]
-        tensors[f"{name}.bias"] = module.bn.bias - module.bn.running_mean * scale
+        tensors[f"{name}.bias"] = module.bn.bias - mean * scale
     for name, value in net.state_dict().items():
         if not any(name.startswith(f"{conv}.") for conv in inside):
             tensors[name] = value
@@ -55,7 +58,7 @@ def _as_exported(net: nn.Module, tensors: dict[str, Tensor]) -> nn.Module:
         if isinstance(module, ConvBn):
             module.conv.bias = nn.Parameter(tensors[f"{name}.bias"].float())
             module.conv.weight = nn.Parameter(tensors[f"{name}.weight"].float())
-            module.bn = nn.Identity()
+            module.register_module("bn", nn.Identity())
     rest = {key: value.float() for key, value in tensors.items() if key in dict(net.named_parameters())}
     net.load_state_dict(rest, strict=False)
     return net.eval()
@@ -63,7 +66,8 @@ def _as_exported(net: nn.Module, tensors: dict[str, Tensor]) -> nn.Module:
 
 def _pyramid(name: str) -> tuple[nn.Module, dict, tuple[int, ...]]:
     weights, saved = averaged(name)
-    config = PyramidConfig(**{key: tuple(value) if isinstance(value, list) else value for key, value in saved.items()})
+    given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in saved.items()}
+    config = PyramidConfig(**given)
     net = PyramidNet(config)
     net.load_state_dict(weights)
     height, width = (192, 256) if name == "locator" else (320, 512)

@@ -77,7 +77,8 @@ HAN_TRAIN = (
     Face("gkai", "truetype/arphic-gkai00mp/gkai00mp.ttf", 0, 0.3),
     Face("ukai", "truetype/arphic/ukai.ttc", 0, 0.3),
 )
-"""Han faces for training, sans faces above all; those of other styles teach what makes a character. The Japanese and Korean ones draw the shared characters only, for variety of design.
+"""Han faces for training, sans faces above all; those of other styles teach what makes a character. The Japanese and Korean
+ones draw the shared characters only, for variety of design.
 
 Variety is what reading an unseen face depends on: with 15 faces, characters of the held-back one were misread six times as
 often as those of a training face under the same faults."""

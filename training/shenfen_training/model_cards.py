@@ -34,8 +34,13 @@ def _reader_by_slice() -> str:
     if not EVAL.exists():
         return ""
     scores = json.loads(EVAL.read_text(encoding="utf-8"))
-    percent = lambda share: "" if share is None else f"{100 * share:.1f} %"
-    right = lambda tally: percent(tally["exact"] / tally["total"]) if tally["total"] else ""
+
+    def percent(share: float | None) -> str:
+        return "" if share is None else f"{100 * share:.1f} %"
+
+    def right(tally: dict[str, int]) -> str:
+        return percent(tally["exact"] / tally["total"]) if tally["total"] else ""
+
     rows = [
         f"| {name} | {score['pictures']['total']} | {right(score['all'])} | {right(score['pictures'])} "
         f"| {percent(score['accepted']['share'])} | {percent(score['accepted']['precision'])} "

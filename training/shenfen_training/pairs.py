@@ -97,7 +97,7 @@ def persons() -> Iterator[tuple[str, int]]:
 
 
 def _cost(probability: float) -> int:
-    return min(int(round(-8 * np.log2(probability))), 255)
+    return min(round(-8 * np.log2(probability)), 255)
 
 
 def write(file: Path, names: Iterator[tuple[str, int]], single: Counter[str], begin: Shares, inside: Shares) -> None:
@@ -105,13 +105,15 @@ def write(file: Path, names: Iterator[tuple[str, int]], single: Counter[str], be
     total = sum(single.values())
     follows: dict[str, Counter[str]] = defaultdict(Counter)
     for name, count in names:
-        for first, second in zip(START + name, name):
+        for first, second in zip(START + name, name, strict=False):
             if second in single and (first in single or first == START):
                 follows[first][second] += count
     chars = sorted(single)
     number = {char: index for index, char in enumerate(chars)}
     alone = {char: (single[char] + 1) / total for char in chars}
-    begins, seconds, costs = [], [], []
+    begins: list[int] = []
+    seconds: list[int] = []
+    costs: list[int] = []
     for first in [*chars, START]:
         begins.append(len(seconds))
         after = follows.get(first, Counter())

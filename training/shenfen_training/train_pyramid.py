@@ -40,12 +40,12 @@ def vary(rng: np.random.Generator, image: np.ndarray, truth: list) -> tuple[np.n
     height, width = image.shape[:2]
     whole_picture = height == width
     if whole_picture:
-        angle, scale, shift = 90 * int(rng.integers(4)), 1.0, np.zeros(2)
+        angle, scale, shift = 90.0 * int(rng.integers(4)), 1.0, np.zeros(2)
         if rng.random() < 0.6:
             angle, scale, shift = angle + rng.normal(0, 12), rng.uniform(0.75, 1.25), rng.normal(0, 14, 2)
     else:
         angle, scale, shift = rng.normal(0, 0.7), rng.normal(1, 0.015), rng.normal(0, 0.01 * width, 2)
-    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), angle, scale)
+    matrix: np.ndarray = cv2.getRotationMatrix2D((width / 2, height / 2), angle, scale)
     matrix[:, 2] += shift
     moved = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderValue=(MID_GREY,) * 3)
     truth = [(kind, quad @ matrix[:, :2].T + matrix[:, 2]) for kind, quad in truth]

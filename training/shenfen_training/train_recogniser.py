@@ -92,7 +92,7 @@ def evaluate(net: Recogniser, strips: dict[str, list[Strip]]) -> dict:
         for strip in group:
             seen, true = read(net, strip.grey), strip.classes.tolist()
             exact += seen == true
-            right += sum(a == b for a, b in zip(seen, true)) if len(seen) == len(true) else 0
+            right += sum(a == b for a, b in zip(seen, true, strict=True)) if len(seen) == len(true) else 0
             total += len(true)
         scores[kind] = round(exact / len(group), 4)
     net.train()
@@ -103,19 +103,20 @@ def train(args: argparse.Namespace) -> None:
     device = args.device
     config = RecogniserConfig(classes=len(charset()))
     # Channels last is how the convolutions of a CPU are fastest: a fifth more strips a second.
-    net = Recogniser(config).to(device, memory_format=torch.channels_last)
+    net = Recogniser(config).to(device).to(memory_format=torch.channels_last)
     decayed = [p for p in net.parameters() if p.ndim > 1]
     rest = [p for p in net.parameters() if p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": 0.02}, {"params": rest, "weight_decay": 0.0}]
     run = Run("recogniser", net, torch.optim.AdamW(groups, args.rate, betas=(0.9, 0.98)))
-    loader = DataLoader(StripBatches(int(time.time()), CACHE), batch_size=None, num_workers=args.workers, prefetch_factor=8, multiprocessing_context="spawn")
+    loader = DataLoader(StripBatches(int(time.time()), CACHE), batch_size=None, num_workers=args.workers, prefetch_factor=8,
+                        multiprocessing_context="spawn")
     fixed, strange = validation_set(), held_back_outsiders()
     difficulty = Difficulty(len(charset()), CACHE)
     # The drawing processes read it when they start, so it must know all classes by then.
     difficulty.save()
     sitting = Sitting(args.minutes, args.rate, args.rate * 0.01)
     last_save, last_score = 0.0, 0.0
-    losses = defaultdict(float)
+    losses: defaultdict[str, float] = defaultdict(float)
     batches = iter(loader)
     warm_start(run, next(batches).strips.to(device))
     before = run.seconds
@@ -146,7 +147,8 @@ def train(args: argparse.Namespace) -> None:
         run.seconds = before + sitting.elapsed
         if run.steps % 100 == 0:
             rate = run.samples / max(run.seconds, 1)
-            print(f"{run.steps} {sitting.elapsed / 60:.1f} min {rate:.0f}/s class {losses['class']:.3f} centre {losses['centre']:.4f}", flush=True)
+            print(f"{run.steps} {sitting.elapsed / 60:.1f} min {rate:.0f}/s "
+                  f"class {losses['class']:.3f} centre {losses['centre']:.4f}", flush=True)
             losses.clear()
         if sitting.elapsed - last_save > 240 or sitting.over:
             run.save(config)

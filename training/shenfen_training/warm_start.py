@@ -5,13 +5,14 @@ every convolution its batch statistics become the norm's gain and shift, so that
 """
 
 import json
+from collections.abc import Callable
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from .checkpoint import LOG, TRAINING, Run
-from .nets.blocks import ConvBn, Residual
+from .nets.blocks import ConvBn, Residual, running_statistics
 from .nets.recogniser import Recogniser
 from .new_classes import add_classes
 
@@ -26,15 +27,16 @@ def unfold(net: nn.Module, tensors: dict[str, Tensor], batch: Tensor) -> None:
     deeper since.
     """
 
-    def restore(name: str):
+    def restore(name: str) -> Callable[[ConvBn, tuple[Tensor]], None]:
         weight, bias = tensors[f"{name}.weight"].float(), tensors[f"{name}.bias"].float()
 
         def hook(module: ConvBn, inputs: tuple[Tensor]) -> None:
             module.conv.weight.copy_(weight)
             raw = module.conv(inputs[0])
             mean, variance = raw.mean((0, 2, 3)), raw.var((0, 2, 3), unbiased=False)
-            module.bn.running_mean.copy_(mean)
-            module.bn.running_var.copy_(variance)
+            running_mean, running_variance = running_statistics(module.bn)
+            running_mean.copy_(mean)
+            running_variance.copy_(variance)
             module.bn.weight.copy_(torch.sqrt(variance + module.bn.eps))
             module.bn.bias.copy_(bias + mean)
 
@@ -73,11 +75,12 @@ def warm_start(run: Run, batch: Tensor) -> None:
     if run.steps or not path.exists():
         return
     tensors = load_file(path)
-    known = fewer_classes(run.net, tensors)
+    net = run.net
+    known = fewer_classes(net, tensors)
     try:
-        unfold(run.net, tensors, batch)
-        if known is not None:
-            add_classes(run.net, known)
+        unfold(net, tensors, batch)
+        if known is not None and isinstance(net, Recogniser):
+            add_classes(net, known)
     except (KeyError, RuntimeError, ValueError) as error:
         print(f"{run.name}: starts from scratch, the exported weights do not fit ({error})", flush=True)
         return

@@ -11,8 +11,15 @@ from shenfen_training.cards.camera import photograph
 from shenfen_training.cards.dataset import Order, write
 from shenfen_training.cards.geometry import between, side_lengths, warp
 from shenfen_training.cards.render import FIELDS, render_card
-from shenfen_training.cards.views import (LINES_FRAME, cut_strip, lines_sample, locator_sample, second_look_sample,
-                                          strip_frame, strip_samples)
+from shenfen_training.cards.views import (
+    LINES_FRAME,
+    cut_strip,
+    lines_sample,
+    locator_sample,
+    second_look_sample,
+    strip_frame,
+    strip_samples,
+)
 from shenfen_training.charset import class_of
 
 
@@ -66,7 +73,7 @@ def test_lines_say_what_the_side_bears(side, split):
     for _ in range(25):
         person = identity.random_person(r, permit_share=0.2)
         card = render_card(person, side, r, split, 8)
-        text = {field: "" for field in FIELDS}
+        text = dict.fromkeys(FIELDS, "")
         for line in card.lines:
             text[line.field] += line.text
             assert len(line.centres) == len(line.text)
@@ -138,7 +145,7 @@ def test_truth_in_a_photograph_leads_back_to_the_card(level):
         # Whatever lies on the photograph, the card's own way round fits better than upside down.
         likeness = [np.corrcoef(seen.ravel(), other.ravel())[0, 1] for other in (drawn, drawn[::-1, ::-1])]
         assert likeness[0] > 0.25 and likeness[0] > likeness[1] + 0.1
-        for line, original in zip(truth.lines, card.lines):
+        for line, original in zip(truth.lines, card.lines, strict=True):
             assert line.text == original.text and line.quad.shape == (4, 2)
 
 
@@ -183,7 +190,7 @@ def test_a_seed_draws_the_same_again():
     for draw in (locator_sample, second_look_sample, lines_sample):
         first, second = draw(rng(21)), draw(rng(21))
         assert (first[0] == second[0]).all()
-    assert all((a[0] == b[0]).all() and a[1] == b[1] for a, b in zip(strip_samples(rng(3)), strip_samples(rng(3))))
+    assert all((a[0] == b[0]).all() and a[1] == b[1] for a, b in zip(strip_samples(rng(3)), strip_samples(rng(3)), strict=True))
 
 
 def test_a_written_set_is_the_same_with_any_number_of_processes(tmp_path):
@@ -198,5 +205,6 @@ def test_a_written_set_is_the_same_with_any_number_of_processes(tmp_path):
     for label in labels:
         assert label["side"] in ("front", "back") and label["rotation"] in (0, 90, 180, 270)
         assert label["slice"][0] in ("scan", "photo", "hard", "sheet") and np.array(label["quad"]).shape == (4, 2)
-        expected = {"authority", "effectiveDate"} if label["side"] == "back" else {"name", "identityNo", "gender", "birthDate", "birthPlace"}
+        front = {"name", "identityNo", "gender", "birthDate", "birthPlace"}
+        expected = {"authority", "effectiveDate"} if label["side"] == "back" else front
         assert expected <= set(label["fields"]) and {line["field"] for line in label["lines"]} == set(label["fields"])

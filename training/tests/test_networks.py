@@ -7,6 +7,7 @@ import torch
 from shenfen_training.export import _as_exported, folded
 from shenfen_training.nets.pyramid import PyramidConfig, PyramidNet
 from shenfen_training.nets.recogniser import Recogniser, RecogniserConfig
+from shenfen_training.new_classes import SHYNESS, rows_of
 from shenfen_training.pyramid_tasks import (
     LINES_UNIT,
     LOCATOR_UNIT,
@@ -15,7 +16,6 @@ from shenfen_training.pyramid_tasks import (
     encode_locator,
     locate,
 )
-from shenfen_training.new_classes import SHYNESS, rows_of
 from shenfen_training.schedule import Sitting
 from shenfen_training.warm_start import fewer_classes, unfold
 
@@ -58,7 +58,7 @@ def test_warm_start_computes_what_the_exported_network_does():
 def test_warm_start_of_a_network_that_has_grown_deeper_computes_the_same():
     torch.manual_seed(5)
     batch = torch.randn(4, 1, 32, 64)
-    shape = dict(classes=20, stem=4, low=6, high=8, model=10)
+    shape = {"classes": 20, "stem": 4, "low": 6, "high": 8, "model": 10}
     net = Recogniser(RecogniserConfig(**shape, blocks1=1, blocks2=1, context=1))
     net.train()
     for _ in range(20):
@@ -76,8 +76,8 @@ def test_locator_target_is_decoded_back_to_the_card():
 
     class Oracle(torch.nn.Module):
         def forward(self, _):
-            logit = lambda share: np.where(share == 1, 6.0, -6.0)
-            heads = [logit(target[:1]), target[1:10], logit(target[11:15]), target[15:17]]
+            present, which = (np.where(share == 1, 6.0, -6.0) for share in (target[:1], target[11:15]))
+            heads = [present, target[1:10], which, target[15:17]]
             return torch.from_numpy(np.concatenate(heads).astype(np.float32))[None]
 
     ((confidence, side, found),) = locate(Oracle(), np.zeros((256, 256, 3), np.uint8))

@@ -8,10 +8,10 @@ from shenfen_training.charset import charset, class_of, drawable, outsiders, usu
 from shenfen_training.checkpoint import CACHE
 from shenfen_training.fonts import DIGIT_TRAIN, FALLBACK, HAN_TRAIN, HAN_VAL, coverage
 from shenfen_training.nets.recogniser import HEIGHT, STEP
-from shenfen_training.strips.batches import collate, normalise
-from shenfen_training.strips.draw import StripArtist
 from shenfen_training.strips.atlas import CELL
+from shenfen_training.strips.batches import collate, normalise
 from shenfen_training.strips.design import Design
+from shenfen_training.strips.draw import StripArtist
 from shenfen_training.strips.text import StripText, held_back_outsider, with_outsider
 from shenfen_training.train_recogniser import losses_of_characters
 

@@ -42,7 +42,7 @@ def cloud(rng: np.random.Generator, height: int, width: int, octaves: int = 4, s
     return (total - low) / max(high - low, 1e-6)
 
 
-def _phase(rng, family: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _phase(rng: np.random.Generator, family: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """A field whose whole multiples of pi are the lines of the pattern; x and y are in mm."""
     match family:
         case "sines":
@@ -51,14 +51,15 @@ def _phase(rng, family: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
             return (a + 2.5 * np.sign(a)) * y + b * x + rng.uniform(2, 8) * np.sin(f * x + 0.1 * y) * np.cos(g * y)
         case "rosettes":
             cx, cy = rng.uniform(0, WIDTH), rng.uniform(0, HEIGHT)
-            radius, angle = np.hypot(x - cx, y - cy), np.arctan2(y - cy, x - cx)
+            radius, around = np.hypot(x - cx, y - cy), np.arctan2(y - cy, x - cx)
             petals = int(rng.integers(5, 40))
-            return rng.uniform(1.2, 3.0) * radius + rng.uniform(1, 6) * np.sin(petals * angle + rng.uniform(0, 0.3) * radius)
+            return rng.uniform(1.2, 3.0) * radius + rng.uniform(1, 6) * np.sin(petals * around + rng.uniform(0, 0.3) * radius)
         case "mesh":
             angle = rng.uniform(0, np.pi)
             return rng.uniform(1.5, 4) * (x * np.cos(angle) + y * np.sin(angle)) + np.sin(rng.uniform(0.2, 1) * (x - y))
         case "contours":
-            field = cloud(rng, *x.shape, octaves=2, start=int(rng.integers(2, 6)))
+            height, width = x.shape
+            field = cloud(rng, height, width, octaves=2, start=int(rng.integers(2, 6)))
             return rng.uniform(30, 110) * field
         case "ornaments":
             f = rng.uniform(0.5, 1.4)
@@ -109,10 +110,11 @@ def _emblem_piece(index: int) -> np.ndarray:
     ink = np.zeros((size, size), np.uint8)
     middle, radius = size // 2, size * 0.48
 
-    def ring(r, thickness):
+    def ring(r: float, thickness: int) -> None:
         cv2.circle(ink, (middle, middle), round(r), 255, thickness, cv2.LINE_AA)
 
-    def star(points, outer, inner, cx=middle, cy=middle, turn=0.0, value=255):
+    def star(points: int, outer: float, inner: float, cx: float = middle, cy: float = middle, turn: float = 0.0,
+             value: int = 255) -> None:
         angles = turn + np.arange(2 * points) * np.pi / points
         radii = np.where(np.arange(2 * points) % 2, inner, outer)
         corners = np.stack([cx + radii * np.sin(angles), cy - radii * np.cos(angles)], 1)
@@ -155,10 +157,10 @@ def _portrait_piece(index: int) -> np.ndarray:
     rng = np.random.default_rng([73, index])
     width, height = 26 * PPM, 32 * PPM
     image = np.full((height, width, 3), rng.uniform(215, 250), np.float32)
-    alpha = np.full((height, width), 255, np.uint8)
+    alpha: np.ndarray = np.full((height, width), 255, np.uint8)
     x, y = np.meshgrid(np.linspace(-1, 1, width, dtype=np.float32), np.linspace(-1, 1, height, dtype=np.float32))
 
-    def put(inside, colour):
+    def put(inside: np.ndarray, colour: np.ndarray) -> None:
         soft = cv2.GaussianBlur(inside.astype(np.float32), (0, 0), 3)[..., None]
         shade = 1 + 0.25 * (x * rng.uniform(-1, 1) - y * 0.3)[..., None]
         image[:] = image * (1 - soft) + soft * shade * colour
@@ -180,7 +182,7 @@ def _portrait_piece(index: int) -> np.ndarray:
     return np.dstack([np.clip(image, 0, 255).astype(np.uint8), alpha])
 
 
-def _place(canvas: np.ndarray, box, ppm: float) -> tuple[slice, slice] | None:
+def _place(canvas: np.ndarray, box: tuple[float, float, float, float], ppm: float) -> tuple[slice, slice] | None:
     """The part of the canvas that a box (x, y, w, h in mm) covers, None where it leaves the card."""
     x, y, w, h = (round(v * ppm) for v in box)
     if x < 0 or y < 0 or w < 2 or h < 2 or x + w > canvas.shape[1] or y + h > canvas.shape[0]:
@@ -188,7 +190,8 @@ def _place(canvas: np.ndarray, box, ppm: float) -> tuple[slice, slice] | None:
     return slice(y, y + h), slice(x, x + w)
 
 
-def _tint(canvas: np.ndarray, box, ppm: float, ink: np.ndarray, colour: np.ndarray, strength: float):
+def _tint(canvas: np.ndarray, box: tuple[float, float, float, float], ppm: float, ink: np.ndarray, colour: np.ndarray,
+          strength: float) -> None:
     place = _place(canvas, box, ppm)
     if place is None:
         return
@@ -198,19 +201,19 @@ def _tint(canvas: np.ndarray, box, ppm: float, ink: np.ndarray, colour: np.ndarr
     target[:] = (target * (1 - alpha) + colour.astype(np.float32) * alpha).astype(np.uint8)
 
 
-def draw_emblem(canvas: np.ndarray, box, ppm: float, rng: np.random.Generator):
+def draw_emblem(canvas: np.ndarray, box: tuple[float, float, float, float], ppm: float, rng: np.random.Generator) -> None:
     """A red ornament at `box` (mm)."""
     colour = np.array([rng.uniform(170, 225), rng.uniform(20, 80), rng.uniform(20, 70)])
     _tint(canvas, box, ppm, _emblem_piece(int(rng.integers(24))), colour, rng.uniform(0.7, 1))
 
 
-def draw_wall(canvas: np.ndarray, box, ppm: float, rng: np.random.Generator):
+def draw_wall(canvas: np.ndarray, box: tuple[float, float, float, float], ppm: float, rng: np.random.Generator) -> None:
     """A grey ridge of battlements at `box` (mm)."""
     colour = np.array([rng.uniform(90, 150)] * 3) + rng.uniform(-10, 10, 3)
     _tint(canvas, box, ppm, _wall_piece(int(rng.integers(24))), colour, rng.uniform(0.2, 0.8))
 
 
-def draw_portrait(canvas: np.ndarray, box, ppm: float, rng: np.random.Generator):
+def draw_portrait(canvas: np.ndarray, box: tuple[float, float, float, float], ppm: float, rng: np.random.Generator) -> None:
     """A head without a face at `box` (mm)."""
     place = _place(canvas, box, ppm)
     if place is None:

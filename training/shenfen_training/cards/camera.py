@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .faults import Faults, encode, expose, random_faults
+from .faults import Faults, decode, encode, expose, random_faults
 from .geometry import between, scaling, side_lengths, translation, turning, warp
 from .identity import pick
 from .layout import HEIGHT, WIDTH
@@ -38,7 +38,7 @@ class Photo:
     faults: Faults
 
 
-def _placements(rng, count: int, level: str) -> list[np.ndarray]:
+def _placements(rng: np.random.Generator, count: int, level: str) -> list[np.ndarray]:
     """Card to table in mm, for cards side by side in rows; the table's origin is the first card's middle."""
     columns = 1 if count == 2 and rng.random() < 0.7 else int(np.ceil(np.sqrt(count)))
     gap = rng.uniform(3, 35 if count < 3 else 12, 2)
@@ -54,7 +54,7 @@ def _placements(rng, count: int, level: str) -> list[np.ndarray]:
     return placed
 
 
-def _view(rng, level: str, extent: float) -> np.ndarray:
+def _view(rng: np.random.Generator, level: str, extent: float) -> np.ndarray:
     """Table to image plane: turn, tilt and perspective."""
     if level == "scan":
         quarter = pick(rng, (0,) * 12 + (90, 180, 270))
@@ -69,7 +69,7 @@ def _view(rng, level: str, extent: float) -> np.ndarray:
     return turning(quarter + angle) @ tilt
 
 
-def _fill(rng, level: str) -> float:
+def _fill(rng: np.random.Generator, level: str) -> float:
     """Share of the frame that the cards' bounding box takes; above 1 they are slightly cut."""
     chance = rng.random()
     if level == "scan":
@@ -79,7 +79,7 @@ def _fill(rng, level: str) -> float:
     return 1 - 0.58 * rng.random() ** 1.5
 
 
-def _frame(rng, level: str, box: np.ndarray) -> tuple[int, int]:
+def _frame(rng: np.random.Generator, level: str, box: np.ndarray) -> tuple[int, int]:
     """Width and height of the picture for a bounding box (width, height)."""
     long_side = int(rng.choice([640, 800, 960, 1024, 1280, 1440, 1600]))
     aspect = box[0] / box[1] if level == "scan" and rng.random() < 0.5 else pick(rng, (4 / 3, 3 / 2, 16 / 9, 1.0))
@@ -89,7 +89,7 @@ def _frame(rng, level: str, box: np.ndarray) -> tuple[int, int]:
     return round(long_side / aspect), long_side
 
 
-def _blend(image: np.ndarray, card: Card, quad: np.ndarray, sharp: bool):
+def _blend(image: np.ndarray, card: Card, quad: np.ndarray, sharp: bool) -> None:
     """Puts a card's picture over `image` at `quad`."""
     picture = card.image
     target = side_lengths(quad)[0] / WIDTH
@@ -112,7 +112,7 @@ def _blend(image: np.ndarray, card: Card, quad: np.ndarray, sharp: bool):
     part[:] = cv2.blendLinear(warped, np.ascontiguousarray(part), alpha, 1 - alpha)
 
 
-def _shadow(image: np.ndarray, quads, rng):
+def _shadow(image: np.ndarray, quads: list[np.ndarray], rng: np.random.Generator) -> None:
     """A soft shadow beside each card."""
     height, width = image.shape[:2]
     mask = np.zeros((height // 4 + 1, width // 4 + 1), np.float32)
@@ -125,7 +125,7 @@ def _shadow(image: np.ndarray, quads, rng):
     cv2.multiply(image, cv2.merge([light] * 3), dst=image, dtype=cv2.CV_8U)
 
 
-def _cover_edge(image: np.ndarray, card_to_image: np.ndarray, rng):
+def _cover_edge(image: np.ndarray, card_to_image: np.ndarray, rng: np.random.Generator) -> None:
     """A finger or a clip over the card's edge, at most 3.5 mm deep: no text stands there."""
     depth, half = rng.uniform(1, 3.5), rng.uniform(4, 9)
     along_width = rng.random() < 0.5
@@ -146,7 +146,8 @@ def _cover_edge(image: np.ndarray, card_to_image: np.ndarray, rng):
     cv2.fillPoly(image, [polygon.round().astype(np.int32)], tuple(float(v) for v in skin), cv2.LINE_AA)
 
 
-def compose(cards, rng: np.random.Generator, level: str, size: tuple[int, int] | None = None):
+def compose(cards: list[Card], rng: np.random.Generator, level: str,
+            size: tuple[int, int] | None = None) -> tuple[np.ndarray, list[np.ndarray]]:
     """The scene before light and lens: image, the quad of each card."""
     placed = _placements(rng, len(cards), level)
     extent = WIDTH * max(1.0, np.sqrt(len(cards)))
@@ -177,7 +178,7 @@ def compose(cards, rng: np.random.Generator, level: str, size: tuple[int, int] |
     if level != "scan" and rng.random() < 0.7:
         _shadow(image, quads, rng)
     sharp = rng.random() < 0.12
-    for card, quad in zip(cards, quads):
+    for card, quad in zip(cards, quads, strict=True):
         _blend(image, card, quad, sharp)
         if rng.random() < 0.25:
             tone = float(rng.uniform(40, 255))
@@ -191,7 +192,7 @@ def compose(cards, rng: np.random.Generator, level: str, size: tuple[int, int] |
     return image, quads
 
 
-def _ground(rng, level: str, count: int, width: int, height: int) -> np.ndarray:
+def _ground(rng: np.random.Generator, level: str, count: int, width: int, height: int) -> np.ndarray:
     """What the cards lie on."""
     if level == "scan" or (count > 1 and rng.random() < 0.5):
         tone = pick(rng, (255, 250, 240, 225, 30, 5)) if level == "scan" else rng.uniform(200, 250)
@@ -206,9 +207,9 @@ def photograph(cards: list[Card], rng: np.random.Generator, level: str, split: s
     faults = random_faults(rng, level, split)
     ppm = float(np.mean([side_lengths(quad)[0] for quad in quads])) / WIDTH
     encoded = encode(expose(image, faults, rng, ppm), faults.quality)
-    image = cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB)
+    image = decode(encoded, cv2.IMREAD_COLOR_RGB)
     truths = []
-    for card, quad in zip(cards, quads):
+    for card, quad in zip(cards, quads, strict=True):
         homography = between(card.corners, quad)
         truths.append(CardTruth(quad, card.side, tuple(line.mapped(homography) for line in card.lines), card))
     return Photo(image, encoded, tuple(truths), level, faults)

@@ -8,10 +8,12 @@ Every card saved bears a SPECIMEN mark.
 
 import argparse
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TextIO
 
 import cv2
 import numpy as np
@@ -21,7 +23,7 @@ from .camera import CardTruth, photograph
 from .faults import LEVELS, Faults, encode, expose, random_faults
 from .identity import Person, pick, random_person
 from .negatives import negative
-from .render import render_card
+from .render import Card, render_card
 
 SHEET_SHARE = 0.1
 """Share of pictures with several cards, most of them both sides of one."""
@@ -91,7 +93,7 @@ def _person(rng: np.random.Generator, order: Order) -> Person:
     return person
 
 
-def _cards(rng: np.random.Generator, order: Order):
+def _cards(rng: np.random.Generator, order: Order) -> list[Card]:
     """The cards of one picture: one, both sides of one person, or a few."""
     if rng.random() >= order.sheets:
         return [render_card(_person(rng, order), pick(rng, ("front", "front", "back")), rng, order.split)]
@@ -124,7 +126,7 @@ def make_picture(index: int, order: Order) -> list[dict]:
     return [label_of(path, truth, slices, order.geometry) for truth in photo.cards]
 
 
-def write(order: Order, count: int, processes: int = 1):
+def write(order: Order, count: int, processes: int = 1) -> None:
     """Writes `count` pictures and labels.jsonl into the order's folder."""
     order.out.mkdir(parents=True, exist_ok=True)
     work = partial(make_picture, order=order)
@@ -138,13 +140,13 @@ def write(order: Order, count: int, processes: int = 1):
             _write_labels(labels, map(work, range(count)))
 
 
-def _write_labels(file, results):
+def _write_labels(file: TextIO, results: Iterable[list[dict]]) -> None:
     for picture in results:
         for label in picture:
             file.write(json.dumps(label, ensure_ascii=False) + "\n")
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description="Write labelled pictures of made-up identity cards.")
     parser.add_argument("--out", type=Path, required=True, help="folder for pictures and labels.jsonl")
     parser.add_argument("--count", type=int, required=True, help="how many pictures")

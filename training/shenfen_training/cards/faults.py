@@ -90,12 +90,12 @@ def random_faults(rng: np.random.Generator, level: str, split: str) -> Faults:
     return faults
 
 
-def _glares(rng, count: int, top: float) -> list[tuple[float, float, float]]:
+def _glares(rng: np.random.Generator, count: int, top: float) -> list[tuple[float, float, float]]:
     """Centre x and y as fractions of the picture, strength in grey levels."""
     return [(rng.uniform(0.05, 0.95), rng.uniform(0.05, 0.95), rng.uniform(50, top)) for _ in range(count)]
 
 
-def _light(rng, faults: Faults, height: int, width: int) -> np.ndarray:
+def _light(rng: np.random.Generator, faults: Faults, height: int, width: int) -> np.ndarray:
     """Light falling on each pixel, float32 [height, width]."""
     x, y = np.meshgrid(np.linspace(-1, 1, 64, dtype=np.float32), np.linspace(-1, 1, 64, dtype=np.float32))
     angle = rng.uniform(0, 2 * np.pi)
@@ -118,7 +118,7 @@ def _light(rng, faults: Faults, height: int, width: int) -> np.ndarray:
     return light
 
 
-def _dapple(rng, height: int, width: int) -> np.ndarray:
+def _dapple(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     """Shade of leaves: blots of any size with soft or hard edges, 0..1 [height, width]."""
     cells = int(rng.integers(4, 22))
     coarse = rng.normal(0, 1, (max(2, cells * height // max(width, height)), max(2, cells * width // max(width, height))))
@@ -126,7 +126,7 @@ def _dapple(rng, height: int, width: int) -> np.ndarray:
     return np.clip((blots - rng.uniform(-0.5, 0.8)) * rng.uniform(1, 8), 0, 1)
 
 
-def _window(rng, across: np.ndarray) -> np.ndarray:
+def _window(rng: np.random.Generator, across: np.ndarray) -> np.ndarray:
     """Shade of a window's frame: a few bars, some crossing, of uneven width; 0..1, the size of `across` (-1..1)."""
     height, width = across.shape
     along = np.broadcast_to(np.linspace(-1, 1, height, dtype=np.float32)[:, None], (height, width))
@@ -144,13 +144,13 @@ def _motion_kernel(length: float, angle: float) -> np.ndarray:
     middle = (size - 1) / 2
     dx, dy = np.cos(angle) * length / 2, np.sin(angle) * length / 2
     # Subpixel ends: cv2.line takes fixed-point coordinates with `shift` fractional bits.
-    ends = [(round((middle + s * dx) * 16), round((middle + s * dy) * 16)) for s in (-1, 1)]
-    cv2.line(kernel, *ends, 255, 1, cv2.LINE_AA, 4)
-    kernel = kernel.astype(np.float32)
-    return kernel / kernel.sum()
+    start, end = ((round((middle + s * dx) * 16), round((middle + s * dy) * 16)) for s in (-1, 1))
+    cv2.line(kernel, start, end, 255, 1, cv2.LINE_AA, 4)
+    shares = kernel.astype(np.float32)
+    return shares / shares.sum()
 
 
-def _photocopy(rng, image: np.ndarray) -> np.ndarray:
+def _photocopy(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     """A copier's steep greys: light tones burn out, dark ones fill."""
     low, high = rng.uniform(5, 60), rng.uniform(180, 235)
     table = np.clip((np.arange(256) - low) / (high - low), 0, 1) ** rng.uniform(0.8, 1.3) * 255
@@ -199,7 +199,7 @@ def _scaled(image: np.ndarray, light: np.ndarray, raw: bool = False) -> np.ndarr
     return out if raw else np.clip(out, 0, 255).astype(np.uint8)
 
 
-def _add_glare(lit: np.ndarray, x: float, y: float, strength: float, rng, ppm: float):
+def _add_glare(lit: np.ndarray, x: float, y: float, strength: float, rng: np.random.Generator, ppm: float) -> None:
     rx, ry = rng.uniform(1.5, 9, 2) * max(ppm, lit.shape[1] / 140)
     left, right = max(0, int(x - 3 * rx)), min(lit.shape[1], int(x + 3 * rx) + 1)
     top, bottom = max(0, int(y - 3 * ry)), min(lit.shape[0], int(y + 3 * ry) + 1)
@@ -211,10 +211,10 @@ def _add_glare(lit: np.ndarray, x: float, y: float, strength: float, rng, ppm: f
     lit[top:bottom, left:right] += spot if lit.ndim == 2 else spot[..., None]
 
 
-def _noise(rng, shape, sigma: float) -> np.ndarray:
+def _noise(rng: np.random.Generator, shape: tuple[int, ...], sigma: float) -> np.ndarray:
     grain = np.empty(shape, np.float32)
     cv2.setRNGSeed(int(rng.integers(2**31)))
-    cv2.randn(grain, 0, sigma)
+    cv2.randn(grain, 0, sigma)  # type: ignore[call-overload]  # numbers are taken, the types do not say so
     if rng.random() < 0.4:  # what a phone's denoiser leaves is coarser
         grain = cv2.GaussianBlur(grain, (0, 0), 0.8) * 2.2
     return grain
@@ -228,7 +228,7 @@ def _tone(image: np.ndarray, faults: Faults) -> np.ndarray:
     return cv2.LUT(image, table.clip(0, 255).astype(np.uint8)[None])
 
 
-def _halftone(rng, image: np.ndarray, ppm: float) -> np.ndarray:
+def _halftone(rng: np.random.Generator, image: np.ndarray, ppm: float) -> np.ndarray:
     height, width = image.shape[:2]
     pitch = max(2.0, rng.uniform(0.2, 0.35) * ppm)
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
@@ -239,7 +239,15 @@ def _halftone(rng, image: np.ndarray, ppm: float) -> np.ndarray:
 
 def compress(image: np.ndarray, quality: int) -> np.ndarray:
     """Through JPEG and back."""
-    return cv2.imdecode(encode(image, quality), cv2.IMREAD_UNCHANGED if image.ndim == 2 else cv2.IMREAD_COLOR_RGB)
+    return decode(encode(image, quality), cv2.IMREAD_UNCHANGED if image.ndim == 2 else cv2.IMREAD_COLOR_RGB)
+
+
+def decode(data: np.ndarray, flags: int) -> np.ndarray:
+    """The picture in the bytes that `encode` gave, by OpenCV's `flags`."""
+    image = cv2.imdecode(data, flags)
+    if image is None:
+        raise RuntimeError("decoding a drawn picture failed")
+    return image
 
 
 def encode(image: np.ndarray, quality: int) -> np.ndarray:

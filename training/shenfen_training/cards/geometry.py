@@ -26,7 +26,7 @@ def turning(degrees: float) -> np.ndarray:
     return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1.0]])
 
 
-def warp(image: np.ndarray, homography: np.ndarray, size: tuple[int, int], fill=0) -> np.ndarray:
+def warp(image: np.ndarray, homography: np.ndarray, size: tuple[int, int], fill: float | tuple[float, ...] = 0) -> np.ndarray:
     """`image` through `homography` (continuous coordinates) into a picture of `size` (width, height)."""
     return cv2.warpPerspective(image, UNHALF @ homography @ HALF, size, flags=cv2.INTER_LINEAR,
                                borderMode=cv2.BORDER_CONSTANT, borderValue=fill)

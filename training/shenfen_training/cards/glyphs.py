@@ -1,5 +1,6 @@
 """Glyph bitmaps at any size, and the typefaces that one card is set in."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -46,11 +47,11 @@ def _font(face: Face, half_px: int) -> ImageFont.FreeTypeFont:
 def glyph(face: Face, half_px: int, stretch: int, char: str) -> Glyph:
     """The glyph of `char` at em `half_px / 2` pixels, its width scaled by `stretch` percent."""
     mask, (left, top) = _font(face, half_px).getmask2(char, "L", anchor="ls")
-    ink = np.array(mask, np.uint8).reshape(mask.size[1], mask.size[0])
+    ink: np.ndarray = np.array(mask, np.uint8).reshape(mask.size[1], mask.size[0])
     if ink.size and stretch != 100:
         ink = cv2.resize(ink, (max(1, round(ink.shape[1] * stretch / 100)), ink.shape[0]), interpolation=cv2.INTER_LINEAR)
         left = round(left * stretch / 100)
-    columns = np.flatnonzero(ink.any(axis=0)) if ink.size else ()
+    columns = np.flatnonzero(ink.any(axis=0)) if ink.size else np.empty(0, np.intp)
     if len(columns) == 0:
         return Glyph(np.zeros((0, 0), np.uint8), 0, 0)
     return Glyph(np.ascontiguousarray(ink[:, columns[0]:columns[-1] + 1]), left + int(columns[0]), top)
@@ -111,7 +112,7 @@ def number_size(face: Face) -> float:
     return 0.65 / (top - bottom)
 
 
-def _weighted(rng, faces) -> Face:
+def _weighted(rng: np.random.Generator, faces: Sequence[Face]) -> Face:
     shares = np.array([face.share for face in faces])
     return faces[int(rng.choice(len(faces), p=shares / shares.sum()))]
 

@@ -6,12 +6,16 @@ Every value is drawn at random from frequency lists; nothing here comes from a r
 import csv
 import gzip
 from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import numpy as np
+
+T = TypeVar("T")
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 CHECK_DIGITS = "10X98765432"
@@ -52,19 +56,19 @@ class Person:
         return fields | {"birthDate": birth_date_text(self.birth_date), "birthPlace": self.address}
 
 
-class Weighted:
+class Weighted(Generic[T]):
     """Items drawn by weight in constant time."""
 
-    def __init__(self, items, weights):
+    def __init__(self, items: Iterable[T], weights: Iterable[float]) -> None:
         self.items = list(items)
-        total = np.cumsum(np.asarray(weights, np.float64))
+        total = np.cumsum(np.asarray(list(weights), np.float64))
         self.edges = (total / total[-1]).tolist()
 
-    def draw(self, rng: np.random.Generator):
+    def draw(self, rng: np.random.Generator) -> T:
         return self.items[min(bisect_right(self.edges, rng.random()), len(self.items) - 1)]
 
 
-def pick(rng: np.random.Generator, items):
+def pick(rng: np.random.Generator, items: Sequence[T]) -> T:
     """One of `items`, all equally likely."""
     return items[int(rng.random() * len(items))]
 
@@ -85,7 +89,7 @@ def check_digit(digits: str) -> str:
     return CHECK_DIGITS[sum(int(d) * pow(2, 17 - i, 11) for i, d in enumerate(digits)) % 11]
 
 
-def _rows(name: str, delimiter: str = ","):
+def _rows(name: str, delimiter: str = ",") -> Iterator[dict[str, str]]:
     path = DATA / name
     open_text = gzip.open if name.endswith(".gz") else open
     with open_text(path, "rt", encoding="utf-8", newline="") as lines:
@@ -95,7 +99,7 @@ def _rows(name: str, delimiter: str = ","):
 # ---------------------------------------------------------------------------------------------- names
 
 @cache
-def _surnames():
+def _surnames() -> tuple[Weighted[str], list[str], list[str]]:
     rows = list(_rows("surnames.csv"))
     single = [r for r in rows if r["compound"] == "0"]
     common = Weighted([r["surname"] for r in single], [int(r["n_news"]) ** 0.8 + 1 for r in single])
@@ -103,38 +107,39 @@ def _surnames():
 
 
 @cache
-def _given_chars():
+def _given_chars() -> tuple[tuple[Weighted[str], ...], list[str]]:
+    """Characters as first, second and only one of a given name by frequency, and all of them."""
     rows = list(_rows("given_chars.csv"))
     chars = [r["char"] for r in rows]
 
-    def by(column):
+    def by(column: str) -> Weighted[str]:
         return Weighted(chars, [float(r[column]) ** 0.75 for r in rows])
 
-    return by("news_first"), by("news_second"), by("news_single"), chars
+    return (by("news_first"), by("news_second"), by("news_single")), chars
 
 
 @cache
-def _rare_chars():
+def _rare_chars() -> list[str]:
     return [r["char"] for r in _rows("charset.csv") if r["sub"] == "L3" or (r["tier"] == "2" and r["char"] != "〇")]
 
 
 @cache
-def _name_parts(group: str, role: str, gender: str) -> Weighted:
+def _name_parts(group: str, role: str, gender: str) -> Weighted[str]:
     rows = [r for r in _rows("minority_names.csv")
             if (r["group"], r["role"]) == (group, role) and r["gender"] in (gender, "a")]
     return Weighted([r["element"] for r in rows], [int(r["weight"]) for r in rows])
 
 
-def _given_char(rng, column: int) -> str:
+def _given_char(rng: np.random.Generator, column: int) -> str:
     chance = rng.random()
     if chance < 0.012:
         return pick(rng, _rare_chars())
     if chance < 0.12:
-        return pick(rng, _given_chars()[3])
-    return _given_chars()[column].draw(rng)
+        return pick(rng, _given_chars()[1])
+    return _given_chars()[0][column].draw(rng)
 
 
-def _han_name(rng, birth_year: int) -> str:
+def _han_name(rng: np.random.Generator, birth_year: int) -> str:
     common, single, compound = _surnames()
     chance = rng.random()
     surname = pick(rng, compound) if chance < 0.01 else pick(rng, single) if chance < 0.07 else common.draw(rng)
@@ -148,9 +153,9 @@ def _han_name(rng, birth_year: int) -> str:
     return surname + first + second
 
 
-def _dotted(rng, group: str, gender: str, extra: float) -> str:
+def _dotted(rng: np.random.Generator, group: str, gender: str, extra: float) -> str:
     """Given name and father's name, at times the grandfather's too: 麦麦提·艾买提."""
-    def part(sex):
+    def part(sex: str) -> str:
         given = _name_parts(group, "given", sex).draw(rng)
         if group in ("uyghur", "kazakh") and rng.random() < 0.15:
             given += _name_parts(group, "suffix", sex).draw(rng)
@@ -165,22 +170,22 @@ def _dotted(rng, group: str, gender: str, extra: float) -> str:
     return "·".join(parts)
 
 
-def _tibetan(rng, gender: str) -> str:
+def _tibetan(rng: np.random.Generator, gender: str) -> str:
     parts = _name_parts("tibetan", "part", gender)
     first, second = parts.draw(rng), parts.draw(rng)
     return first if len(first) > 1 and rng.random() < 0.15 else first + second
 
 
-def _yi(rng, gender: str) -> str:
+def _yi(rng: np.random.Generator, gender: str) -> str:
     dot = "·" if rng.random() < 0.2 else ""
     return _name_parts("yi", "clan", gender).draw(rng) + dot + _name_parts("yi", "given", gender).draw(rng)
 
 
-def _dai(rng, gender: str) -> str:
+def _dai(rng: np.random.Generator, gender: str) -> str:
     return ("岩" if gender == "m" else "玉") + _name_parts("dai", "given", gender).draw(rng)
 
 
-def _mongolian(rng, gender: str) -> str:
+def _mongolian(rng: np.random.Generator, gender: str) -> str:
     given = _name_parts("mongolian", "given", gender)
     chance = rng.random()
     if chance < 0.1:
@@ -188,8 +193,8 @@ def _mongolian(rng, gender: str) -> str:
     return given.draw(rng) + "·" + given.draw(rng) if chance < 0.13 else given.draw(rng)
 
 
-def _with_clan(group: str):
-    def name(rng, gender: str) -> str:
+def _with_clan(group: str) -> Callable[[np.random.Generator, str], str]:
+    def name(rng: np.random.Generator, gender: str) -> str:
         dot = "·" if rng.random() < 0.3 else ""
         given = _given_char(rng, 0) + (_given_char(rng, 1) if rng.random() < 0.7 else "")
         return _name_parts(group, "surname", gender).draw(rng) + dot + given
@@ -217,7 +222,7 @@ def random_name(rng: np.random.Generator, ethnic: str | None = None, gender: str
                 birth_year: int | None = None) -> str:
     """A full name; without `ethnic` the nation is drawn, too."""
     ethnic = random_ethnic(rng) if ethnic is None else ethnic
-    sex = {"男": "m", "女": "f"}.get(gender) or pick(rng, "mf")
+    sex = {"男": "m", "女": "f"}.get(gender or "") or pick(rng, "mf")
     share, own = OWN_NAMES.get(ethnic, (0.0, None))
     if own is not None and rng.random() < share:
         return own(rng, sex)
@@ -225,7 +230,7 @@ def random_name(rng: np.random.Generator, ethnic: str | None = None, gender: str
 
 
 @cache
-def _nations() -> Weighted:
+def _nations() -> Weighted[str]:
     rows = list(_rows("nations.csv"))
     weights = np.array([float(r["pop_2010"]) for r in rows]) ** 0.35
     weights /= weights.sum()
@@ -265,19 +270,19 @@ def _places() -> Places:
 
 
 @cache
-def _words(kind: str) -> Weighted:
+def _words(kind: str) -> Weighted[str]:
     rows = [r for r in _rows("addr_words.csv.gz") if r["type"] == kind]
     return Weighted([r["word"] for r in rows], [float(r["n"]) ** 0.5 for r in rows])
 
 
 @cache
-def _patterns(part: str) -> Weighted:
+def _patterns(part: str) -> Weighted[str]:
     rows = [r for r in _rows("addr_patterns.csv") if r["part"] == part and "{M}" not in r["pattern"]]
     return Weighted([r["pattern"] for r in rows], [float(r["weight"]) for r in rows])
 
 
 @cache
-def _place_chars() -> Weighted:
+def _place_chars() -> Weighted[str]:
     rows = [r for r in _rows("charset.csv") if r["n_place"] and r["tier"] in ("1", "2")]
     return Weighted([r["char"] for r in rows], [float(r["n_place"]) ** 0.6 for r in rows])
 
@@ -287,36 +292,35 @@ NATURAL_VILLAGE_ENDS = ("湾", "屯", "庄", "坪", "沟", "寨", "冲", "坝", 
 INSTITUTIONS = ("大学", "学院", "中学", "机械厂", "电厂", "铁路局", "医院", "有限公司")
 
 
-def _natural_village(rng) -> str:
+def _natural_village(rng: np.random.Generator) -> str:
     first = _surnames()[0].draw(rng) if rng.random() < 0.6 else _place_chars().draw(rng)
     return first + pick(rng, NATURAL_VILLAGE_ENDS)
 
 
-def _road(rng) -> str:
+def _road(rng: np.random.Generator) -> str:
     chance = rng.random()
     if chance < 0.15:
         return _place_chars().draw(rng) + _place_chars().draw(rng) + _words("road_suffix").draw(rng)
     return _words("road").draw(rng)
 
 
-def _small(rng, top: int) -> int:
+def _small(rng: np.random.Generator, top: int) -> int:
     """1..top, small ones much more often."""
     return int(top ** rng.random())
 
 
-def _room(rng) -> str:
+def _room(rng: np.random.Generator) -> str:
     floor, door = _small(rng, 32), 1 + int(rng.random() * 12)
     chance = rng.random()
     return f"{floor}{door:02d}" if chance < 0.85 else str(1 + int(rng.random() * 60)) if chance < 0.95 else f"{floor:02d}{door:02d}"
 
 
-def _token(rng, token: str, town: str, villages) -> str:
+def _token(rng: np.random.Generator, token: str, town: str, villages: Sequence[str]) -> str:
     match token:
         case "T":
             return town
         case "V":
-            village = pick(rng, villages) if villages and rng.random() < 0.85 else _words("village").draw(rng)
-            return village
+            return pick(rng, villages) if villages and rng.random() < 0.85 else _words("village").draw(rng)
         case "R":
             return _road(rng)
         case "E":
@@ -344,7 +348,7 @@ def _token(rng, token: str, town: str, villages) -> str:
     raise ValueError(f"unknown token {token} in an address pattern")
 
 
-def _fill(rng, pattern: str, town: str, villages) -> str:
+def _fill(rng: np.random.Generator, pattern: str, town: str, villages: Sequence[str]) -> str:
     pieces = pattern.split("{")
     out = [pieces[0]]
     for piece in pieces[1:]:
@@ -360,7 +364,7 @@ def _fill(rng, pattern: str, town: str, villages) -> str:
     return "".join(out)
 
 
-def _head(rng, county_code: str) -> str:
+def _head(rng: np.random.Generator, county_code: str) -> str:
     names = _places().names
     province, city, county = (names.get(c, "") for c in (county_code[:2] + "0000", county_code[:4] + "00", county_code))
     if county_code[:2] in MUNICIPALITIES:
@@ -420,9 +424,9 @@ def random_birth(rng: np.random.Generator) -> date:
 
 
 @cache
-def _authorities():
+def _authorities() -> tuple[Weighted[str], dict[str, Weighted[str]]]:
     rows = list(_rows("authorities.txt.gz", "\t"))
-    by_county: dict[str, list] = {}
+    by_county: dict[str, list[dict[str, str]]] = {}
     for row in rows:
         by_county.setdefault(row["county_code"], []).append(row)
     near = {code: Weighted([r["name"] for r in group], [float(r["weight"]) for r in group])
@@ -461,6 +465,7 @@ def random_person(rng: np.random.Generator, permit_share: float = 0.02) -> Perso
     birth = random_birth(rng)
     county = random_county(rng)
     code = pick(rng, ("810000", "820000", "830000")) if permit else county if rng.random() < 0.6 else None
+    validity: tuple[date, date | None]
     if permit:
         start = max(date(2018, 9, 1), birth) + timedelta(days=int(rng.random() * 2000))
         validity = start, _years_later(start, 5)

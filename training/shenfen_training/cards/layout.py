@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..fonts import installed
 from .glyphs import SCRIPTS, Face, Typeface, number_size, random_number_face, random_song, random_typeface
 from .identity import Person, pick, validity_text
-from ..fonts import installed
 
 WIDTH, HEIGHT = 85.6, 54.0
 CORNER = 3.18
@@ -75,7 +75,7 @@ class Sizes:
     dy: float
 
 
-def _sizes(rng) -> Sizes:
+def _sizes(rng: np.random.Generator) -> Sizes:
     value, name, number, label = pick(rng, ((2.72, 3.27, 3.3, 2.3), (3.18, 3.70, 3.80, 2.65), (3.0, 3.4, 3.6, 2.5),
                                             (2.9, 2.9, 3.3, 2.6), (3.18, 3.88, 3.6, 2.8)))
     scale = rng.uniform(0.85, 1.15)
@@ -98,13 +98,13 @@ def wrap(text: str, typeface: Typeface, em: float, width: float, by_count: int |
             line, used = "", 0.0
         line += char
         used += step
-    return lines + [line] if line else lines
+    return [*lines, line] if line else lines
 
 
 class _Setter:
     """Sets runs of one card: knows its faces and its jitter."""
 
-    def __init__(self, rng, split: str):
+    def __init__(self, rng: np.random.Generator, split: str):
         self.rng = rng
         self.split = split
         self.sizes = _sizes(rng)
@@ -166,7 +166,7 @@ def front_design(person: Person, rng: np.random.Generator, split: str) -> Design
     return design
 
 
-def _set_name(design: Design, setter: _Setter, person: Person, row: float):
+def _set_name(design: Design, setter: _Setter, person: Person, row: float) -> None:
     rng, sizes = setter.rng, setter.sizes
     x, y = setter.at(sizes.value_x, row)
     tracking = float(pick(rng, (0, 0, 0, 0.05, 0.15, 0.3))) if len(person.name) <= 3 else setter.tracking
@@ -187,7 +187,7 @@ def _set_name(design: Design, setter: _Setter, person: Person, row: float):
         design.lines.append(TextLine("name", (run,)))
 
 
-def _set_gender(design: Design, setter: _Setter, person: Person, row: float, spread: float):
+def _set_gender(design: Design, setter: _Setter, person: Person, row: float, spread: float) -> None:
     sizes = setter.sizes
     x, y = setter.at(sizes.value_x, row)
     design.lines.append(TextLine("gender", (setter.value(person.gender, x, y, sizes.value),)))
@@ -199,7 +199,7 @@ def _set_gender(design: Design, setter: _Setter, person: Person, row: float, spr
     design.lines.append(TextLine("ethnic", (setter.value(person.ethnic, nx, y, sizes.value),)))
 
 
-def _set_birth(design: Design, setter: _Setter, person: Person, row: float):
+def _set_birth(design: Design, setter: _Setter, person: Person, row: float) -> None:
     rng, sizes = setter.rng, setter.sizes
     x, y = setter.at(sizes.value_x, row)
     em, day = sizes.value, person.birth_date
@@ -217,7 +217,7 @@ def _set_birth(design: Design, setter: _Setter, person: Person, row: float):
     centred = rng.random() < 0.6
     pitch = rng.uniform(0.92, 1.08)
     runs, left = [], x
-    for (number, label), place, slack in zip(parts, (25.8, 34.7, 43.6), (0.5, 1.0, 1.0)):
+    for (number, label), place, slack in zip(parts, (25.8, 34.7, 43.6), (0.5, 1.0, 1.0), strict=True):
         width = em * digits.width(number)
         place = max(15.6 + (place - 15.6) * pitch + sizes.dx + rng.uniform(-0.2, 0.2), left + width + 0.5)
         room = place - left - width
@@ -228,7 +228,7 @@ def _set_birth(design: Design, setter: _Setter, person: Person, row: float):
     design.lines.append(TextLine("birthDate", tuple(runs)))
 
 
-def _set_address(design: Design, setter: _Setter, person: Person, row: float):
+def _set_address(design: Design, setter: _Setter, person: Person, row: float) -> None:
     rng, sizes = setter.rng, setter.sizes
     x, y = setter.at(sizes.value_x, row)
     em = sizes.value
@@ -245,7 +245,7 @@ def _set_address(design: Design, setter: _Setter, person: Person, row: float):
         design.lines.append(TextLine("birthPlace", (setter.value(text, x, y + i * pitch, em),)))
 
 
-def _set_number(design: Design, setter: _Setter, person: Person):
+def _set_number(design: Design, setter: _Setter, person: Person) -> None:
     rng, sizes = setter.rng, setter.sizes
     lx, ly = setter.at(6.9, 46.3)
     label = setter.label("公民身份号码", lx, ly, rng.uniform(2.5, 2.9))
@@ -305,7 +305,7 @@ def back_design(person: Person, rng: np.random.Generator, split: str) -> Design:
     return design
 
 
-def _set_back_value(design: Design, setter: _Setter, name: str, text: str, x: float, y: float, em: float):
+def _set_back_value(design: Design, setter: _Setter, name: str, text: str, x: float, y: float, em: float) -> None:
     """One line; a long authority is set smaller or over two lines."""
     room = 82.5 - x
     width = setter.typeface.width(text, setter.tracking)

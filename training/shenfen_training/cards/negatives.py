@@ -8,13 +8,13 @@ from .geometry import between, warp
 from .glyphs import Typeface, random_number_face
 from .identity import pick
 from .layout import Run
-from .render import ink_run, corner_mask
+from .render import corner_mask, ink_run
 from .surfaces import add_clutter, scatter_text, surface
 
 KINDS = ("surface", "page", "bank_card", "other_card", "licence", "faces", "receipt", "blank_card")
 
 
-def _bank_card(rng) -> np.ndarray:
+def _bank_card(rng: np.random.Generator) -> np.ndarray:
     """A payment card: coloured ground, a chip, a long number, no portrait."""
     height, width = 432, 685
     tone, other = rng.uniform(20, 240, 3), rng.uniform(20, 240, 3)
@@ -34,7 +34,7 @@ def _bank_card(rng) -> np.ndarray:
     return image
 
 
-def _other_card(rng) -> np.ndarray:
+def _other_card(rng: np.random.Generator) -> np.ndarray:
     """A card of another layout: a pass or a business card, perhaps with a portrait on the left."""
     size = (685, 432)
     if rng.random() < 0.5:
@@ -50,7 +50,7 @@ def _other_card(rng) -> np.ndarray:
     return image
 
 
-def _licence(rng) -> np.ndarray:
+def _licence(rng: np.random.Generator) -> np.ndarray:
     """A form ruled in boxes."""
     image = np.full((432, 685, 3), rng.uniform(200, 250, 3), np.uint8)
     colour = tuple(float(v) for v in rng.uniform(0, 140, 3))
@@ -62,7 +62,7 @@ def _licence(rng) -> np.ndarray:
     return image
 
 
-def _page(rng) -> np.ndarray:
+def _page(rng: np.random.Generator) -> np.ndarray:
     """A sheet of print, perhaps with a picture."""
     image = np.full((900, 640, 3), rng.uniform(215, 255), np.uint8)
     scatter_text(image, rng, (30, 30, 30), rng.uniform(14, 30), (40, 40, 600, 860))
@@ -72,13 +72,13 @@ def _page(rng) -> np.ndarray:
     return image
 
 
-def _receipt(rng) -> np.ndarray:
+def _receipt(rng: np.random.Generator) -> np.ndarray:
     image = np.full((800, 300, 3), rng.uniform(225, 255), np.uint8)
     scatter_text(image, rng, (60, 60, 70), rng.uniform(12, 18), (15, 15, 285, 780), 0.7)
     return image
 
 
-def _faces(rng, image: np.ndarray):
+def _faces(rng: np.random.Generator, image: np.ndarray) -> None:
     height, width = image.shape[:2]
     for _ in range(int(rng.integers(1, 4))):
         h = rng.uniform(0.3, 0.9) * height
@@ -87,7 +87,7 @@ def _faces(rng, image: np.ndarray):
             draw_portrait(image, (rng.uniform(0, width - w), rng.uniform(0, height - h), w, h), 1.0, rng)
 
 
-def _lay(image: np.ndarray, piece: np.ndarray, rng, rounded: bool):
+def _lay(image: np.ndarray, piece: np.ndarray, rng: np.random.Generator, rounded: bool) -> None:
     """Lays a flat piece on the picture, turned and tilted."""
     height, width = image.shape[:2]
     ph, pw = piece.shape[:2]
@@ -102,7 +102,7 @@ def _lay(image: np.ndarray, piece: np.ndarray, rng, rounded: bool):
     if factor < 0.7:
         piece = cv2.resize(piece, (max(8, int(pw * factor * 1.2)), max(8, int(ph * factor * 1.2))), interpolation=cv2.INTER_AREA)
         ph, pw = piece.shape[:2]
-    homography = between([[0, 0], [pw, 0], [pw, ph], [0, ph]], quad)
+    homography = between(np.array([[0, 0], [pw, 0], [pw, ph], [0, ph]], np.float32), quad)
     mask = warp(corner_mask(pw, ph, not rounded), homography, (width, height))
     cv2.copyTo(warp(piece, homography, (width, height)), (mask > 127).astype(np.uint8), image)
 

@@ -111,7 +111,7 @@ def _line(layers: dict[str, np.ndarray], name: str, runs: tuple[Run, ...], ppm: 
     return Line(name, "".join(run.text for run in runs), quad, centres)
 
 
-def _spread(layer: np.ndarray, ppm: float, rng) -> np.ndarray:
+def _spread(layer: np.ndarray, ppm: float, rng: np.random.Generator) -> np.ndarray:
     """Ink spread or wear: a slight blur, then a steeper or flatter edge, thicker or thinner strokes."""
     sigma = rng.uniform(0.0, 0.055) * ppm
     if sigma > 0.25:
@@ -123,7 +123,7 @@ def _spread(layer: np.ndarray, ppm: float, rng) -> np.ndarray:
     return cv2.LUT(layer, table.astype(np.uint8))
 
 
-def _colours(rng) -> dict[str, np.ndarray]:
+def _colours(rng: np.random.Generator) -> dict[str, np.ndarray]:
     black = np.array([rng.uniform(5, 75)] * 3) + rng.uniform(-6, 10, 3)
     blue = np.array([rng.uniform(0, 90), rng.uniform(90, 165), rng.uniform(150, 225)])
     label = blue if rng.random() < 0.75 else np.array([rng.uniform(30, 110)] * 3) + rng.uniform(-20, 20, 3)
@@ -154,10 +154,12 @@ def draw(design: Design, person: Person, rng: np.random.Generator, split: str, p
     lines = tuple(_line(layers, line.field, line.runs, ppm) for line in design.lines)
     for run in design.printed:
         ink_run(layers[run.ink], run, ppm)
-    mark_line = _line(layers, "mark", (design.mark,), ppm) if mark else None
+    if mark and design.mark is None:
+        raise ValueError("the design has no mark")
+    mark_line = _line(layers, "mark", (design.mark,), ppm) if mark and design.mark is not None else None
     colours = _colours(rng)
     for ink, layer in layers.items():
-        rows = np.flatnonzero(layer.max(axis=1)) if ink != "mark" or mark else ()
+        rows = np.flatnonzero(layer.max(axis=1)) if ink != "mark" or mark else np.empty(0, np.intp)
         if len(rows) == 0:
             continue
         band = slice(max(0, rows[0] - 4), rows[-1] + 5)

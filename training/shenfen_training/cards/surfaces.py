@@ -1,5 +1,6 @@
 """What a card lies on: wood, cloth, paper with text, stone, grids and clutter, all computed."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import cv2
@@ -14,17 +15,18 @@ SIZE = 640
 PIECES = 5
 
 
-def _ramp(field: np.ndarray, first, second) -> np.ndarray:
+def _ramp(field: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     field = field[..., None]
     return np.asarray(first, np.float32) * (1 - field) + np.asarray(second, np.float32) * field
 
 
-def _colour(rng, low: float = 0, high: float = 255) -> np.ndarray:
+def _colour(rng: np.random.Generator, low: float = 0, high: float = 255) -> np.ndarray:
     grey = rng.uniform(low, high)
     return np.clip(grey + rng.normal(0, rng.choice([4, 20, 45]), 3), 0, 255)
 
 
-def scatter_text(image: np.ndarray, rng: np.random.Generator, colour, em: float, box, density: float = 0.9):
+def scatter_text(image: np.ndarray, rng: np.random.Generator, colour: Sequence[float] | np.ndarray, em: float,
+                 box: Sequence[float], density: float = 0.9) -> None:
     """Lines of random characters inside `box` (x0, y0, x1, y1)."""
     from ..charset import charset
 
@@ -89,7 +91,7 @@ def _piece(kind: str, index: int) -> np.ndarray:
     return np.clip(image, 0, 255).astype(np.uint8)
 
 
-def add_clutter(image: np.ndarray, rng: np.random.Generator, count: int):
+def add_clutter(image: np.ndarray, rng: np.random.Generator, count: int) -> None:
     """Pens, boxes, coins and sheets: filled shapes of one colour."""
     height, width = image.shape[:2]
     for _ in range(count):

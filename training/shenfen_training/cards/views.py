@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from .camera import CARD_MM, compose
-from .faults import compress, expose, random_faults
+from .faults import Faults, compress, expose, random_faults
 from .geometry import between, side_lengths, translation, turning, warp
 from .identity import pick, random_person
 from .layout import HEIGHT, WIDTH
@@ -34,12 +34,12 @@ STRIP_SIDE = 0.4
 """Room left and right of the line, in em."""
 
 
-def _level(rng) -> str:
+def _level(rng: np.random.Generator) -> str:
     return pick(rng, ("scan", "photo", "photo", "photo", "hard", "hard"))
 
 
-def _cards(rng, count: int, split: str, ppm: float) -> list[Card]:
-    cards = []
+def _cards(rng: np.random.Generator, count: int, split: str, ppm: float) -> list[Card]:
+    cards: list[Card] = []
     for i in range(count):
         if i % 2 and rng.random() < 0.7:
             side = "back" if cards[-1].side == "front" else "front"
@@ -49,7 +49,7 @@ def _cards(rng, count: int, split: str, ppm: float) -> list[Card]:
     return cards
 
 
-def _shrunk_faults(rng, level: str, split: str):
+def _shrunk_faults(rng: np.random.Generator, level: str, split: str) -> Faults:
     """Faults as they remain once the picture is scaled down to a few hundred pixels."""
     faults = random_faults(rng, level, split)
     faults.noise *= 0.4
@@ -57,7 +57,7 @@ def _shrunk_faults(rng, level: str, split: str):
     return faults
 
 
-def _count(rng) -> int:
+def _count(rng: np.random.Generator) -> int:
     chance = rng.random()
     return 1 if chance < 0.68 else 2 if chance < 0.86 else int(rng.integers(3, 9))
 
@@ -70,6 +70,8 @@ def locator_sample(rng: np.random.Generator, size: int = 256, split: str = "trai
     if rng.random() < 0.45:
         width, height = height, width
     level = _level(rng)
+    quads: list[np.ndarray]
+    cards: list[Card]
     if rng.random() < negatives:
         image, quads, cards = negative(rng, width, height), [], []
     else:
@@ -82,10 +84,10 @@ def locator_sample(rng: np.random.Generator, size: int = 256, split: str = "trai
     view = np.full((size, size, 3), MID_GREY, np.uint8)
     x, y = (size - width) // 2, (size - height) // 2
     view[y:y + height, x:x + width] = image
-    return view, [(card.side, quad + np.float32([x, y])) for card, quad in zip(cards, quads)]
+    return view, [(card.side, quad + np.array([x, y], np.float32)) for card, quad in zip(cards, quads, strict=True)]
 
 
-def _rough(rng, quad: np.ndarray, most: float) -> np.ndarray:
+def _rough(rng: np.random.Generator, quad: np.ndarray, most: float) -> np.ndarray:
     """`quad` as a first look would give it: each corner off by up to `most` of the card's width."""
     width = side_lengths(quad)[0]
     shift, corners = rng.normal(0, most / 3, 2), rng.normal(0, most / 3, (4, 2))
@@ -97,6 +99,8 @@ def second_look_sample(rng: np.random.Generator, split: str = "train",
     """The second look, uint8 RGB 192 x 256, around a rough quad; (side, quad) of each card whose middle it shows."""
     size = (int(rng.integers(300, 480)), int(rng.integers(300, 480)))
     level = _level(rng)
+    quads: list[np.ndarray]
+    cards: list[Card]
     if rng.random() < negatives:
         image, quads, cards = negative(rng, *size), [], []
         middle = np.array(size) * rng.uniform(0.3, 0.7, 2)
@@ -114,8 +118,8 @@ def second_look_sample(rng: np.random.Generator, split: str = "train",
     image = compress(expose(image, faults, rng, ppm), faults.quality)
     homography = between(rough, SECOND_LOOK)
     view = warp(image, homography, (256, 192), (MID_GREY,) * 3)
-    seen = [(card.side, map_points(homography, quad)) for card, quad in zip(cards, quads)]
-    return view, [(side, quad) for side, quad in seen if (0 < quad.mean(axis=0)).all() and (quad.mean(axis=0) < (256, 192)).all()]
+    seen = [(card.side, map_points(homography, quad)) for card, quad in zip(cards, quads, strict=True)]
+    return view, [(side, quad) for side, quad in seen if (quad.mean(axis=0) > 0).all() and (quad.mean(axis=0) < (256, 192)).all()]
 
 
 @dataclass(frozen=True)
@@ -157,7 +161,7 @@ def grey_shot(rng: np.random.Generator, split: str, density: float) -> GreyShot:
     return GreyShot(image, quad, tuple(line.mapped(homography) for line in card.lines))
 
 
-def _plain_grey(rng, image: np.ndarray) -> np.ndarray:
+def _plain_grey(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     """Grey by weights that a colour cast would give."""
     weights = np.array([0.299, 0.587, 0.114]) * rng.uniform(0.75, 1.25, 3)
     return cv2.transform(image, (weights / weights.sum())[None].astype(np.float32))
@@ -198,7 +202,7 @@ def cut_strip(image: np.ndarray, to_image: np.ndarray, width: int) -> np.ndarray
     return strip if finer == 1 else cv2.resize(strip, (width, STRIP_HEIGHT), interpolation=cv2.INTER_AREA)
 
 
-def _found(rng, quad: np.ndarray) -> np.ndarray:
+def _found(rng: np.random.Generator, quad: np.ndarray) -> np.ndarray:
     """A line's box as the line finder would give it: ends, middle and height slightly off."""
     em = side_lengths(quad)[1]
     down = (quad[3] + quad[2] - quad[0] - quad[1]) / 2

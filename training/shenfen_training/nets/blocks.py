@@ -8,6 +8,13 @@ def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else value
 
 
+def running_statistics(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """Mean and variance per channel as training gathered them, the buffers themselves."""
+    if norm.running_mean is None or norm.running_var is None:
+        raise ValueError("a batch norm without running statistics cannot be folded")
+    return norm.running_mean, norm.running_var
+
+
 class ConvBn(nn.Module):
     """Convolution and batch norm, then ReLU unless `relu` is off. Batch norm is folded into the weights at export."""
 

@@ -35,7 +35,6 @@ class Atlas:
 
 def _draw(face: Face) -> Atlas:
     font = ImageFont.truetype(str(face.path), EM, index=face.index)
-    ascent, descent = font.getmetrics()
     # Faces disagree on the line box; the em box of a Han glyph is found from the glyph of 国, which fills its cell.
     probe = "国" if ord("国") in coverage(face) else "8"
     box = font.getbbox(probe, anchor="ls")
@@ -43,7 +42,7 @@ def _draw(face: Face) -> Atlas:
     chars = drawable()
     slot = np.full(len(chars), -1, np.int32)
     advance = np.zeros(len(chars), np.float32)
-    bitmaps = []
+    bitmaps: list[np.ndarray] = []
     for index, char in enumerate(chars):
         if ord(char) not in coverage(face):
             continue

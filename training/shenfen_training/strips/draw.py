@@ -114,7 +114,7 @@ class StripArtist:
                 return bitmap, advance * scale, scale
         raise KeyError(f"no installed face has {drawable()[cls]!r}")
 
-    def _set(self, rng: np.random.Generator, text: StripText, setting: Setting):
+    def _set(self, rng: np.random.Generator, text: StripText, setting: Setting) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
         """Ink of the text [H, W] at the atlas's size, ink of the form's labels, centres in canvas pixels."""
         glyphs = [self._glyph(int(cls), setting) for cls in text.classes]
         pen, x0s = 0.0, []
@@ -129,11 +129,10 @@ class StripArtist:
         centres = np.zeros(len(glyphs), np.float32)
         for at, (bitmap, advance, scale) in enumerate(glyphs):
             label = text.label is not None and text.label[at]
-            if label:
-                scale *= setting.label_scale
+            size = scale * setting.label_scale if label else scale
             centre = (_CANVAS_MARGIN + x0s[at] + advance / 2) * EM
             centres[at] = centre
-            _paste(label_ink if label else ink, bitmap, centre, _CANVAS_HEIGHT / 2, scale)
+            _paste(label_ink if label_ink is not None and label else ink, bitmap, centre, _CANVAS_HEIGHT / 2, size)
         self._neighbours(rng, ink, setting)
         return ink, label_ink, centres
 
@@ -152,7 +151,8 @@ class StripArtist:
             cls = class_of()[str(rng.choice(list("名别族生址码关限")))]
             _paste(ink, self._glyph(cls, setting)[0], (_CANVAS_MARGIN - rng.uniform(1.05, 1.6)) * EM, _CANVAS_HEIGHT / 2, 0.83)
 
-    def _cut(self, rng: np.random.Generator, ink: np.ndarray, label_ink: np.ndarray | None, centres: np.ndarray):
+    def _cut(self, rng: np.random.Generator, ink: np.ndarray, label_ink: np.ndarray | None,
+             centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Prints and photographs the canvas at a camera's resolution and cuts the strip out, not quite exactly."""
         source_em = float(np.exp(rng.uniform(np.log(10.5), np.log(38))))
         zoom = float(rng.uniform(0.84, 1.16))
@@ -162,7 +162,7 @@ class StripArtist:
         strip_width = int(np.ceil((text_em * stretch + before + after) * STRIP_EM * zoom / 8) * 8)
         strip_width = max(strip_width, 24)
         ratio = source_em / (STRIP_EM * zoom)
-        size = (max(int(round(strip_width * ratio)), 8), max(int(round(HEIGHT * ratio)), 8))
+        size = (max(round(strip_width * ratio), 8), max(round(HEIGHT * ratio), 8))
         scale = source_em / EM
         angle, shear = rng.normal(0, 0.008), rng.normal(0, 0.04)
         dy = rng.uniform(-0.09, 0.09) * source_em
@@ -183,10 +183,10 @@ class StripArtist:
 def _paste(canvas: np.ndarray, bitmap: np.ndarray, x: float, y: float, scale: float) -> None:
     """Ink of a glyph, centred at (x, y), onto the canvas; what leaves the canvas is dropped."""
     if scale != 1.0:
-        side = max(int(round(CELL * scale)), 2)
+        side = max(round(CELL * scale), 2)
         bitmap = cv2.resize(bitmap, (side, side), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     side = bitmap.shape[0]
-    left, top = int(round(x - side / 2)), int(round(y - side / 2))
+    left, top = round(x - side / 2), round(y - side / 2)
     x0, y0 = max(left, 0), max(top, 0)
     x1, y1 = min(left + side, canvas.shape[1]), min(top + side, canvas.shape[0])
     if x1 > x0 and y1 > y0:

@@ -131,7 +131,8 @@ def _screen(rng: np.random.Generator, height: int, width: int, em: float) -> np.
     light = np.ones((height, width), np.float32)
     for _ in range(int(rng.integers(1, 3))):
         angle, pitch = rng.uniform(0, np.pi), rng.uniform(1.6, max(0.5 * em, 4.0))
-        along = x * np.cos(angle) + y * np.sin(angle) + rng.uniform(0, 1.5) * np.sin(y * rng.uniform(0.01, 0.1) + x * rng.uniform(0.01, 0.06))
+        along = x * np.cos(angle) + y * np.sin(angle)
+        along += rng.uniform(0, 1.5) * np.sin(y * rng.uniform(0.01, 0.1) + x * rng.uniform(0.01, 0.06))
         wave = np.sin(along * (2 * np.pi / pitch) + rng.uniform(0, 6.3))
         if rng.random() < 0.4:  # hard lines rather than soft ones
             wave = np.clip(wave * rng.uniform(1.5, 5), -1, 1)
@@ -181,4 +182,7 @@ def _jpeg(rng: np.random.Generator, grey: np.ndarray) -> np.ndarray:
     ok, data = cv2.imencode(".jpg", padded, (cv2.IMWRITE_JPEG_QUALITY, quality))
     if not ok:
         raise RuntimeError("encoding a strip as JPEG failed")
-    return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)[top:, left:]
+    decoded = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
+    if decoded is None:
+        raise RuntimeError("decoding a strip as JPEG failed")
+    return decoded[top:, left:]
