@@ -60,7 +60,7 @@ fn outgoing(number: u128) -> Outgoing {
         side: Side::Auto,
         image: Image::Inline(b"picture".to_vec()),
     };
-    Outgoing { route: Route::Jobs, body: message.to_json(), message_id: None, attempt: 0, reason: None }
+    Outgoing { route: Route::Jobs, body: message.to_json(), message_id: None, failures: 0, reason: None }
 }
 
 #[expect(clippy::print_stdout, reason = "what a benchmark is for")]

@@ -197,7 +197,7 @@ async fn publish(broker: Broker, jobs: u64, over: Duration) -> Vec<String> {
         let mut waiting: Vec<Outgoing> = Vec::new();
         for number in first..(first + VOLLEY as u64).min(jobs) {
             let body = message(number).to_json();
-            let outgoing = Outgoing { route: Route::Jobs, body, message_id: None, attempt: 0, reason: None };
+            let outgoing = Outgoing { route: Route::Jobs, body, message_id: None, failures: 0, reason: None };
             if kind(number) == Kind::Twice {
                 waiting.push(outgoing.clone());
             }
@@ -205,7 +205,7 @@ async fn publish(broker: Broker, jobs: u64, over: Duration) -> Vec<String> {
         }
         let id = format!("no-job-{first}");
         let body = format!("this is no job: {first}").into_bytes();
-        waiting.push(Outgoing { route: Route::Jobs, body, message_id: Some(id.clone()), attempt: 0, reason: None });
+        waiting.push(Outgoing { route: Route::Jobs, body, message_id: Some(id.clone()), failures: 0, reason: None });
         malformed.push(id);
         while !waiting.is_empty() {
             let outcomes = publisher.publish_all(&waiting).await;

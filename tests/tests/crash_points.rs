@@ -50,7 +50,7 @@ impl Scene {
             let job_id = Uuid::from_u128(number);
             let message = Message { job_id, batch: "crash".into(), reference: None, side: Side::Auto, image };
             let body = message.to_json();
-            let outgoing = Outgoing { route: Route::Jobs, body, message_id: None, attempt: 0, reason: None };
+            let outgoing = Outgoing { route: Route::Jobs, body, message_id: None, failures: 0, reason: None };
             publisher.publish(&outgoing).await.unwrap();
         }
         publisher.close().await;

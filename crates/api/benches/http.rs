@@ -17,7 +17,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use shenfen_api::{Bodies, BodyLimits, Metrics, ServerLimits, Service, router, serve};
 use shenfen_core::Policy;
 use shenfen_ocr::{Limits, Models};
-use shenfen_worker::{CardPictures, LineSettings, ReadingLine, Today};
+use shenfen_worker::{CardPictures, ReadingQueue, ReadingQueueSettings, Today};
 use time::macros::date;
 use tokio::net::TcpListener;
 use tokio::runtime;
@@ -31,10 +31,10 @@ fn main() {
     let today = Today::Fixed(date!(2026 - 11 - 23));
     let models = Models::embedded().expect("the networks");
     let reader = CardPictures::new(models, Limits::default(), today, Policy::default());
-    let settings = LineSettings { threads, places: 64, patience: Duration::from_secs(60) };
+    let settings = ReadingQueueSettings { threads, depth: 64, deadline: Duration::from_secs(60) };
     let metrics = Metrics::default();
     let service = Service {
-        line: ReadingLine::start(&reader, settings).expect("threads"),
+        reading_queue: ReadingQueue::start(&reader, settings).expect("threads"),
         today,
         bodies: Bodies::new(BodyLimits::default()),
         authenticator: None,

@@ -135,7 +135,7 @@ async fn publish(publisher: &Publisher, message: &Message) -> Result<(), Problem
         route: Route::Jobs,
         body: message.to_json(),
         message_id: Some(message.job_id.to_string()),
-        attempt: 0,
+        failures: 0,
         reason: None,
     };
     let trouble = match timeout(PATIENCE, publisher.publish(&outgoing)).await {

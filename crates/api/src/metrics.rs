@@ -102,7 +102,7 @@ impl Observed for OfService {
         // Writing to a string never fails.
         let _ = self.0.metrics.write(&mut text);
         let _ = gauge(&mut text, "shenfen_http_body_bytes", "Memory that bodies take.", self.0.bodies.held());
-        let (waiting, reading) = self.0.line.load();
+        let (waiting, reading) = self.0.reading_queue.load();
         let _ = gauge(&mut text, "shenfen_line_waiting", "Pictures that wait for a reading thread.", waiting);
         let _ = gauge(&mut text, "shenfen_line_reading", "Pictures that are being read.", reading);
         text

@@ -57,7 +57,7 @@ pub(crate) async fn answer(State(service): State<Arc<Service>>, request: Request
             if asked != Ok(true) {
                 return sentence(status);
             }
-            service.line.refusal(status, refused.rule(), refused.to_string())
+            service.reading_queue.refusal(status, refused.rule(), refused.to_string())
         }
     };
     match (asked, result.status) {
@@ -71,7 +71,7 @@ async fn read(service: &Service, request: Request) -> Result<PictureResult, Refu
     let request = service.authenticate(request, MOST_BYTES).await?;
     detail(&request.uri)?;
     let picture = picture(request)?;
-    Ok(service.line.read(picture).await?)
+    Ok(service.reading_queue.read(picture).await?)
 }
 
 /// The picture's bytes; the body is given up for them.

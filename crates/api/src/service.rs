@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Uri};
 use shenfen_queue::Publisher;
-use shenfen_worker::{ReadingLine, Today};
+use shenfen_worker::{ReadingQueue, Today};
 use thiserror::Error;
 
 use crate::body::{Bodies, BodyError, Received};
@@ -18,7 +18,7 @@ use crate::store::LazyStore;
 #[derive(Debug)]
 pub struct Service {
     /// Where pictures are read.
-    pub line: ReadingLine,
+    pub reading_queue: ReadingQueue,
     /// The day by which numbers are judged.
     pub today: Today,
     /// What bodies may cost.

@@ -213,7 +213,7 @@ impl Line<'_> {
             batch: letter.batch.as_deref(),
             reference: letter.reference.as_deref(),
             reason: &letter.reason,
-            attempts: letter.attempt,
+            attempts: letter.failures,
             since: since(letter),
             bytes: letter.bytes,
         }
@@ -225,7 +225,7 @@ fn table_row(letter: &DeadLetter) -> [String; 6] {
         letter.job_id.map_or_else(|| "no job".to_owned(), |id| id.to_string()),
         letter.batch.clone().unwrap_or_default(),
         letter.reference.clone().unwrap_or_default(),
-        letter.attempt.to_string(),
+        letter.failures.to_string(),
         since(letter).unwrap_or_default(),
         letter.reason.clone(),
     ]

@@ -13,7 +13,7 @@ use shenfen_api::keys::Keys;
 use shenfen_api::signing::Authenticator;
 use shenfen_api::{Bodies, BodyLimits, LazyStore, Metrics, ServerLimits, Service};
 use shenfen_queue::Publisher;
-use shenfen_worker::{LineSettings, ReadingLine};
+use shenfen_worker::{ReadingQueue, ReadingQueueSettings};
 use tokio::net::TcpListener;
 
 use crate::broker::BrokerArgs;
@@ -98,11 +98,13 @@ async fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
     let address = listener.local_addr().context("cannot tell the address")?;
     let threads = args.reading.threads();
     let queue_depth = args.queue_depth.or(args.former_queue_depth).unwrap_or(threads * QUEUE_DEPTH_PER_THREAD);
-    let settings = LineSettings { threads, places: queue_depth, patience: Duration::from_secs(args.deadline_seconds) };
-    let line = ReadingLine::start(&args.reading.reader()?, settings).context("cannot start the reading threads")?;
+    let deadline = Duration::from_secs(args.deadline_seconds);
+    let settings = ReadingQueueSettings { threads, depth: queue_depth, deadline };
+    let reading_queue =
+        ReadingQueue::start(&args.reading.reader()?, settings).context("cannot start the reading threads")?;
     let metrics = Metrics::default();
     let service = Service {
-        line,
+        reading_queue,
         today: args.reading.today(),
         bodies: Bodies::new(BodyLimits::default()),
         authenticator,

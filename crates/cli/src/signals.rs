@@ -10,7 +10,7 @@ const INTERRUPTED: i32 = 130;
 
 /// Turns true at the first signal. The second one ends the process where it stands, which loses nothing that was stored.
 pub(crate) fn watch_for_stop() -> watch::Receiver<bool> {
-    let (stop, asked) = watch::channel(false);
+    let (stop, stop_requested) = watch::channel(false);
     tokio::spawn(async move {
         while signal().await.is_ok() {
             if stop.send_replace(true) {
@@ -19,7 +19,7 @@ pub(crate) fn watch_for_stop() -> watch::Receiver<bool> {
             }
         }
     });
-    asked
+    stop_requested
 }
 
 #[cfg(unix)]

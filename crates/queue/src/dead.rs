@@ -30,8 +30,8 @@ pub struct DeadLetter {
     pub reference: Option<String>,
     /// Why it is dead.
     pub reason: String,
-    /// How often the job was begun.
-    pub attempt: u32,
+    /// How many attempts at the job had failed before the one that made it a dead letter.
+    pub failures: u32,
     /// When it died, in seconds since 1970, if known.
     pub at: Option<u64>,
     /// Size of its body.
@@ -41,8 +41,11 @@ pub struct DeadLetter {
 /// Hides the reference, which may tell who somebody is.
 impl fmt::Debug for DeadLetter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let DeadLetter { message_id, job_id, batch, reason, attempt, bytes, .. } = self;
-        write!(f, "DeadLetter({message_id:?}, job {job_id:?}, {batch:?}, {reason:?}, attempt {attempt}, {bytes} bytes)")
+        let DeadLetter { message_id, job_id, batch, reason, failures, bytes, .. } = self;
+        write!(
+            f,
+            "DeadLetter({message_id:?}, job {job_id:?}, {batch:?}, {reason:?}, failed {failures} times, {bytes} bytes)"
+        )
     }
 }
 
@@ -59,7 +62,7 @@ impl DeadLetter {
             reference: job.and_then(|job| job.reference),
             message_id,
             reason: headers::reason(properties),
-            attempt: headers::attempt(properties),
+            failures: headers::failures(properties),
             at: headers::time(properties),
             bytes: message.data.len(),
         };
@@ -124,7 +127,7 @@ impl DeadLetters {
         Ok(letters)
     }
 
-    /// Publishes the dead letters that `filter` accepts as new jobs, attempts counted from 0, and removes each when the broker
+    /// Publishes the dead letters that `filter` accepts as new jobs, failures counted from 0, and removes each when the broker
     /// has confirmed its copy. Does each job once, so that one that dies again at once does not go round for ever; what is
     /// there twice stays once. Returns how many.
     ///
@@ -215,7 +218,7 @@ impl Taken<'_> {
                 tags.push(message.delivery_tag);
                 bytes += message.data.len();
                 let (body, message_id) = (message.data, letter.message_id);
-                chunk.push(Outgoing { route: Route::Jobs, body, message_id, attempt: 0, reason: None });
+                chunk.push(Outgoing { route: Route::Jobs, body, message_id, failures: 0, reason: None });
             }
         }
         Ok((tags, chunk))

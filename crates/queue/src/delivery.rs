@@ -18,10 +18,11 @@ pub struct Delivery {
     pub message_id: Option<String>,
     /// Whether it was delivered before; if not, nobody has begun it.
     pub redelivered: bool,
-    /// How often it was delivered before without an acknowledgement, as far as the broker counts.
-    pub delivery_count: u32,
-    /// How often the job had been begun when this was published; 0 from strangers.
-    pub attempt: u32,
+    /// How often the broker delivered it before without getting an acknowledgement, as far as the broker counts.
+    pub deliveries: u32,
+    /// How many attempts at the job had failed when this was published (the header `x-shenfen-attempt`); 0 where the
+    /// publisher sets no such header.
+    pub failures: u32,
     /// What settles it. May be kept when the rest is no longer needed.
     pub receipt: Receipt,
 }
@@ -32,8 +33,8 @@ impl Delivery {
         Self {
             message_id: properties.message_id().as_ref().map(ToString::to_string),
             redelivered: message.redelivered,
-            delivery_count: headers::delivery_count(properties, message.redelivered),
-            attempt: headers::attempt(properties),
+            deliveries: headers::deliveries(properties, message.redelivered),
+            failures: headers::failures(properties),
             body: message.data,
             receipt: Receipt { acker: Some(message.acker), returns, limit },
         }
@@ -58,8 +59,12 @@ impl Delivery {
 /// Never shows the body.
 impl fmt::Debug for Delivery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Delivery { body, message_id, delivery_count, attempt, .. } = self;
-        write!(f, "Delivery({message_id:?}, {} bytes, attempt {attempt}, delivered {delivery_count} times)", body.len())
+        let Delivery { body, message_id, deliveries, failures, .. } = self;
+        write!(
+            f,
+            "Delivery({message_id:?}, {} bytes, failed {failures} times, delivered {deliveries} times before)",
+            body.len()
+        )
     }
 }
 

@@ -3,26 +3,28 @@
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldArray, FieldTable};
 
-const ATTEMPT: &str = "x-shenfen-attempt";
+/// How many attempts have failed. The name on the wire dates from when attempts were counted here; messages in flight
+/// and other publishers use it, so it stays.
+const FAILURES: &str = "x-shenfen-attempt";
 const REASON: &str = "x-shenfen-reason";
 
 /// The headers of a message of ours.
-pub(crate) fn table(attempt: u32, reason: Option<&str>) -> FieldTable {
+pub(crate) fn table(failures: u32, reason: Option<&str>) -> FieldTable {
     let mut table = FieldTable::default();
-    table.insert(ATTEMPT.into(), AMQPValue::LongLongInt(attempt.into()));
+    table.insert(FAILURES.into(), AMQPValue::LongLongInt(failures.into()));
     if let Some(reason) = reason {
         table.insert(REASON.into(), AMQPValue::LongString(reason.into()));
     }
     table
 }
 
-/// How often the job was begun before this message was published; 0 for a message of a stranger.
-pub(crate) fn attempt(properties: &BasicProperties) -> u32 {
-    number(properties, ATTEMPT).unwrap_or(0)
+/// How many attempts at the job had failed when this message was published; 0 where the header is missing.
+pub(crate) fn failures(properties: &BasicProperties) -> u32 {
+    number(properties, FAILURES).unwrap_or(0)
 }
 
 /// How often the broker delivered this message before without getting an acknowledgement.
-pub(crate) fn delivery_count(properties: &BasicProperties, redelivered: bool) -> u32 {
+pub(crate) fn deliveries(properties: &BasicProperties, redelivered: bool) -> u32 {
     number(properties, "x-delivery-count").unwrap_or(u32::from(redelivered))
 }
 

@@ -51,16 +51,16 @@ pub struct Outgoing {
     pub body: Vec<u8>,
     /// The AMQP message id. A message that is published again keeps what it came with, for the job's id may follow from it.
     pub message_id: Option<String>,
-    /// How often the job has been begun so far.
-    pub attempt: u32,
+    /// How many attempts at the job have failed so far (the header `x-shenfen-attempt`).
+    pub failures: u32,
     /// Why it is tried again or dead. Never personal data.
     pub reason: Option<String>,
 }
 
 impl std::fmt::Debug for Outgoing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Outgoing { route, body, message_id, attempt, reason } = self;
-        write!(f, "Outgoing({route:?}, {message_id:?}, {} bytes, attempt {attempt}, {reason:?})", body.len())
+        let Outgoing { route, body, message_id, failures, reason } = self;
+        write!(f, "Outgoing({route:?}, {message_id:?}, {} bytes, failed {failures} times, {reason:?})", body.len())
     }
 }
 
@@ -264,7 +264,7 @@ fn properties(message: &Outgoing) -> BasicProperties {
         .with_delivery_mode(PERSISTENT)
         .with_content_type("application/json".into())
         .with_timestamp(now)
-        .with_headers(headers::table(message.attempt, message.reason.as_deref()));
+        .with_headers(headers::table(message.failures, message.reason.as_deref()));
     match &message.message_id {
         Some(id) => properties.with_message_id(id.as_str().into()),
         None => properties,

@@ -234,7 +234,7 @@ impl<Q: JobQueue, O: FnMut(Event<'_>)> Run<Q, O> {
                 () = tokio::time::sleep_until(store_at), if !self.unstored.ends.is_empty() => {
                     self.store().await?;
                 }
-                true = asked(&mut stop), if !stopping => self.begin_to_stop(),
+                true = stop_requested(&mut stop), if !stopping => self.begin_to_stop(),
             }
         }
         self.give_back(&not_begun).await
@@ -331,6 +331,6 @@ fn all_ended() -> BackfillError {
 }
 
 /// Waits until stopping is asked for. False when nobody can ask any more.
-async fn asked(stop: &mut watch::Receiver<bool>) -> bool {
+async fn stop_requested(stop: &mut watch::Receiver<bool>) -> bool {
     stop.wait_for(|&stop| stop).await.is_ok()
 }

@@ -15,7 +15,7 @@ use tokio::sync::mpsc::{self, Receiver};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::service::asked;
+use crate::service::stop_requested;
 use crate::source::{Found, PictureRef, SourceError};
 
 /// Pictures put into the books in one statement.
@@ -163,7 +163,7 @@ impl<S: Jobs + Dispatch + Batches> Feed<S> {
                         return Ok(report);
                     }
                 }
-                () = asked(&mut stop) => return Ok(FeedReport { end: FeedEnd::Stopped, ..report }),
+                () = stop_requested(&mut stop) => return Ok(FeedReport { end: FeedEnd::Stopped, ..report }),
             }
         }
     }
@@ -188,7 +188,7 @@ impl<S: Jobs + Dispatch + Batches> Feed<S> {
                     route: Route::Jobs,
                     body: job.message.clone().into_bytes(),
                     message_id: Some(job.id.to_string()),
-                    attempt: 0,
+                    failures: 0,
                     reason: None,
                 })
                 .collect();

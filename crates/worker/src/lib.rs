@@ -8,17 +8,17 @@ mod today;
 
 pub mod backfill;
 pub mod feed;
-mod line;
 mod ordered;
 mod readers;
+mod reading_queue;
 pub mod service;
 
 pub use backfill::{Backfill, BackfillError, Ended, Event, Report, Settings};
 pub use feed::{Feed, FeedEnd, FeedError, FeedEvent, FeedReport, FeedSettings};
-pub use line::{LineSettings, NotRead, ReadingLine};
 pub use ordered::read_in_order;
 pub use panics::silence_panics;
 pub use picture::{CardPictures, PictureReader, ReadFile, ReaderFault, read_bytes, read_file, read_picture};
+pub use reading_queue::{NotRead, ReadingQueue, ReadingQueueSettings};
 pub use service::{Service, ServiceReport, ServiceSettings};
 pub use source::{Found, PictureRef, Source, SourceError};
 pub use today::Today;

@@ -116,6 +116,6 @@ impl<L: JobStore + Clone + 'static, R: PictureReader> Service<L, R> {
 }
 
 /// Waits until stopping is asked for. Nobody who could ask any more is as good as a stop.
-pub(crate) async fn asked(stop: &mut watch::Receiver<bool>) {
+pub(crate) async fn stop_requested(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|&stop| stop).await;
 }

@@ -98,8 +98,8 @@ impl Place {
 
     async fn run_with(&self, script: Script, observe: impl FnMut(Event<'_>)) -> Report {
         let store = self.database().open().await.unwrap();
-        let (_stop, asked) = watch::channel(false);
-        backfill(&store, script, &self.cards(), asked, observe).await.unwrap()
+        let (_stop, stop_requested) = watch::channel(false);
+        backfill(&store, script, &self.cards(), stop_requested, observe).await.unwrap()
     }
 
     async fn counts(&self) -> BatchProgress {
@@ -116,12 +116,12 @@ async fn backfill(
     store: &SqliteStore,
     script: Script,
     cards: &Path,
-    asked: watch::Receiver<bool>,
+    stop_requested: watch::Receiver<bool>,
     observe: impl FnMut(Event<'_>),
 ) -> Result<Report, BackfillError> {
     let settings = Settings { commit_rows: 8, commit_after: Duration::from_millis(50), ..Settings::with_threads(3) };
     let queue = store.queue("kyc").unwrap();
-    Backfill::new(queue, script, "kyc", settings).run(Source::open(cards).unwrap(), asked, observe).await
+    Backfill::new(queue, script, "kyc", settings).run(Source::open(cards).unwrap(), stop_requested, observe).await
 }
 
 #[tokio::test]
@@ -175,9 +175,9 @@ async fn files_that_cannot_be_read_become_results_with_a_reason() {
     let place = Place::with(&[("big.jpg", &"x".repeat(101)), ("gone.jpg", "accept")]);
     fs::write(place.folder.path().join("list.csv"), "path\ncards/big.jpg\ncards/none.jpg\ncards\n").unwrap();
     let store = place.database().open().await.unwrap();
-    let (_stop, asked) = watch::channel(false);
+    let (_stop, stop_requested) = watch::channel(false);
     let list = place.folder.path().join("list.csv");
-    backfill(&store, Script::new(), &list, asked, |_| {}).await.unwrap();
+    backfill(&store, Script::new(), &list, stop_requested, |_| {}).await.unwrap();
     drop(store);
 
     let results: Vec<(Status, String)> = place
@@ -207,7 +207,7 @@ async fn told_to_stop_it_finishes_what_was_begun_and_gives_the_rest_back() {
     let script = Script::new();
     let gate = Arc::clone(&script.gate);
     let store = place.database().open().await.unwrap();
-    let (stop, asked) = watch::channel(false);
+    let (stop, stop_requested) = watch::channel(false);
     // The readers wait at the gate until stopping has been noticed, so what was begun is exactly one picture a thread.
     let reads = Arc::clone(&script.reads);
     let when_all_wait = tokio::task::spawn_blocking(move || {
@@ -217,7 +217,7 @@ async fn told_to_stop_it_finishes_what_was_begun_and_gives_the_rest_back() {
         stop.send_replace(true);
         stop
     });
-    let report = backfill(&store, script, &place.cards(), asked, |event| {
+    let report = backfill(&store, script, &place.cards(), stop_requested, |event| {
         if let Event::Stopping = event {
             *gate.0.lock().unwrap() = true;
             gate.1.notify_all();
@@ -241,10 +241,10 @@ async fn dropped_after_any_commit_it_goes_on_where_it_was() {
     let place = Place::with_many(120);
     for commits in 1..6 {
         let store = place.database().open().await.unwrap();
-        let (_stop, asked) = watch::channel(false);
+        let (_stop, stop_requested) = watch::channel(false);
         let (passed, mut enough) = tokio::sync::mpsc::unbounded_channel();
         let cards = place.cards();
-        let running = backfill(&store, Script::new(), &cards, asked, |event| {
+        let running = backfill(&store, Script::new(), &cards, stop_requested, |event| {
             if let Event::Stored(_) = event {
                 let _ = passed.send(());
             }
@@ -267,8 +267,8 @@ async fn dropped_after_any_commit_it_goes_on_where_it_was() {
 async fn a_full_disk_ends_it_with_a_name_for_it_and_what_was_done_stays_done() {
     let place = Place::with_many(600);
     let store = place.database().max_pages(90).open().await.unwrap();
-    let (_stop, asked) = watch::channel(false);
-    let outcome = backfill(&store, Script::new(), &place.cards(), asked, |_| {}).await;
+    let (_stop, stop_requested) = watch::channel(false);
+    let outcome = backfill(&store, Script::new(), &place.cards(), stop_requested, |_| {}).await;
     assert!(matches!(outcome, Err(BackfillError::Store(StoreError::Full { .. }))));
     drop(store);
 

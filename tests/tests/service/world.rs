@@ -38,7 +38,7 @@ pub(crate) fn message(name: &str) -> Message {
 }
 
 pub(crate) fn outgoing(message: &Message) -> Outgoing {
-    Outgoing { route: Route::Jobs, body: message.to_json(), message_id: None, attempt: 0, reason: None }
+    Outgoing { route: Route::Jobs, body: message.to_json(), message_id: None, failures: 0, reason: None }
 }
 
 pub(crate) struct World {
@@ -100,7 +100,7 @@ impl World {
     }
 
     pub(crate) async fn publish_raw(&self, body: Vec<u8>, message_id: Option<String>) {
-        self.publish_as(Outgoing { route: Route::Jobs, body, message_id, attempt: 0, reason: None }).await;
+        self.publish_as(Outgoing { route: Route::Jobs, body, message_id, failures: 0, reason: None }).await;
     }
 
     pub(crate) async fn publish_as(&self, outgoing: Outgoing) {

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::json;
 use shenfen_core::Policy;
 use shenfen_ocr::{Limits, Models};
-use shenfen_worker::{CardPictures, LineSettings, ReadingLine};
+use shenfen_worker::{CardPictures, ReadingQueue, ReadingQueueSettings};
 use time::macros::date;
 
 use crate::world::{FORM, Setup, World, picture_form, request};
@@ -155,9 +155,9 @@ fn a_card_is_read() {
     let labels = std::fs::read_to_string(samples.join("labels.jsonl")).unwrap();
     let reader =
         CardPictures::new(Models::embedded().unwrap(), Limits::default(), date!(2026 - 11 - 23), Policy::default());
-    let settings = LineSettings { threads: 1, places: 1, patience: Duration::from_secs(60) };
-    let line = ReadingLine::start(&reader, settings).unwrap();
-    let world = World::with(Setup::default(), |service| service.line = line);
+    let settings = ReadingQueueSettings { threads: 1, depth: 1, deadline: Duration::from_secs(60) };
+    let queue = ReadingQueue::start(&reader, settings).unwrap();
+    let world = World::with(Setup::default(), |service| service.reading_queue = queue);
     for (name, keys) in [
         ("scan-2.jpg", &["birthDate", "birthPlace", "ethnic", "gender", "identityNo", "name"][..]),
         ("scan-1.jpg", &["authority", "cType", "effectiveDate", "nationality"]),

@@ -17,7 +17,7 @@ fn asks(world: &World, picture: &[u8]) -> Client {
 
 #[test]
 fn a_full_line_says_so_at_once_and_a_client_that_goes_away_frees_its_place() {
-    let world = World::with(Setup { places: 1, ..Setup::default() }, |_| {});
+    let world = World::with(Setup { depth: 1, ..Setup::default() }, |_| {});
     let mut reading = asks(&world, b"hold");
     world.begun.recv().unwrap();
     let waiting = asks(&world, b"hold");
@@ -40,7 +40,7 @@ fn a_full_line_says_so_at_once_and_a_client_that_goes_away_frees_its_place() {
 
 #[test]
 fn nobody_waits_longer_than_the_deadline() {
-    let world = World::with(Setup { patience: Duration::from_millis(100), ..Setup::default() }, |_| {});
+    let world = World::with(Setup { deadline: Duration::from_millis(100), ..Setup::default() }, |_| {});
     asks(&world, b"hold").answer().unwrap().is("RETRY_LATER");
     world.picture("/v1/ocr_cn", b"card").is("RETRY_LATER");
     world.begun.recv().unwrap();
@@ -85,7 +85,7 @@ fn a_stop_does_not_wait_for_ever() {
 
 #[test]
 fn a_client_that_closes_its_half_only_is_gone_as_well() {
-    let world = World::with(Setup { places: 1, ..Setup::default() }, |_| {});
+    let world = World::with(Setup { depth: 1, ..Setup::default() }, |_| {});
     let _reading = asks(&world, b"hold");
     world.begun.recv().unwrap();
     let mut half = asks(&world, b"card");

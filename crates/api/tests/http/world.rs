@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 use shenfen_api::{Bodies, BodyLimits, Metrics, ServerLimits, Service, router, serve};
 use shenfen_core::{Decision, Elapsed, ModelInfo, PictureResult, Status};
-use shenfen_worker::{LineSettings, PictureReader, ReadingLine, Today};
+use shenfen_worker::{PictureReader, ReadingQueue, ReadingQueueSettings, Today};
 use time::macros::date;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -72,8 +72,8 @@ impl PictureReader for Stub {
 
 /// How a service of a test differs.
 pub(crate) struct Setup {
-    pub(crate) places: usize,
-    pub(crate) patience: Duration,
+    pub(crate) depth: usize,
+    pub(crate) deadline: Duration,
     pub(crate) bodies: BodyLimits,
     pub(crate) server: ServerLimits,
     pub(crate) tls: Option<TlsAcceptor>,
@@ -81,7 +81,7 @@ pub(crate) struct Setup {
 
 impl Default for Setup {
     fn default() -> Setup {
-        Setup { places: 4, patience: LONG, bodies: BodyLimits::default(), server: ServerLimits::default(), tls: None }
+        Setup { depth: 4, deadline: LONG, bodies: BodyLimits::default(), server: ServerLimits::default(), tls: None }
     }
 }
 
@@ -107,10 +107,10 @@ impl World {
         let (go, go_receiver) = mpsc::channel();
         let model = ModelInfo { name: "stub".into(), version: "1".into(), sha256: "0".into() };
         let reader = Stub { model, begun: begun_sender, go: Arc::new(Mutex::new(go_receiver)) };
-        let line = LineSettings { threads: 1, places: setup.places, patience: setup.patience };
+        let queue = ReadingQueueSettings { threads: 1, depth: setup.depth, deadline: setup.deadline };
         let metrics = Metrics::default();
         let mut service = Service {
-            line: ReadingLine::start(&reader, line).unwrap(),
+            reading_queue: ReadingQueue::start(&reader, queue).unwrap(),
             today: Today::Fixed(date!(2026 - 11 - 23)),
             bodies: Bodies::new(setup.bodies),
             authenticator: None,

@@ -114,7 +114,7 @@ impl Jobs {
         let (id, body) = self.message(image, reference.clone(), side)?;
         let message_id = Some(id.to_string());
         Ok(Prepared {
-            message: Outgoing { route: Route::Jobs, body, message_id, attempt: 0, reason: None },
+            message: Outgoing { route: Route::Jobs, body, message_id, failures: 0, reason: None },
             named: Named { source: picture.source.clone(), reference },
         })
     }

@@ -164,9 +164,9 @@ pub(crate) fn no_card() -> PictureResult {
 }
 
 /// Publishes a dead letter.
-pub(crate) async fn bury(broker: &Broker, body: Vec<u8>, reason: &str, attempt: u32) {
+pub(crate) async fn bury(broker: &Broker, body: Vec<u8>, reason: &str, failures: u32) {
     let publisher = Publisher::new(broker.clone());
     let reason = Some(reason.to_owned());
-    publisher.publish(&Outgoing { route: Route::Dead, body, message_id: None, attempt, reason }).await.unwrap();
+    publisher.publish(&Outgoing { route: Route::Dead, body, message_id: None, failures, reason }).await.unwrap();
     publisher.close().await;
 }

@@ -11,7 +11,7 @@ async fn what_is_given_back_comes_again_and_is_counted() {
     let (_consumer, mut deliveries) = world.consumer(1).await;
     assert_eq!(receive(&mut deliveries).await.requeue().await, Settled::Sent);
     let again = receive(&mut deliveries).await;
-    assert_eq!((body(&again).as_str(), again.redelivered, again.delivery_count), ("one", true, 1));
+    assert_eq!((body(&again).as_str(), again.redelivered, again.deliveries), ("one", true, 1));
     let _ = again.ack().await;
     world.remove().await;
 }
@@ -51,14 +51,14 @@ async fn no_more_arrive_unsettled_than_the_prefetch() {
 async fn a_retry_comes_back_after_its_wait_with_all_it_had() {
     let world = World::new();
     let reason = Some("database away".to_owned());
-    let retry = Outgoing { route: Route::Retry(RetryStep::Seconds5), attempt: 2, reason, ..job("one") };
+    let retry = Outgoing { route: Route::Retry(RetryStep::Seconds5), failures: 2, reason, ..job("one") };
     let (_consumer, mut deliveries) = world.consumer(1).await;
     let began = Instant::now();
     world.publisher().publish(&retry).await.unwrap();
     let delivery = receive(&mut deliveries).await;
     assert!(began.elapsed() >= Duration::from_secs(5), "{:?}", began.elapsed());
     assert_eq!(
-        (delivery.body.clone(), delivery.message_id.clone(), delivery.attempt),
+        (delivery.body.clone(), delivery.message_id.clone(), delivery.failures),
         (retry.body, retry.message_id, 2)
     );
     assert!(!delivery.redelivered);

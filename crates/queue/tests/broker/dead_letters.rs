@@ -17,7 +17,7 @@ fn dead(number: u128, batch: &str, reason: &str) -> Outgoing {
         route: Route::Dead,
         body: message.to_json(),
         message_id: Some(message.job_id.to_string()),
-        attempt: 4,
+        failures: 4,
         reason: Some(reason.to_owned()),
     }
 }
@@ -49,7 +49,7 @@ async fn a_list_tells_all_there_is_to_know_and_takes_nothing_away() {
             (letters[0].batch.as_deref(), letters[0].reference.as_deref()),
             (Some("spring"), Some("customer 1"))
         );
-        assert_eq!((letters[0].reason.as_str(), letters[0].attempt), ("picture gone", 4));
+        assert_eq!((letters[0].reason.as_str(), letters[0].failures), ("picture gone", 4));
         assert!(letters[0].at.is_some());
         assert_eq!((letters[2].job_id, letters[2].reason.as_str()), (None, "message is not JSON"));
     }
@@ -65,7 +65,7 @@ async fn redriven_letters_become_new_jobs_and_the_others_stay() {
     let (_consumer, mut deliveries) = world.consumer(10).await;
     let delivery = receive(&mut deliveries).await;
     let message = Message::parse(&delivery.body, delivery.message_id.as_deref()).unwrap();
-    assert_eq!((message.job_id, delivery.attempt), (Uuid::from_u128(1), 0));
+    assert_eq!((message.job_id, delivery.failures), (Uuid::from_u128(1), 0));
     let _ = delivery.ack().await;
     world.until_depth(0, 3).await;
 
@@ -98,7 +98,7 @@ async fn a_message_that_is_never_settled_ends_dead_with_the_brokers_reason() {
     // As often as the queue allows, and once more.
     for count in 0..=20 {
         let delivery = receive(&mut deliveries).await;
-        assert_eq!((body(&delivery).as_str(), delivery.delivery_count), ("poison", count));
+        assert_eq!((body(&delivery).as_str(), delivery.deliveries), ("poison", count));
         let _ = delivery.requeue().await;
     }
     world.until_depth(0, 1).await;

@@ -8,14 +8,14 @@ use crate::world::{World, body, job, jobs, receive, soon};
 async fn what_is_published_arrives_once_and_is_gone_when_acknowledged() {
     let world = World::new();
     let publisher = world.publisher();
-    let message = Outgoing { attempt: 3, ..job("one") };
+    let message = Outgoing { failures: 3, ..job("one") };
     publisher.publish(&message).await.unwrap();
     let (consumer, mut deliveries) = world.consumer(10).await;
 
     let delivery = receive(&mut deliveries).await;
     assert_eq!(delivery.body, message.body);
     assert_eq!(delivery.message_id, message.message_id);
-    assert_eq!((delivery.redelivered, delivery.delivery_count, delivery.attempt), (false, 0, 3));
+    assert_eq!((delivery.redelivered, delivery.deliveries, delivery.failures), (false, 0, 3));
     assert!(delivery.is_live());
     assert_eq!(delivery.ack().await, Settled::Sent);
 
@@ -153,7 +153,7 @@ async fn a_stranger_may_publish_with_any_client() {
         stranger.basic_publish(exchange.into(), "jobs".into(), Default::default(), b"{}", Default::default());
     publishing.await.unwrap();
     let delivery = receive(&mut deliveries).await;
-    assert_eq!((body(&delivery).as_str(), &delivery.message_id, delivery.attempt), ("{}", &None, 0));
+    assert_eq!((body(&delivery).as_str(), &delivery.message_id, delivery.failures), ("{}", &None, 0));
     let _ = delivery.ack().await;
     world.remove().await;
 }

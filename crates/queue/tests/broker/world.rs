@@ -105,7 +105,7 @@ pub(crate) fn job(name: &str) -> Outgoing {
         route: Route::Jobs,
         body: name.as_bytes().to_vec(),
         message_id: Some(name.to_owned()),
-        attempt: 0,
+        failures: 0,
         reason: None,
     }
 }

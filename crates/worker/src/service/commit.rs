@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::crash::crash_point;
 use super::engine::Event;
 use super::metrics::{Metrics, Stage};
-use super::{ServiceSettings, asked};
+use super::{ServiceSettings, stop_requested};
 
 /// The wait after the first failure in a row, and the longest.
 const WAITS: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(10)];
@@ -75,7 +75,7 @@ pub(crate) async fn commit_all<L: JobStore>(
         tokio::select! {
             flow = storing => if flow.is_break() { return },
             // Whoever holds the sender is gone, or nobody waits any more.
-            () = asked(&mut give_up) => return,
+            () = stop_requested(&mut give_up) => return,
         }
     }
 }

@@ -28,7 +28,7 @@ use super::intake::{Arrived, Malformed, parse};
 use super::metrics::Metrics;
 use super::reading::{Read, Work, read};
 use super::settle::{Settle, publish, settle_all};
-use super::{Service, ServiceError, ServiceReport, ServiceSettings, asked};
+use super::{Service, ServiceError, ServiceReport, ServiceSettings, stop_requested};
 use crate::picture::{LoadError, PictureReader};
 use crate::readers::{Readers, Returned};
 
@@ -209,7 +209,7 @@ impl<L: JobStore + Clone + 'static> Engine<L> {
                         return Err(ServiceError::Threads(ended));
                     }
                 },
-                () = asked(&mut stop), if !self.stopping => {
+                () = stop_requested(&mut stop), if !self.stopping => {
                     tracing::info!(in_hand = self.held.len(), "stopping: finishing what was begun");
                     deadline = Some(Instant::now() + self.settings.drain);
                     self.stopping = true;
@@ -280,7 +280,7 @@ impl<L: JobStore + Clone + 'static> Engine<L> {
         tokio::spawn(async move {
             let _slot = slots.acquire().await;
             let reason = Some(error.to_string());
-            let outgoing = Outgoing { route: Route::Dead, body, message_id, attempt: 0, reason };
+            let outgoing = Outgoing { route: Route::Dead, body, message_id, failures: 0, reason };
             let settled = if publish(&publisher, &outgoing, &mut stop).await {
                 metrics.dead();
                 Settle::Ack(receipt)
@@ -406,7 +406,7 @@ impl<L: JobStore + Clone + 'static> Engine<L> {
             (self.publisher.clone(), self.ledger.clone(), self.news.clone(), self.stop.clone());
         tokio::spawn(async move {
             let body = message.to_json();
-            let outgoing = Outgoing { route, body, message_id, attempt: failures, reason: Some(reason.clone()) };
+            let outgoing = Outgoing { route, body, message_id, failures, reason: Some(reason.clone()) };
             let published = publish(&publisher, &outgoing, &mut stop).await;
             crash_point("after-publish");
             let event = match (published, disposition) {

@@ -26,11 +26,9 @@ pub(crate) struct Malformed {
 
 /// Takes a delivery apart.
 pub(crate) fn parse(delivery: Delivery) -> Result<Arrived, Box<Malformed>> {
-    let Delivery { body, message_id, attempt, receipt, .. } = delivery;
+    let Delivery { body, message_id, failures, receipt, .. } = delivery;
     match Message::parse(&body, message_id.as_deref()) {
-        Ok(message) => {
-            Ok(Arrived { job: job_of(&message), message: Arc::new(message), message_id, failures: attempt, receipt })
-        }
+        Ok(message) => Ok(Arrived { job: job_of(&message), message: Arc::new(message), message_id, failures, receipt }),
         Err(error) => Err(Box::new(Malformed { error, body, message_id, receipt })),
     }
 }

@@ -5,9 +5,9 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::asked;
 use super::commit::with_jitter;
 use super::crash::crash_point;
+use super::stop_requested;
 
 /// What to do with a delivery.
 pub(crate) enum Settle {
@@ -28,7 +28,7 @@ pub(crate) async fn publish(publisher: &Publisher, outgoing: &Outgoing, stop: &m
         }
         tokio::select! {
             () = sleep(with_jitter(failures)) => {}
-            () = asked(stop) => return false,
+            () = stop_requested(stop) => return false,
         }
     }
 }

@@ -9,11 +9,11 @@ use shenfen_store::{Job, JobId};
 use tokio::time::Instant;
 
 use super::{Engine, Event};
-use crate::service::asked;
 use crate::service::commit::Patience;
 use crate::service::failure::Failure;
 use crate::service::images::FetchError;
 use crate::service::metrics::Stage;
+use crate::service::stop_requested;
 
 impl<L: JobStore + Clone + 'static> Engine<L> {
     /// Asks the ledger about the next jobs that arrived, no more than can be read soon: a crash blames what was begun.
@@ -76,7 +76,7 @@ impl<L: JobStore + Clone + 'static> Engine<L> {
             };
             let event = tokio::select! {
                 beginnings = asking => Event::Begun(ids.into_iter().zip(beginnings).collect()),
-                () = asked(&mut stop) => Event::NotBegun(ids),
+                () = stop_requested(&mut stop) => Event::NotBegun(ids),
             };
             if matches!(event, Event::Begun(_)) {
                 patience.ended(&metrics);

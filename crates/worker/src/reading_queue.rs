@@ -16,21 +16,21 @@ use tokio::time::timeout;
 use crate::picture::{PictureReader, ReadFile, ReaderFault, read_bytes, refusal};
 
 /// The line. Dropping it ends its threads, each after the picture it is reading.
-pub struct ReadingLine {
+pub struct ReadingQueue {
     shared: Arc<Shared>,
     model: ModelInfo,
-    patience: Duration,
+    deadline: Duration,
 }
 
 /// How long a line is, and how long anybody stands in it.
 #[derive(Clone, Copy, Debug)]
-pub struct LineSettings {
+pub struct ReadingQueueSettings {
     /// Reading threads, at least one.
     pub threads: usize,
     /// Pictures that may wait while all threads read.
-    pub places: usize,
+    pub depth: usize,
     /// The longest time from joining the line to the answer.
-    pub patience: Duration,
+    pub deadline: Duration,
 }
 
 /// Why there is no result.
@@ -72,21 +72,21 @@ struct Waiting {
     answer: oneshot::Sender<ReadFile>,
 }
 
-impl ReadingLine {
+impl ReadingQueue {
     /// Starts the threads, each with another reader of this kind.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start<R: PictureReader>(reader: &R, settings: LineSettings) -> io::Result<ReadingLine> {
+    pub fn start<R: PictureReader>(reader: &R, settings: ReadingQueueSettings) -> io::Result<ReadingQueue> {
         let threads = settings.threads.max(1);
         let shared = Arc::new(Shared {
             state: Mutex::default(),
             news: Condvar::new(),
-            most: threads.saturating_add(settings.places),
+            most: threads.saturating_add(settings.depth),
         });
         // Made first, so that its drop ends the threads that did start if one does not.
         let line =
-            ReadingLine { shared: Arc::clone(&shared), model: reader.model().clone(), patience: settings.patience };
+            ReadingQueue { shared: Arc::clone(&shared), model: reader.model().clone(), deadline: settings.deadline };
         for number in 0..threads {
             let (shared, reader) = (Arc::clone(&shared), reader.another());
             thread::Builder::new().name(format!("reader-{number}")).spawn(move || shared.work(reader))?;
@@ -102,7 +102,7 @@ impl ReadingLine {
     pub async fn read(&self, picture: Vec<u8>) -> Result<PictureResult, NotRead> {
         let (answer, answered) = oneshot::channel();
         let _place = self.shared.join(picture, answer)?;
-        match timeout(self.patience, answered).await {
+        match timeout(self.deadline, answered).await {
             Ok(Ok(read)) => read.result.map_err(NotRead::Fault),
             Ok(Err(_)) => Err(NotRead::Stopped),
             Err(_) => Err(NotRead::Late),
@@ -121,7 +121,7 @@ impl ReadingLine {
     }
 }
 
-impl Drop for ReadingLine {
+impl Drop for ReadingQueue {
     fn drop(&mut self) {
         let mut state = self.shared.state();
         state.closed = true;
@@ -131,10 +131,10 @@ impl Drop for ReadingLine {
     }
 }
 
-impl fmt::Debug for ReadingLine {
+impl fmt::Debug for ReadingQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (waiting, reading) = self.load();
-        write!(f, "ReadingLine({waiting} waiting, {reading} being read)")
+        write!(f, "ReadingQueue({waiting} waiting, {reading} being read)")
     }
 }
 

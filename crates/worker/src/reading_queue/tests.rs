@@ -43,28 +43,28 @@ impl PictureReader for Held {
 }
 
 struct World {
-    line: Arc<ReadingLine>,
+    queue: Arc<ReadingQueue>,
     begun: mpsc::Receiver<Vec<u8>>,
     go: mpsc::Sender<()>,
 }
 
-fn world(places: usize, patience: Duration) -> World {
+fn world(depth: usize, deadline: Duration) -> World {
     let (begun_sender, begun) = mpsc::channel();
     let (go, go_receiver) = mpsc::channel();
     let model = ModelInfo { name: "held".into(), version: "1".into(), sha256: "0".into() };
     let reader = Held { model, begun: begun_sender, go: Arc::new(Mutex::new(go_receiver)) };
-    let line = ReadingLine::start(&reader, LineSettings { threads: 1, places, patience }).unwrap();
-    World { line: Arc::new(line), begun, go }
+    let queue = ReadingQueue::start(&reader, ReadingQueueSettings { threads: 1, depth, deadline }).unwrap();
+    World { queue: Arc::new(queue), begun, go }
 }
 
 const LONG: Duration = Duration::from_secs(60);
 
 /// Joins the line and waits until it is longer for it.
 async fn joined(world: &World, picture: &[u8]) -> tokio::task::JoinHandle<Result<PictureResult, NotRead>> {
-    let before = world.line.load();
-    let (line, picture) = (Arc::clone(&world.line), picture.to_vec());
-    let task = tokio::spawn(async move { line.read(picture).await });
-    while world.line.load() == before {
+    let before = world.queue.load();
+    let (queue, picture) = (Arc::clone(&world.queue), picture.to_vec());
+    let task = tokio::spawn(async move { queue.read(picture).await });
+    while world.queue.load() == before {
         yield_now().await;
     }
     task
@@ -76,28 +76,28 @@ async fn a_full_line_turns_away_at_once_and_who_leaves_makes_room() {
     let first = joined(&world, b"first").await;
     assert_eq!(world.begun.recv().unwrap(), b"first");
     let second = joined(&world, b"second").await;
-    assert_eq!(world.line.load(), (1, 1));
-    assert_eq!(world.line.read(b"third".to_vec()).await, Err(NotRead::Full));
+    assert_eq!(world.queue.load(), (1, 1));
+    assert_eq!(world.queue.read(b"third".to_vec()).await, Err(NotRead::Full));
 
     second.abort();
     assert!(second.await.unwrap_err().is_cancelled());
-    assert_eq!(world.line.load(), (0, 1), "nobody waits for the second picture");
+    assert_eq!(world.queue.load(), (0, 1), "nobody waits for the second picture");
     let fourth = joined(&world, b"fourth").await;
     world.go.send(()).unwrap();
     assert!(first.await.unwrap().is_ok());
     assert_eq!(world.begun.recv().unwrap(), b"fourth", "the second is not read");
     world.go.send(()).unwrap();
     assert!(fourth.await.unwrap().is_ok());
-    assert_eq!(world.line.load(), (0, 0));
+    assert_eq!(world.queue.load(), (0, 0));
 }
 
 #[tokio::test]
 async fn nobody_waits_longer_than_the_time_allowed() {
     let world = world(5, Duration::from_millis(20));
-    assert_eq!(world.line.read(b"slow".to_vec()).await, Err(NotRead::Late));
+    assert_eq!(world.queue.read(b"slow".to_vec()).await, Err(NotRead::Late));
     world.begun.recv().unwrap();
-    assert_eq!(world.line.read(b"behind it".to_vec()).await, Err(NotRead::Late));
-    assert_eq!(world.line.load(), (0, 1), "who is late leaves the line");
+    assert_eq!(world.queue.read(b"behind it".to_vec()).await, Err(NotRead::Late));
+    assert_eq!(world.queue.load(), (0, 1), "who is late leaves the line");
     world.go.send(()).unwrap();
 }
 
@@ -105,13 +105,13 @@ async fn nobody_waits_longer_than_the_time_allowed() {
 async fn a_reader_that_panics_costs_one_picture() {
     let world = world(5, LONG);
     world.go.send(()).unwrap();
-    assert!(matches!(world.line.read(Vec::new()).await, Err(NotRead::Fault(ReaderFault::Panicked(_)))));
+    assert!(matches!(world.queue.read(Vec::new()).await, Err(NotRead::Fault(ReaderFault::Panicked(_)))));
     world.go.send(()).unwrap();
-    assert!(world.line.read(b"next".to_vec()).await.is_ok());
+    assert!(world.queue.read(b"next".to_vec()).await.is_ok());
 }
 
 #[tokio::test]
 async fn too_many_bytes_are_a_result() {
     let world = world(5, LONG);
-    assert_eq!(world.line.read(vec![0; 101]).await.unwrap().status, Status::ImageInvalidSize);
+    assert_eq!(world.queue.read(vec![0; 101]).await.unwrap().status, Status::ImageInvalidSize);
 }
