@@ -16,7 +16,7 @@ LOG = TRAINING / "log"
 
 
 class Run:
-    """One network's training over any number of sittings: weights, their moving average, optimiser, what was seen."""
+    """One network's training over any number of training runs: weights, their moving average, optimiser, samples so far."""
 
     def __init__(self, name: str, net: nn.Module, optimiser: torch.optim.Optimizer, decay: float = 0.998):
         self.name = name

@@ -21,7 +21,7 @@ from .charset import charset
 from .checkpoint import LOG, TRAINING, averaged
 from .model_cards import model_card
 from .nets.blocks import ConvBn, running_statistics
-from .nets.pyramid import PyramidConfig, PyramidNet
+from .nets.fpn import Fpn, FpnConfig
 from .nets.recogniser import HEIGHT, STEP, Recogniser, RecogniserConfig
 from .train_recogniser import CENTRE_THRESHOLD
 
@@ -64,11 +64,11 @@ def _as_exported(net: nn.Module, tensors: dict[str, Tensor]) -> nn.Module:
     return net.eval()
 
 
-def _pyramid(name: str) -> tuple[nn.Module, dict, tuple[int, ...]]:
+def _detector(name: str) -> tuple[nn.Module, dict, tuple[int, ...]]:
     weights, saved = averaged(name)
     given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in saved.items()}
-    config = PyramidConfig(**given)
-    net = PyramidNet(config)
+    config = FpnConfig(**given)
+    net = Fpn(config)
     net.load_state_dict(weights)
     height, width = (192, 256) if name == "locator" else (320, 512)
     facts = {"input": [config.inputs, height, width], "output_stage": config.output_stage, "threshold": 0.4 if name == "locator" else 0.5}
@@ -93,7 +93,7 @@ def _recogniser(name: str) -> tuple[nn.Module, dict, tuple[int, ...]]:
 
 def export(name: str, version: str) -> None:
     """Writes one network and its parity file."""
-    net, facts, shape = (_recogniser if name == "recogniser" else _pyramid)(name)
+    net, facts, shape = (_recogniser if name == "recogniser" else _detector)(name)
     net.eval()
     tensors = folded(net)
     folder = MODELS / name

@@ -14,7 +14,7 @@ EVAL_SET = "--split val --seed 1501 --level mix --sheets 0.15 --negatives 0.1 --
 
 _TASK = {
     "locator": "Finds cards in a picture: corners from the card's own top left (so the order gives the turn) and the side. "
-    "It looks twice: at the whole picture (256 x 256) and at each card found, set upright (256 x 192).",
+    "A coarse pass over the whole picture (256 x 256) is followed by refinement passes over each card found, warped upright (256 x 192).",
     "lines": "Finds the lines of text on an upright card (512 x 320, grey), each with the field it belongs to.",
     "recogniser": "Reads one line (height 32, any width, grey): where the middle of each character is, and which of "
     "21,288 characters stands there.",
@@ -72,8 +72,8 @@ def model_card(name: str, tensors: dict[str, Tensor], scores: list[dict[str, Any
 * Data: pictures drawn by training/shenfen_training (made-up persons, free faces, own artwork). No real card.
 * Seen: {last["samples"]:,} samples in {last["steps"]:,} steps, {last["seconds"] / 60:.0f} minutes on {last["device"]}.
 * Held back for the scores: the face WenQuanYi Zen Hei, the digits FreeSans, one family of backgrounds, one set of faults.
-* Recipe: `python -m shenfen_training.{"train_recogniser" if name == "recogniser" else "train_pyramid " + name}`; the log of
-  every sitting is training/log/{name}.jsonl.
+* Recipe: `python -m shenfen_training.{"train_recogniser" if name == "recogniser" else "train_detector " + name}`; the log of
+  every training run is training/log/{name}.jsonl.
 
 ## Scores on the fixed drawn set ({last["date"]})
 

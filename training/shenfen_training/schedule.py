@@ -1,11 +1,11 @@
-"""The learning rate over one sitting, by the clock: a sitting is limited in minutes, not in steps."""
+"""The learning rate over one training run, by the clock: a run is limited in minutes, not in steps."""
 
 import math
 import time
 
 
-class Sitting:
-    """Warm-up, then a cosine from `peak` down to `floor` at the end of the sitting."""
+class Schedule:
+    """Warm-up, then a cosine from `peak` down to `floor` at the end of the run."""
 
     def __init__(self, minutes: float, peak: float, floor: float, warmup_steps: int = 200):
         self.begin = time.monotonic()
@@ -17,7 +17,7 @@ class Sitting:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the sitting began."""
+        """Seconds since the run began."""
         return time.monotonic() - self.begin
 
     @property

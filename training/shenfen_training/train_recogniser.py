@@ -1,6 +1,6 @@
 """Trains the line recogniser: python -m shenfen_training.train_recogniser --minutes 60
 
-Goes on where the last sitting stopped (training/runs/recogniser.pt), or from scratch. Scores on a fixed drawn set, whose
+Goes on where the last training run stopped (training/runs/recogniser.pt), or from scratch. Scores on a fixed drawn set, whose
 face, backgrounds and faults training never sees, go to training/log/recogniser.jsonl.
 """
 
@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from .charset import charset
 from .checkpoint import CACHE, Run
 from .nets.recogniser import STEP, Recogniser, RecogniserConfig
-from .schedule import Sitting
+from .schedule import Schedule
 from .strips import text as texts
 from .strips.batches import StripBatches, normalise
 from .strips.difficulty import Difficulty
@@ -114,7 +114,7 @@ def train(args: argparse.Namespace) -> None:
     difficulty = Difficulty(len(charset()), CACHE)
     # The drawing processes read it when they start, so it must know all classes by then.
     difficulty.save()
-    sitting = Sitting(args.minutes, args.rate, args.rate * 0.01)
+    schedule = Schedule(args.minutes, args.rate, args.rate * 0.01)
     last_save, last_score = 0.0, 0.0
     losses: defaultdict[str, float] = defaultdict(float)
     batches = iter(loader)
@@ -123,7 +123,7 @@ def train(args: argparse.Namespace) -> None:
     net.train()
     for batch in batches:
         for group in run.optimiser.param_groups:
-            group["lr"] = sitting.rate()
+            group["lr"] = schedule.rate()
         with torch.autocast(device, torch.bfloat16):
             features, centre = net(batch.strips.to(device))
             logits = net.classify(features.flatten(0, 1)[batch.step.to(device)])
@@ -144,24 +144,24 @@ def train(args: argparse.Namespace) -> None:
         run.step(len(batch))
         losses["class"] += class_loss.item() / 100
         losses["centre"] += centre_loss.item() / 100
-        run.seconds = before + sitting.elapsed
+        run.seconds = before + schedule.elapsed
         if run.steps % 100 == 0:
             rate = run.samples / max(run.seconds, 1)
-            print(f"{run.steps} {sitting.elapsed / 60:.1f} min {rate:.0f}/s "
+            print(f"{run.steps} {schedule.elapsed / 60:.1f} min {rate:.0f}/s "
                   f"class {losses['class']:.3f} centre {losses['centre']:.4f}", flush=True)
             losses.clear()
-        if sitting.elapsed - last_save > 240 or sitting.over:
+        if schedule.elapsed - last_save > 240 or schedule.over:
             run.save(config)
             difficulty.save()
-            last_save = sitting.elapsed
-        if sitting.elapsed - last_score > args.score_minutes * 60 or sitting.over:
+            last_save = schedule.elapsed
+        if schedule.elapsed - last_score > args.score_minutes * 60 or schedule.over:
             judge = Recogniser(config)
             judge.load_state_dict({key: value.cpu() for key, value in run.average.items()})
             scores = evaluate(judge, fixed) | {"outsiders_sure": taken_for_sure(judge, strange)}
             print(scores, flush=True)
             run.log(scores, device)
-            last_score = sitting.elapsed
-        if sitting.over:
+            last_score = schedule.elapsed
+        if schedule.over:
             break
 
 

@@ -16,7 +16,7 @@ from shenfen_training.cards.views import (
     cut_strip,
     lines_sample,
     locator_sample,
-    second_look_sample,
+    refinement_sample,
     strip_frame,
     strip_samples,
 )
@@ -170,7 +170,7 @@ def test_views_have_the_networks_shapes():
         image, cards = locator_sample(rng(seed))
         assert image.shape == (256, 256, 3) and image.dtype == np.uint8
         assert all(side in ("front", "back") and quad.shape == (4, 2) for side, quad in cards)
-        image, cards = second_look_sample(rng(seed))
+        image, cards = refinement_sample(rng(seed))
         assert image.shape == (192, 256, 3) and image.dtype == np.uint8
         image, lines = lines_sample(rng(seed))
         assert image.shape == (320, 512) and image.dtype == np.uint8 and lines
@@ -187,7 +187,7 @@ def test_the_lines_frame_has_the_cards_proportions():
 
 
 def test_a_seed_draws_the_same_again():
-    for draw in (locator_sample, second_look_sample, lines_sample):
+    for draw in (locator_sample, refinement_sample, lines_sample):
         first, second = draw(rng(21)), draw(rng(21))
         assert (first[0] == second[0]).all()
     assert all((a[0] == b[0]).all() and a[1] == b[1] for a, b in zip(strip_samples(rng(3)), strip_samples(rng(3)), strict=True))

@@ -4,11 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from shenfen_training.export import _as_exported, folded
-from shenfen_training.nets.pyramid import PyramidConfig, PyramidNet
-from shenfen_training.nets.recogniser import Recogniser, RecogniserConfig
-from shenfen_training.new_classes import SHYNESS, rows_of
-from shenfen_training.pyramid_tasks import (
+from shenfen_training.detection_tasks import (
     LINES_UNIT,
     LOCATOR_UNIT,
     cell_centres,
@@ -16,10 +12,14 @@ from shenfen_training.pyramid_tasks import (
     encode_locator,
     locate,
 )
-from shenfen_training.schedule import Sitting
+from shenfen_training.export import _as_exported, folded
+from shenfen_training.nets.fpn import Fpn, FpnConfig
+from shenfen_training.nets.recogniser import Recogniser, RecogniserConfig
+from shenfen_training.new_classes import SHYNESS, rows_of
+from shenfen_training.schedule import Schedule
 from shenfen_training.warm_start import fewer_classes, unfold
 
-PYRAMID = PyramidConfig(inputs=3, outputs=10, widths=(4, 6, 8), blocks=(0, 1, 1), top=8, output_stage=1)
+PYRAMID = FpnConfig(inputs=3, outputs=10, widths=(4, 6, 8), blocks=(0, 1, 1), top=8, output_stage=1)
 
 
 def lively(net: torch.nn.Module) -> torch.nn.Module:
@@ -31,10 +31,10 @@ def lively(net: torch.nn.Module) -> torch.nn.Module:
     return net
 
 
-@pytest.mark.parametrize("net", [PyramidNet(PYRAMID), Recogniser(RecogniserConfig(classes=20, stem=4, low=6, high=8, model=10))])
+@pytest.mark.parametrize("net", [Fpn(PYRAMID), Recogniser(RecogniserConfig(classes=20, stem=4, low=6, high=8, model=10))])
 def test_export_folds_batch_norm_without_changing_the_output(net):
     net = lively(net).eval()
-    image = torch.randn(1, 3 if isinstance(net, PyramidNet) else 1, 32, 64)
+    image = torch.randn(1, 3 if isinstance(net, Fpn) else 1, 32, 64)
     before = net(image)
     after = _as_exported(net, folded(net))(image)
     before, after = (x if isinstance(x, torch.Tensor) else x[0] for x in (before, after))
@@ -44,12 +44,12 @@ def test_export_folds_batch_norm_without_changing_the_output(net):
 def test_warm_start_computes_what_the_exported_network_does():
     torch.manual_seed(4)
     batch = torch.randn(4, 3, 32, 64)
-    net = PyramidNet(PYRAMID)
+    net = Fpn(PYRAMID)
     net.train()
     for _ in range(20):
         net(batch)
     tensors = folded(net.eval())
-    fresh = PyramidNet(PYRAMID)
+    fresh = Fpn(PYRAMID)
     unfold(fresh, tensors, batch)
     fresh.train()
     assert torch.allclose(fresh(batch), net(batch), atol=0.02)
@@ -98,11 +98,11 @@ def test_lines_target_covers_the_middle_half_of_the_em_box():
 
 
 def test_the_learning_rate_warms_up_and_ends_at_the_floor():
-    sitting = Sitting(minutes=1, peak=1.0, floor=0.1, warmup_steps=4)
-    rates = [sitting.rate() for _ in range(8)]
+    schedule = Schedule(minutes=1, peak=1.0, floor=0.1, warmup_steps=4)
+    rates = [schedule.rate() for _ in range(8)]
     assert rates[0] < rates[1] < rates[3] and rates[4] == pytest.approx(1.0, abs=1e-3)
-    sitting.begin -= 60
-    assert sitting.over and sitting.rate() == pytest.approx(0.1)
+    schedule.begin -= 60
+    assert schedule.over and schedule.rate() == pytest.approx(0.1)
 
 
 def test_rows_of_new_classes_follow_from_their_features_as_those_of_the_known_do():
@@ -125,4 +125,4 @@ def test_only_a_classifier_that_has_fewer_classes_is_taken_out():
     known = fewer_classes(grown, tensors)
     assert known.out_features == 20 and "classifier.bias" not in tensors and "classifier.weight" not in tensors
     assert torch.allclose(known.weight, net.classifier.weight, atol=1e-3)
-    assert fewer_classes(PyramidNet(PYRAMID), folded(PyramidNet(PYRAMID))) is None
+    assert fewer_classes(Fpn(PYRAMID), folded(Fpn(PYRAMID))) is None

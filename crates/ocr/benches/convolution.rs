@@ -15,8 +15,8 @@ struct Layer {
 }
 
 const LAYERS: [Layer; 6] = [
-    Layer { name: "first of the line finder", size: [320, 512], channels: [1, 12], kernel: 3, stride: 2 },
-    Layer { name: "smoothing of the line finder", size: [80, 128], channels: [32, 32], kernel: 3, stride: 1 },
+    Layer { name: "first of the line detector", size: [320, 512], channels: [1, 12], kernel: 3, stride: 2 },
+    Layer { name: "smoothing of the line detector", size: [80, 128], channels: [32, 32], kernel: 3, stride: 1 },
     Layer { name: "down of the recogniser", size: [16, 160], channels: [32, 64], kernel: 3, stride: 2 },
     Layer { name: "block of the recogniser", size: [8, 80], channels: [64, 64], kernel: 3, stride: 1 },
     Layer { name: "block of the locator", size: [8, 8], channels: [96, 96], kernel: 3, stride: 1 },

@@ -1,41 +1,43 @@
-//! Pieces of a picture for people to look at.
+//! Crops of a picture for people to look at, such as one field of a card.
 
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageEncoder, Rgb, RgbImage};
 use shenfen_core::Quad;
 
 use crate::decode::Encoded;
+use crate::error::ReadError;
 use crate::geometry::{Homography, side_lengths};
-use crate::reader::{Limits, ReadError};
+use crate::limits::Limits;
 
-const QUALITY: u8 = 85;
-/// No piece is wider than this many times its height.
-const WIDEST: f32 = 40.0;
+/// JPEG quality of a crop.
+const JPEG_QUALITY: u8 = 85;
+/// No crop is wider than this many times its height.
+const MAX_ASPECT: f32 = 40.0;
 
-/// A decoded picture of which pieces are cut.
-pub struct Pieces(RgbImage);
+/// A decoded picture that crops are cut from.
+pub struct Cropper(RgbImage);
 
-impl Pieces {
+impl Cropper {
     /// Decodes a picture as [`CardReader::read`](crate::CardReader::read) does.
     ///
     /// # Errors
-    /// As there.
-    pub fn of(bytes: &[u8], limits: &Limits) -> Result<Pieces, ReadError> {
-        Ok(Pieces(Encoded::open(bytes, limits)?.decode(0)?.pixels))
+    /// When the picture is refused or damaged.
+    pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Cropper, ReadError> {
+        Ok(Cropper(Encoded::open(bytes, limits)?.decode(0)?.pixels))
     }
 
     /// The whole picture's corners.
-    pub fn whole(&self) -> Quad {
+    pub fn picture_quad(&self) -> Quad {
         let (width, height) = (self.0.width() as f32, self.0.height() as f32);
         [[0.0, 0.0], [width, 0.0], [width, height], [0.0, height]]
     }
 
-    /// What stands in `quad` with a margin of `margin` of its height around it, upright, `height` pixels high, as JPEG.
-    /// `None` for corners that enclose nothing.
+    /// The area of `quad` and a margin of `margin` of its height around it, set upright, `height` pixels high, as JPEG.
+    /// `None` when the corners enclose no area.
     pub fn jpeg(&self, quad: &Quad, margin: f32, height: u32) -> Option<Vec<u8>> {
         let [along, across] = side_lengths(quad);
         let ratio = along / across;
-        if !(ratio > 0.0 && ratio < WIDEST) {
+        if !(ratio > 0.0 && ratio < MAX_ASPECT) {
             return None;
         }
         let inner = height as f32 / (1.0 + 2.0 * margin);
@@ -44,11 +46,11 @@ impl Pieces {
         let target = [[edge, edge], [right, edge], [right, bottom], [edge, bottom]];
         let to_picture = Homography::between(&target, quad)?;
         let width = (right + edge).ceil().max(1.0) as u32;
-        let piece =
+        let crop =
             RgbImage::from_fn(width, height, |x, y| self.colour_at(to_picture.map([x as f32 + 0.5, y as f32 + 0.5])));
         let mut bytes = Vec::new();
-        let encoder = JpegEncoder::new_with_quality(&mut bytes, QUALITY);
-        encoder.write_image(piece.as_raw(), width, height, ExtendedColorType::Rgb8).ok()?;
+        let encoder = JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY);
+        encoder.write_image(crop.as_raw(), width, height, ExtendedColorType::Rgb8).ok()?;
         Some(bytes)
     }
 
@@ -77,9 +79,9 @@ mod tests {
 
     use super::*;
 
-    fn pieces() -> Pieces {
+    fn two_colours() -> Cropper {
         // Red to the left of the middle, blue to the right.
-        Pieces(RgbImage::from_fn(40, 20, |x, _| if x < 20 { Rgb([220, 0, 0]) } else { Rgb([0, 0, 220]) }))
+        Cropper(RgbImage::from_fn(40, 20, |x, _| if x < 20 { Rgb([220, 0, 0]) } else { Rgb([0, 0, 220]) }))
     }
 
     fn decoded(jpeg: &[u8]) -> RgbImage {
@@ -87,25 +89,25 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_stands_upright_whatever_its_corners_say() {
+    fn crop_is_upright_for_any_corner_order() {
         let upside_down = [[40.0, 20.0], [0.0, 20.0], [0.0, 0.0], [40.0, 0.0]];
-        let piece = decoded(&pieces().jpeg(&upside_down, 0.0, 16).unwrap());
-        assert_eq!(piece.dimensions(), (32, 16));
-        assert!(piece.get_pixel(4, 8)[2] > 150 && piece.get_pixel(28, 8)[0] > 150);
+        let crop = decoded(&two_colours().jpeg(&upside_down, 0.0, 16).unwrap());
+        assert_eq!(crop.dimensions(), (32, 16));
+        assert!(crop.get_pixel(4, 8)[2] > 150 && crop.get_pixel(28, 8)[0] > 150);
     }
 
     #[test]
-    fn the_margin_shows_what_is_around_and_grey_where_nothing_is() {
+    fn margin_shows_surroundings_and_grey_outside_the_picture() {
         let left_half = [[0.0, 0.0], [20.0, 0.0], [20.0, 20.0], [0.0, 20.0]];
-        let piece = decoded(&pieces().jpeg(&left_half, 0.5, 64).unwrap());
-        assert_eq!(piece.dimensions(), (64, 64));
-        assert!(piece.get_pixel(60, 32)[2] > 150, "the other half is to the right");
-        assert!(piece.get_pixel(4, 32).0.iter().all(|&value| value.abs_diff(128) < 12));
+        let crop = decoded(&two_colours().jpeg(&left_half, 0.5, 64).unwrap());
+        assert_eq!(crop.dimensions(), (64, 64));
+        assert!(crop.get_pixel(60, 32)[2] > 150, "the other half is to the right");
+        assert!(crop.get_pixel(4, 32).0.iter().all(|&value| value.abs_diff(128) < 12));
     }
 
     #[test]
-    fn corners_without_a_surface_give_nothing() {
-        assert!(pieces().jpeg(&[[5.0, 5.0]; 4], 0.1, 16).is_none());
-        assert!(pieces().jpeg(&[[f32::NAN, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]], 0.1, 16).is_none());
+    fn degenerate_corners_give_no_crop() {
+        assert!(two_colours().jpeg(&[[5.0, 5.0]; 4], 0.1, 16).is_none());
+        assert!(two_colours().jpeg(&[[f32::NAN, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]], 0.1, 16).is_none());
     }
 }

@@ -8,7 +8,8 @@ use image::error::LimitErrorKind;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, RgbImage};
 
-use crate::reader::{Limits, ReadError};
+use crate::error::ReadError;
+use crate::limits::Limits;
 
 /// The most bytes that a decoder may take for each pixel allowed: 16-bit RGBA, the widest of the formats' pixels.
 const BYTES_PER_PIXEL: u64 = 8;
@@ -24,11 +25,11 @@ pub(crate) struct Encoded<'a> {
     orientation: Orientation,
 }
 
-/// A picture's pixels, perhaps fewer than it has.
+/// A decoded picture, possibly downscaled.
 pub(crate) struct Decoded {
     pub(crate) pixels: RgbImage,
-    /// How often the picture was halved.
-    pub(crate) halvings: u32,
+    /// Each side was divided by 2 to this power.
+    pub(crate) downscale_log2: u32,
 }
 
 impl<'a> Encoded<'a> {
@@ -66,25 +67,25 @@ impl<'a> Encoded<'a> {
     /// Width and height in pixels, orientation applied.
     pub(crate) fn size(&self) -> [u32; 2] {
         let [width, height] = self.stored;
-        let lies = matches!(
+        let is_transposed = matches!(
             self.orientation,
             Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH
         );
-        if lies { [height, width] } else { [width, height] }
+        if is_transposed { [height, width] } else { [width, height] }
     }
 
-    /// Decodes the picture, halved at most so often.
+    /// Decodes the picture, each side divided by at most 2^`downscale_log2`.
     ///
     /// # Errors
     /// When it is damaged.
-    pub(crate) fn decode(&self, halvings: u32) -> Result<Decoded, ReadError> {
-        let halvings = halvings.min(jpeg::MOST_HALVINGS);
-        let halved = match self.format {
-            ImageFormat::Jpeg if halvings > 0 => jpeg::halved(self.bytes, self.stored, halvings),
+    pub(crate) fn decode(&self, downscale_log2: u32) -> Result<Decoded, ReadError> {
+        let downscale_log2 = downscale_log2.min(jpeg::MAX_DOWNSCALE_LOG2);
+        let downscaled = match self.format {
+            ImageFormat::Jpeg if downscale_log2 > 0 => jpeg::decode_downscaled(self.bytes, self.stored, downscale_log2),
             _ => None,
         };
-        let (pixels, halvings) = match halved {
-            Some(pixels) => (pixels, halvings),
+        let (pixels, downscale_log2) = match downscaled {
+            Some(pixels) => (pixels, downscale_log2),
             None => {
                 let pixels = DynamicImage::from_decoder(self.decoder()?).map_err(|error| self.damaged(&error))?;
                 (opaque_rgb(pixels), 0)
@@ -92,7 +93,7 @@ impl<'a> Encoded<'a> {
         };
         let mut rgb = DynamicImage::ImageRgb8(pixels);
         rgb.apply_orientation(self.orientation);
-        Ok(Decoded { pixels: rgb.into_rgb8(), halvings })
+        Ok(Decoded { pixels: rgb.into_rgb8(), downscale_log2 })
     }
 
     fn decoder(&self) -> Result<impl ImageDecoder + 'a, ReadError> {
@@ -165,7 +166,7 @@ fn jpeg_is_whole(bytes: &[u8]) -> bool {
     false
 }
 
-/// The decoder's own words in one line, or what they mean where they speak of its insides.
+/// The decoder's message on one line, reworded where it names decoder internals.
 fn reason(error: &ImageError) -> String {
     match error {
         ImageError::Limits(error) if error.kind() == LimitErrorKind::InsufficientMemory => {

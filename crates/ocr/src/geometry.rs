@@ -108,7 +108,7 @@ pub const fn rectangle(left: f32, top: f32, right: f32, bottom: f32) -> Quad {
 }
 
 /// The same quad from the opposite corner: a card turned by 180 degrees.
-pub fn turned_around(quad: &Quad) -> Quad {
+pub fn rotated_180(quad: &Quad) -> Quad {
     [quad[2], quad[3], quad[0], quad[1]]
 }
 

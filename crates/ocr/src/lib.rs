@@ -2,27 +2,32 @@
 
 pub mod reader;
 
+mod error;
+mod limits;
+
 mod crop;
 mod decode;
-mod light;
+mod illumination;
 mod locate;
 mod rectify;
 
+mod line_hypothesis;
 mod lines;
-mod look;
 mod quality;
 mod recognise;
 mod strip;
 
 pub mod geometry;
+mod multiversioned;
 pub mod net;
-mod vectorised;
 mod weights;
 
-pub use crop::Pieces;
+pub use crop::Cropper;
+pub use error::{ModelError, ReadError};
 pub use image::RgbImage;
-pub use reader::{CardReader, Limits, ReadError, Reading};
-pub use weights::{ModelError, Models};
+pub use limits::Limits;
+pub use reader::{CardReader, Reading};
+pub use weights::Models;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -5,10 +5,10 @@ use image::GrayImage;
 use shenfen_core::{FieldName, Point, Quad, Side};
 
 use crate::geometry::{Homography, distance, rectangle};
-use crate::locate::sigmoid;
 use crate::net::conv::Scratch;
+use crate::net::sigmoid;
 use crate::rectify::{Frame, normalised};
-use crate::weights::MapModel;
+use crate::weights::DetectorModel;
 
 /// Width and height of the card's frame: the card and 4 % around it, at 5.75 pixels a millimetre.
 pub(crate) const FRAME: [usize; 2] = [512, 320];
@@ -29,24 +29,24 @@ const CHANNELS: [FieldName; 8] = [
     FieldName::Authority,
     FieldName::EffectiveDate,
 ];
-/// Frame pixels per cell of the map.
-const CELL: f32 = 4.0;
+/// Frame pixels per cell of the output.
+const STRIDE: f32 = 4.0;
 /// Frame pixels per unit of the distances to the em box's top and bottom.
 const HEIGHT_UNIT: f32 = 16.0;
-/// A line goes on, from where its cells are above the threshold, while they are this likely: thin characters at an end are
-/// less so.
-const GOES_ON: f32 = 0.3;
+/// Hysteresis: a line that has a cell above the threshold extends over neighbouring cells above this, because thin characters at
+/// its ends score lower.
+const EXTEND_THRESHOLD: f32 = 0.3;
 /// Fewer cells than this are no line: a single character covers about eight, a small one in a second row four.
-const LEAST_CELLS: usize = 2;
-/// Pieces of a line are joined over a gap of up to this many em.
+const MIN_CELLS: usize = 2;
+/// Fragments of a line are joined over a gap of up to this many em.
 const JOIN_GAP: f32 = 4.0;
-/// Pieces whose middles differ by less than this many em stand in one row.
+/// Fragments whose middles differ by less than this many em are in one row.
 const SAME_ROW: f32 = 0.5;
-/// The rows of a field begin under each other: one that begins further to the right than another, but no more than this many em, has
-/// lost a thin character, such as the dot between the parts of a name.
-const INDENT: f32 = 1.3;
-/// Shorter lines, in em, are taken as level: there is too little to fit a slant to.
-const SLANT_LENGTH: f32 = 2.0;
+/// The rows of a field start at the same column: one that starts further right, by no more than this many em, has lost a thin
+/// character, such as the dot between the parts of a name.
+const MAX_INDENT: f32 = 1.3;
+/// Shorter lines, in em, are taken as horizontal: there is too little to fit a slope to.
+const MIN_SLOPE_LENGTH: f32 = 2.0;
 
 /// A line of a field in the pixels of the card's frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -78,8 +78,8 @@ impl TextLine {
         ]
     }
 
-    /// The same line so many em longer at its start and its end.
-    pub(crate) fn longer(&self, em: [f32; 2]) -> TextLine {
+    /// The same line, extended by so many em at its start and its end.
+    pub(crate) fn extended(&self, em: [f32; 2]) -> TextLine {
         let [[x, y], _] = self.directions();
         let [before, after] = em.map(|em| em * self.em);
         let ([left, top], [right, bottom]) = (self.start, self.end);
@@ -111,7 +111,7 @@ pub(crate) fn card_frame(quad: &Quad) -> Option<Frame> {
 /// # Errors
 /// When the network fails.
 pub(crate) fn find_lines(
-    model: &MapModel,
+    model: &DetectorModel,
     frame: &GrayImage,
     side: Side,
     scratch: &Scratch,
@@ -120,28 +120,28 @@ pub(crate) fn find_lines(
     let input = Tensor::from_vec(pixels, (FRAME[1], FRAME[0], 1), &Device::Cpu)?;
     let map = model.network.forward(&input, scratch)?;
     let (height, width, channels) = map.dims3()?;
-    let map = Map { values: map.flatten_all()?.to_vec1()?, height, width, channels };
+    let map = FeatureMap { values: map.flatten_all()?.to_vec1()?, height, width, channels };
     let of_side = FieldName::of_side(side);
     let channels = CHANNELS.iter().enumerate().filter(|(_, field)| of_side.contains(field));
     Ok(channels.flat_map(|(channel, &field)| lines_of_field(&map, channel, field, model.config.threshold)).collect())
 }
 
-/// The line finder's output: eight field logits and two distances for each cell.
-struct Map {
+/// The line detector's output: eight field logits and two distances for each cell.
+struct FeatureMap {
     values: Vec<f32>,
     height: usize,
     width: usize,
     channels: usize,
 }
 
-impl Map {
+impl FeatureMap {
     fn at(&self, x: usize, y: usize, channel: usize) -> f32 {
         self.values[(y * self.width + x) * self.channels + channel]
     }
 }
 
 /// How many rows a field can take on a card.
-fn most_rows(field: FieldName) -> usize {
+fn max_rows(field: FieldName) -> usize {
     match field {
         FieldName::BirthPlace => 4,
         FieldName::Name | FieldName::Authority => 2,
@@ -149,25 +149,25 @@ fn most_rows(field: FieldName) -> usize {
     }
 }
 
-fn lines_of_field(map: &Map, channel: usize, field: FieldName, threshold: f32) -> Vec<TextLine> {
+fn lines_of_field(map: &FeatureMap, channel: usize, field: FieldName, threshold: f32) -> Vec<TextLine> {
     let is_sure = |&(x, y): &(usize, usize)| sigmoid(map.at(x, y, channel)) > threshold;
-    let mut pieces = components(map, channel, GOES_ON.min(threshold));
-    pieces.retain(|cells| cells.len() >= LEAST_CELLS && cells.iter().any(is_sure));
-    let mut lines: Vec<TextLine> = pieces.iter().filter_map(|cells| fit(map, channel, field, cells)).collect();
+    let mut fragments = components(map, channel, EXTEND_THRESHOLD.min(threshold));
+    fragments.retain(|cells| cells.len() >= MIN_CELLS && cells.iter().any(is_sure));
+    let mut lines: Vec<TextLine> = fragments.iter().filter_map(|cells| fit(map, channel, field, cells)).collect();
     join(&mut lines);
     lines.sort_by(|a, b| b.weight.total_cmp(&a.weight));
-    lines.truncate(most_rows(field));
+    lines.truncate(max_rows(field));
     lines.sort_by(|a, b| a.start[1].total_cmp(&b.start[1]));
-    begin_together(&mut lines);
+    align_row_starts(&mut lines);
     lines
 }
 
-/// Lets rows begin where the one that is farthest to the left does, if that is near.
-fn begin_together(rows: &mut [TextLine]) {
+/// Moves the start of each row to that of the leftmost one, if it is near.
+fn align_row_starts(rows: &mut [TextLine]) {
     let Some(left) = rows.iter().map(|row| row.start[0]).reduce(f32::min) else { return };
     for row in rows {
         let more = row.start[0] - left;
-        if more <= INDENT * row.em {
+        if more <= MAX_INDENT * row.em {
             let [along, _] = row.directions();
             row.start = [left, row.start[1] - more * along[1] / along[0].max(1e-6)];
         }
@@ -175,7 +175,7 @@ fn begin_together(rows: &mut [TextLine]) {
 }
 
 /// The cells above the threshold, by 8-connected component.
-fn components(map: &Map, channel: usize, threshold: f32) -> Vec<Vec<(usize, usize)>> {
+fn components(map: &FeatureMap, channel: usize, threshold: f32) -> Vec<Vec<(usize, usize)>> {
     let index = |x: usize, y: usize| y * map.width + x;
     let mut open = vec![false; map.width * map.height];
     for y in 0..map.height {
@@ -209,13 +209,13 @@ fn components(map: &Map, channel: usize, threshold: f32) -> Vec<Vec<(usize, usiz
 
 /// A line from the cells of one component: ends from its outer columns, a straight line through what its cells say of
 /// the em box's middle, and the mean of what they say of its height.
-fn fit(map: &Map, channel: usize, field: FieldName, cells: &[(usize, usize)]) -> Option<TextLine> {
+fn fit(map: &FeatureMap, channel: usize, field: FieldName, cells: &[(usize, usize)]) -> Option<TextLine> {
     let (mut weight, mut x_sum, mut y_sum, mut em_sum) = (0.0, 0.0, 0.0, 0.0);
     let seen: Vec<[f32; 3]> = cells
         .iter()
         .map(|&(x, y)| {
             let (above, below) = (map.at(x, y, 8) * HEIGHT_UNIT, map.at(x, y, 9) * HEIGHT_UNIT);
-            let middle = [(x as f32 + 0.5) * CELL, (y as f32 + 0.5) * CELL + (below - above) / 2.0];
+            let middle = [(x as f32 + 0.5) * STRIDE, (y as f32 + 0.5) * STRIDE + (below - above) / 2.0];
             let p = sigmoid(map.at(x, y, channel));
             weight += p;
             x_sum += p * middle[0];
@@ -227,7 +227,7 @@ fn fit(map: &Map, channel: usize, field: FieldName, cells: &[(usize, usize)]) ->
     let (x_mean, y_mean, em) = (x_sum / weight, y_sum / weight, em_sum / weight);
     let [left, right] = ends(map, channel, cells);
     // A box lower than a cell or higher than a tenth of the frame is no type of a card.
-    if !(CELL..=FRAME[1] as f32 / 8.0).contains(&em) || !y_mean.is_finite() || right <= left {
+    if !(STRIDE..=FRAME[1] as f32 / 8.0).contains(&em) || !y_mean.is_finite() || right <= left {
         return None;
     }
     let (mut spread, mut slant) = (0.0, 0.0);
@@ -235,13 +235,13 @@ fn fit(map: &Map, channel: usize, field: FieldName, cells: &[(usize, usize)]) ->
         spread += p * (x - x_mean) * (x - x_mean);
         slant += p * (x - x_mean) * (y - y_mean);
     }
-    let slope = if right - left > SLANT_LENGTH * em { slant / spread } else { 0.0 };
+    let slope = if right - left > MIN_SLOPE_LENGTH * em { slant / spread } else { 0.0 };
     let at = |x: f32| [x, y_mean + slope * (x - x_mean)];
     Some(TextLine { field, start: at(left), end: at(right), em, weight })
 }
 
 /// Left and right end in frame pixels. A column's probability counts as the part of it that the line covers.
-fn ends(map: &Map, channel: usize, cells: &[(usize, usize)]) -> [f32; 2] {
+fn ends(map: &FeatureMap, channel: usize, cells: &[(usize, usize)]) -> [f32; 2] {
     let (mut left, mut right, mut top, mut bottom) = (usize::MAX, 0, usize::MAX, 0);
     for &(x, y) in cells {
         (left, right, top, bottom) = (left.min(x), right.max(x), top.min(y), bottom.max(y));
@@ -252,10 +252,10 @@ fn ends(map: &Map, channel: usize, cells: &[(usize, usize)]) -> [f32; 2] {
     };
     let before = covered(Some(left)) + covered(left.checked_sub(1));
     let after = covered(Some(right)) + covered(Some(right + 1));
-    [CELL * (left as f32 + 1.0 - before), CELL * (right as f32 + after)]
+    [STRIDE * (left as f32 + 1.0 - before), STRIDE * (right as f32 + after)]
 }
 
-/// Joins pieces of one row.
+/// Joins fragments of one row.
 fn join(lines: &mut Vec<TextLine>) {
     lines.sort_by(|a, b| a.start[0].total_cmp(&b.start[0]));
     let mut joined: Vec<TextLine> = Vec::with_capacity(lines.len());

@@ -1,5 +1,5 @@
-//! Pixels to card corners: a first look at the whole picture, then closer ones at each card found. Where that shows no
-//! card, or small ones only, the same in parts of the picture.
+//! Pixels to card corners: a coarse pass over the whole picture, then refinement passes over each card found. Where that finds no
+//! card, or small ones only, the same in overlapping tiles of the picture.
 
 use candle_core::{Device, Tensor};
 use image::RgbImage;
@@ -7,43 +7,44 @@ use shenfen_core::{Point, Quad, Side};
 
 use crate::geometry::{Homography, contains, is_convex, middle, overlap, rectangle, side_lengths};
 use crate::net::conv::Scratch;
+use crate::net::sigmoid;
 use crate::rectify::{Frame, Picture, normalised};
-use crate::weights::MapModel;
+use crate::weights::DetectorModel;
 
-/// Side of the square that the whole picture, or a part of it, is letterboxed into.
-const FIRST_LOOK: usize = 256;
-/// When no card found is as wide as this part of the picture's longer side, the picture is looked at in parts too.
-const SMALL: f32 = 0.2;
-/// The side of such a part, in the picture's longer side; in a long picture its shorter side.
-const PART: f64 = 0.6;
-/// So far, in their side, parts are apart at the most: small cards on the edge of one are whole in the next.
-const STEP: f64 = 0.84;
-/// Width and height of the second look.
-const SECOND_LOOK: [usize; 2] = [256, 192];
-/// The most closer looks at a card: a good first look needs one, a bad one more.
-const CLOSER_LOOKS: usize = 3;
-/// The first look follows up what is half as sure as a card has to be: the closer look decides.
-const FOLLOW_UP: f32 = 0.5;
+/// Side of the square that the whole picture, or a tile of it, is letterboxed into.
+const COARSE_SIDE: usize = 256;
+/// When no card found is as wide as this part of the picture's longer side, it is searched in tiles too.
+const SMALL_CARD: f32 = 0.2;
+/// The side of a tile, as a share of the picture's longer side; in a long picture its shorter side.
+const TILE_SIDE: f64 = 0.6;
+/// The largest distance between tiles, in tile sides: a small card on the edge of one is whole in the next.
+const TILE_STEP: f64 = 0.84;
+/// Width and height of a refinement pass.
+const REFINE_SIZE: [usize; 2] = [256, 192];
+/// The most refinement passes over a card: good coarse corners need one, bad ones more.
+const MAX_REFINEMENTS: usize = 3;
+/// The coarse pass keeps candidates at this share of the threshold: the refinement pass decides.
+const COARSE_THRESHOLD_SHARE: f32 = 0.5;
 /// Corners that move less than this part of the card's width have settled.
 const SETTLED: f32 = 0.015;
-/// Then it is looked at again, so much larger and smaller, and the mean of all looks counts: what each is off by differs.
-const AGAIN: [f32; 2] = [1.03, 0.97];
-/// A look that sees the corners farther off than this, in card widths, sees something else.
+/// Test-time augmentation: once settled, the card is refined at these scales too, and the corners are averaged, because the errors differ.
+const AUGMENTATION_SCALES: [f32; 2] = [1.03, 0.97];
+/// An augmentation crop whose corners lie farther off than this, in card widths, shows something else.
 const SAME_CORNERS: f32 = 0.05;
-/// Where the rough corners go in the second look: the rest is what surrounds the card.
-const SECOND_LOOK_CARD: Quad = rectangle(18.0, 26.6, 238.0, 165.4);
-/// Input pixels per cell of the map.
-const CELL: f32 = 8.0;
+/// Where the rough corners go in the refinement pass: the rest is the card's surroundings.
+const REFINE_CARD: Quad = rectangle(18.0, 26.6, 238.0, 165.4);
+/// Input pixels per cell of the output.
+const STRIDE: f32 = 8.0;
 /// Input pixels per unit of a corner's offset.
-const OFFSET: f32 = 64.0;
-/// How far from where the card's middle sees a corner that corner is looked for, in card widths.
-const REACH: f32 = 0.2;
-/// A corner less sure than this stays where the middle sees it: it may be covered, or outside the picture.
-const SURE_CORNER: f32 = 0.3;
-/// A card that overlaps a surer one by more than this part of both is the same card.
-const SAME_CARD: f32 = 0.3;
+const OFFSET_UNIT: f32 = 64.0;
+/// How far from the corner predicted at the card's centre the corner maps are searched, in card widths.
+const CORNER_REACH: f32 = 0.2;
+/// With a corner probability below this, the corner predicted at the centre is kept: it may be covered, or outside the picture.
+const CORNER_THRESHOLD: f32 = 0.3;
+/// A card whose intersection over union with a surer one is larger than this is the same card.
+const DUPLICATE_IOU: f32 = 0.3;
 /// The least height of a card in pixels of the picture; type on smaller ones is a smear.
-const LEAST_HEIGHT: f32 = 24.0;
+const MIN_HEIGHT: f32 = 24.0;
 
 /// A card in a picture.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,7 +62,7 @@ pub(crate) struct Located {
 /// # Errors
 /// When the network fails.
 pub(crate) fn locate(
-    model: &MapModel,
+    model: &DetectorModel,
     picture: &mut Picture,
     max_cards: usize,
     scratch: &Scratch,
@@ -69,21 +70,21 @@ pub(crate) fn locate(
     let [width, height] = picture.size().map(f64::from);
     let longest = width.max(height);
     let whole = [(width - longest) / 2.0, (height - longest) / 2.0, longest];
-    let mut found = look_at(model, picture, whole, max_cards, scratch)?;
-    if !found.iter().any(|card| side_lengths(&card.quad)[0] >= SMALL * longest as f32) {
-        for part in parts([width, height], (PART * longest).min(width.min(height))) {
-            found.extend(look_at(model, picture, part, max_cards, scratch)?);
+    let mut found = locate_in_square(model, picture, whole, max_cards, scratch)?;
+    if !found.iter().any(|card| side_lengths(&card.quad)[0] >= SMALL_CARD * longest as f32) {
+        for tile in tiles([width, height], (TILE_SIDE * longest).min(width.min(height))) {
+            found.extend(locate_in_square(model, picture, tile, max_cards, scratch)?);
         }
     }
-    let mut found = distinct(found, max_cards);
+    let mut found = suppress_duplicates(found, max_cards);
     in_reading_order(&mut found);
     Ok(found)
 }
 
-/// Squares of a side that cover a picture and overlap, as [left, top, side].
-fn parts([width, height]: [f64; 2], side: f64) -> Vec<[f64; 3]> {
+/// Overlapping squares of a side that cover a picture, as [left, top, side].
+fn tiles([width, height]: [f64; 2], side: f64) -> Vec<[f64; 3]> {
     let begins = |length: f64| -> Vec<f64> {
-        let count = if length > side { (length / (STEP * side)).ceil() } else { 1.0 };
+        let count = if length > side { (length / (TILE_STEP * side)).ceil() } else { 1.0 };
         let between = (length - side) / (count - 1.0).max(1.0);
         let first = if count > 1.0 { 0.0 } else { between / 2.0 };
         (0..count as usize).map(|part| first + part as f64 * between).collect()
@@ -92,86 +93,86 @@ fn parts([width, height]: [f64; 2], side: f64) -> Vec<[f64; 3]> {
     rows.iter().flat_map(|&top| columns.iter().map(move |&left| [left, top, side])).collect()
 }
 
-/// The cards that a look at a square of the picture shows, each after its closer looks.
-fn look_at(
-    model: &MapModel,
+/// The cards found in a square of the picture, each refined.
+fn locate_in_square(
+    model: &DetectorModel,
     picture: &mut Picture,
     [left, top, side]: [f64; 3],
     max_cards: usize,
     scratch: &Scratch,
 ) -> candle_core::Result<Vec<Located>> {
-    let scale = FIRST_LOOK as f64 / side;
+    let scale = COARSE_SIDE as f64 / side;
     let to_picture = Homography::scale_and_move(scale, [-left * scale, -top * scale]).inverse();
-    let frame = Frame { to_picture, width: FIRST_LOOK, height: FIRST_LOOK, samples: 1 };
-    let mut rough = look(model, &picture.cut(&frame), FOLLOW_UP * model.config.threshold, scratch)?;
+    let frame = Frame { to_picture, width: COARSE_SIDE, height: COARSE_SIDE, samples: 1 };
+    let mut rough = detect(model, &picture.cut(&frame), COARSE_THRESHOLD_SHARE * model.config.threshold, scratch)?;
     rough.iter_mut().for_each(|card| card.quad = to_picture.map_quad(&card.quad));
     let mut found = Vec::new();
-    for card in distinct(rough, max_cards) {
-        found.extend(closer_looks(model, picture, card, scratch)?);
+    for card in suppress_duplicates(rough, max_cards) {
+        found.extend(refine(model, picture, card, scratch)?);
     }
     Ok(found)
 }
 
-/// The card's corners, each look set upright by the corners of the one before, until they settle. `None` when the first
-/// closer look finds no card there.
-fn closer_looks(
-    model: &MapModel,
+/// Refines the card's corners until they settle; each pass warps the card upright by the corners of the previous one. `None` when
+/// the first refinement pass finds no card.
+fn refine(
+    model: &DetectorModel,
     picture: &mut Picture,
     rough: Located,
     scratch: &Scratch,
 ) -> candle_core::Result<Option<Located>> {
-    let Some(mut card) = second_look(model, picture, &rough, scratch)? else { return Ok(None) };
-    let mut moved = shift(&rough, &card);
-    for _ in 1..CLOSER_LOOKS {
+    let Some(mut card) = refine_once(model, picture, &rough, scratch)? else { return Ok(None) };
+    let mut moved = corner_shift(&rough, &card);
+    for _ in 1..MAX_REFINEMENTS {
         if moved < SETTLED || !is_convex(&card.quad) {
             break;
         }
-        let Some(next) = second_look(model, picture, &card, scratch)? else { break };
-        moved = shift(&card, &next);
+        let Some(next) = refine_once(model, picture, &card, scratch)? else { break };
+        moved = corner_shift(&card, &next);
         card = next;
     }
-    let mut looks = Vec::with_capacity(AGAIN.len());
-    for factor in AGAIN {
-        let larger = Located { quad: grown(&card.quad, factor), ..card };
-        looks.extend(second_look(model, picture, &larger, scratch)?);
+    let mut augmented = Vec::with_capacity(AUGMENTATION_SCALES.len());
+    for factor in AUGMENTATION_SCALES {
+        let larger = Located { quad: enlarged(&card.quad, factor), ..card };
+        augmented.extend(refine_once(model, picture, &larger, scratch)?);
     }
-    Ok(Some(mean(card, &looks)))
+    Ok(Some(average_corners(card, &augmented)))
 }
 
-/// A quad so many times as large, about its middle.
-fn grown(quad: &Quad, factor: f32) -> Quad {
+/// A quad enlarged by a factor about its middle.
+fn enlarged(quad: &Quad, factor: f32) -> Quad {
     let [x, y] = middle(quad);
     quad.map(|[u, v]| [x + (u - x) * factor, y + (v - y) * factor])
 }
 
-/// A card with its corners as the mean of its own and of other looks' that see the same ones.
-fn mean(card: Located, looks: &[Located]) -> Located {
-    let same: Vec<&Located> = looks.iter().filter(|look| shift(&card, look) < SAME_CORNERS).collect();
+/// A card whose corners are averaged with those of augmentation crops that show the same card.
+fn average_corners(card: Located, augmented: &[Located]) -> Located {
+    let same: Vec<&Located> = augmented.iter().filter(|other| corner_shift(&card, other) < SAME_CORNERS).collect();
     let mean = |corner: usize, axis: usize| {
-        let of_looks: f32 = same.iter().map(|look| look.quad[corner][axis]).sum();
-        (card.quad[corner][axis] + of_looks) / (1.0 + same.len() as f32)
+        let sum: f32 = same.iter().map(|other| other.quad[corner][axis]).sum();
+        (card.quad[corner][axis] + sum) / (1.0 + same.len() as f32)
     };
     let quad = std::array::from_fn(|corner| std::array::from_fn(|axis| mean(corner, axis)));
     Located { quad, ..card }
 }
 
-/// How far the corners lie apart at the most, in widths of the card.
-fn shift(one: &Located, other: &Located) -> f32 {
+/// The largest distance between corresponding corners, in widths of the card.
+fn corner_shift(one: &Located, other: &Located) -> f32 {
     let farthest = one.quad.iter().zip(&other.quad).map(|(a, b)| (a[0] - b[0]).hypot(a[1] - b[1])).fold(0.0, f32::max);
     farthest / side_lengths(&other.quad)[0].max(1.0)
 }
 
-/// The card nearest to the middle of a closer look, if there is one.
-fn second_look(
-    model: &MapModel,
+/// One refinement pass: the card nearest to its middle, if there is one.
+fn refine_once(
+    model: &DetectorModel,
     picture: &mut Picture,
     rough: &Located,
     scratch: &Scratch,
 ) -> candle_core::Result<Option<Located>> {
-    let Some(to_picture) = Homography::between(&SECOND_LOOK_CARD, &rough.quad) else { return Ok(None) };
-    let [width, height] = SECOND_LOOK;
+    let Some(to_picture) = Homography::between(&REFINE_CARD, &rough.quad) else { return Ok(None) };
+    let [width, height] = REFINE_SIZE;
     let frame = Frame { to_picture, width, height, samples: 1 };
-    let seen = look(model, &picture.cut(&frame), model.config.threshold, scratch)?;
+    let seen = detect(model, &picture.cut(&frame), model.config.threshold, scratch)?;
     let from_middle = |card: &Located| {
         let [x, y] = middle(&card.quad);
         (x - width as f32 / 2.0).hypot(y - height as f32 / 2.0)
@@ -181,25 +182,30 @@ fn second_look(
 }
 
 /// All cards that the network sees in a frame, in the frame's pixels.
-fn look(model: &MapModel, frame: &RgbImage, threshold: f32, scratch: &Scratch) -> candle_core::Result<Vec<Located>> {
+fn detect(
+    model: &DetectorModel,
+    frame: &RgbImage,
+    threshold: f32,
+    scratch: &Scratch,
+) -> candle_core::Result<Vec<Located>> {
     let pixels: Vec<f32> = frame.as_raw().iter().map(|&value| normalised(value)).collect();
     let shape = (frame.height() as usize, frame.width() as usize, 3);
     let map = model.network.forward(&Tensor::from_vec(pixels, shape, &Device::Cpu)?, scratch)?;
     let (height, width, channels) = map.dims3()?;
     let values = map.flatten_all()?.to_vec1::<f32>()?;
-    Ok(decode(&Map { values, height, width, channels }, threshold))
+    Ok(decode(&FeatureMap { values, height, width, channels }, threshold))
 }
 
 /// The locator's output: for each cell a centre logit, a side logit and eight corner offsets for a card whose middle is
 /// there, four logits that one of its corners is there, and the offset to that corner.
-struct Map {
+struct FeatureMap {
     values: Vec<f32>,
     height: usize,
     width: usize,
     channels: usize,
 }
 
-impl Map {
+impl FeatureMap {
     fn cell(&self, x: usize, y: usize) -> &[f32] {
         &self.values[(y * self.width + x) * self.channels..][..self.channels]
     }
@@ -216,7 +222,7 @@ impl Map {
     /// Where a cell sees the corner that is beside it.
     fn beside(&self, x: usize, y: usize) -> Point {
         let offset = &self.cell(x, y)[14..16];
-        [(x as f32 + 0.5 + offset[0]) * CELL, (y as f32 + 0.5 + offset[1]) * CELL]
+        [(x as f32 + 0.5 + offset[0]) * STRIDE, (y as f32 + 0.5 + offset[1]) * STRIDE]
     }
 
     /// The cell and those around it.
@@ -228,12 +234,14 @@ impl Map {
     /// Where a cell sees the card's corners.
     fn corners(&self, x: usize, y: usize) -> Quad {
         let offsets = &self.cell(x, y)[2..10];
-        let middle = [(x as f32 + 0.5) * CELL, (y as f32 + 0.5) * CELL];
-        std::array::from_fn(|i| [middle[0] + offsets[2 * i] * OFFSET, middle[1] + offsets[2 * i + 1] * OFFSET])
+        let middle = [(x as f32 + 0.5) * STRIDE, (y as f32 + 0.5) * STRIDE];
+        std::array::from_fn(|i| {
+            [middle[0] + offsets[2 * i] * OFFSET_UNIT, middle[1] + offsets[2 * i + 1] * OFFSET_UNIT]
+        })
     }
 }
 
-fn decode(map: &Map, threshold: f32) -> Vec<Located> {
+fn decode(map: &FeatureMap, threshold: f32) -> Vec<Located> {
     let cells = (0..map.height).flat_map(|y| (0..map.width).map(move |x| (x, y)));
     let peaks = cells.filter(|&(x, y)| {
         let here = map.centre(x, y);
@@ -247,7 +255,7 @@ fn decode(map: &Map, threshold: f32) -> Vec<Located> {
 }
 
 /// The card of a peak: what the cells around it that are at least half as sure see, each by its weight.
-fn at_peak(map: &Map, x: usize, y: usize) -> Located {
+fn at_peak(map: &FeatureMap, x: usize, y: usize) -> Located {
     let confidence = map.centre(x, y);
     let (mut total, mut side) = (0.0, 0.0);
     let mut quad = [[0.0; 2]; 4];
@@ -263,23 +271,23 @@ fn at_peak(map: &Map, x: usize, y: usize) -> Located {
         }
     }
     quad.iter_mut().flatten().for_each(|sum| *sum /= total);
-    let reach = (REACH * side_lengths(&quad)[0]).max(CELL);
+    let reach = (CORNER_REACH * side_lengths(&quad)[0]).max(STRIDE);
     let quad = std::array::from_fn(|corner| refined(map, corner, quad[corner], reach));
     Located { quad, side: if side > 0.0 { Side::Back } else { Side::Front }, confidence }
 }
 
 /// A corner as the cells beside it see it, where they are sure: they see it closer than the card's middle does.
-fn refined(map: &Map, corner: usize, rough: Point, reach: f32) -> Point {
+fn refined(map: &FeatureMap, corner: usize, rough: Point, reach: f32) -> Point {
     // Cells whose middles are within reach.
     let range = |at: f32, cells: usize| {
-        let first = ((at - reach) / CELL - 0.5).ceil().clamp(0.0, cells as f32) as usize;
-        let end = ((at + reach) / CELL + 0.5).floor().clamp(0.0, cells as f32) as usize;
+        let first = ((at - reach) / STRIDE - 0.5).ceil().clamp(0.0, cells as f32) as usize;
+        let end = ((at + reach) / STRIDE + 0.5).floor().clamp(0.0, cells as f32) as usize;
         first..end
     };
     let columns = range(rough[0], map.width);
     let cells = range(rough[1], map.height).flat_map(|y| columns.clone().map(move |x| (x, y)));
     let surest = cells.map(|(x, y)| (map.corner(x, y, corner), x, y)).reduce(|a, b| if b.0 > a.0 { b } else { a });
-    let Some((sure, x, y)) = surest.filter(|&(sure, ..)| sure >= SURE_CORNER) else { return rough };
+    let Some((sure, x, y)) = surest.filter(|&(sure, ..)| sure >= CORNER_THRESHOLD) else { return rough };
     let (mut total, mut sum) = (0.0, [0.0; 2]);
     for (u, v) in map.around(x, y) {
         let weight = map.corner(u, v, corner);
@@ -293,13 +301,14 @@ fn refined(map: &Map, corner: usize, rough: Point, reach: f32) -> Point {
 }
 
 /// The surest cards without those that are no quad, too small, or the same card as a surer one.
-fn distinct(mut found: Vec<Located>, most: usize) -> Vec<Located> {
-    found.retain(|card| is_convex(&card.quad) && side_lengths(&card.quad).iter().all(|&side| side >= LEAST_HEIGHT));
+fn suppress_duplicates(mut found: Vec<Located>, most: usize) -> Vec<Located> {
+    found.retain(|card| is_convex(&card.quad) && side_lengths(&card.quad).iter().all(|&side| side >= MIN_HEIGHT));
     found.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
     let mut kept: Vec<Located> = Vec::new();
     for card in found {
-        let same =
-            |other: &Located| contains(&other.quad, middle(&card.quad)) || overlap(&other.quad, &card.quad) > SAME_CARD;
+        let same = |other: &Located| {
+            contains(&other.quad, middle(&card.quad)) || overlap(&other.quad, &card.quad) > DUPLICATE_IOU
+        };
         if kept.len() < most && !kept.iter().any(same) {
             kept.push(card);
         }
@@ -325,11 +334,6 @@ fn in_reading_order(cards: &mut [Located]) {
     }
     rows.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
     cards.iter_mut().zip(rows).for_each(|(place, (_, _, card))| *place = card);
-}
-
-/// Logit to probability.
-pub(crate) fn sigmoid(logit: f32) -> f32 {
-    1.0 / (1.0 + (-logit).exp())
 }
 
 #[cfg(test)]

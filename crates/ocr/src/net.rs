@@ -7,8 +7,9 @@ mod kernel;
 mod quantised;
 
 pub mod conv;
-pub mod pyramid;
+pub mod fpn;
 pub mod recogniser;
+pub(crate) mod tensors;
 
 use std::time::{Duration, Instant};
 
@@ -32,4 +33,9 @@ pub fn fastest_rate(time: Duration) -> candle_core::Result<f64> {
         conv.apply(&map, Step::RELU, &scratch)?;
     }
     Ok((scratch.products() - before) as f64 / begin.elapsed().as_secs_f64())
+}
+
+/// Logit to probability.
+pub(crate) fn sigmoid(logit: f32) -> f32 {
+    1.0 / (1.0 + (-logit).exp())
 }

@@ -4,7 +4,7 @@ use image::{GrayImage, RgbImage};
 use shenfen_core::{Quad, Quality, Side};
 
 use crate::geometry::{Homography, area, intersection, rectangle, side_lengths};
-use crate::light::Light;
+use crate::illumination::Illumination;
 use crate::locate::Located;
 use crate::rectify::Frame;
 
@@ -45,41 +45,43 @@ pub(crate) fn coarse_frame(frame: &Frame) -> Frame {
     Frame { to_picture: frame.to_picture.after(&part), width, height, samples: 1 }
 }
 
-/// What a card is judged by.
-pub(crate) struct Evidence<'a> {
+/// What a card's quality is computed from.
+pub(crate) struct QualityInput<'a> {
     /// The brightness in its frame (512 x 320).
     pub(crate) frame: &'a GrayImage,
-    /// The light there.
-    pub(crate) light: &'a Light,
+    /// Its illumination.
+    pub(crate) illumination: &'a Illumination,
     /// Its colours in the [`coarse_frame`].
     pub(crate) colours: &'a RgbImage,
     /// The [`stroke_contrast`] of its faintest line; 0 of none.
-    pub(crate) faintest: f32,
-    /// Its place in a picture of `size` pixels that was halved `halvings` times.
+    pub(crate) lowest_contrast: f32,
+    /// Its place in a picture of `size` pixels whose sides were divided by 2^`downscale_log2`.
     pub(crate) card: &'a Located,
     pub(crate) size: [u32; 2],
-    pub(crate) halvings: u32,
+    pub(crate) downscale_log2: u32,
 }
 
-/// Judges a card.
-pub(crate) fn judge(Evidence { frame, light, colours, faintest, card, size, halvings }: Evidence<'_>) -> Quality {
+/// The quality of a card's picture.
+pub(crate) fn assess(
+    QualityInput { frame, illumination, colours, lowest_contrast, card, size, downscale_log2 }: QualityInput<'_>,
+) -> Quality {
     let [left, top, right, bottom] = INSIDE;
     let inside = image::imageops::crop_imm(frame, left, top, right - left, bottom - top).to_image();
-    let per_mm = density(&card.quad);
-    let of_paper = light.paper().filter(|(at, _)| shows_paper(*at, card.side));
+    let per_mm = pixels_per_mm(&card.quad);
+    let of_paper = illumination.paper().filter(|(at, _)| shows_paper(*at, card.side));
     let paper = Histogram::of(of_paper.map(|(_, brightness)| brightness));
     Quality {
-        sharpness: ((faintest - STROKES[0]) / (STROKES[1] - STROKES[0])).clamp(0.0, 1.0),
+        sharpness: ((lowest_contrast - STROKES[0]) / (STROKES[1] - STROKES[0])).clamp(0.0, 1.0),
         exposure: exposure(&inside, &paper),
         glare: glare(frame, &paper, card.side),
-        resolution: (per_mm * (1 << halvings) as f32 / FULL_RESOLUTION).clamp(0.0, 1.0),
+        resolution: (per_mm * (1 << downscale_log2) as f32 / FULL_RESOLUTION).clamp(0.0, 1.0),
         completeness: completeness(&card.quad, size),
         monochrome: colourfulness(colours) < LEAST_COLOUR,
     }
 }
 
 /// Pixels of the picture per millimetre of the card, in the direction where there are fewer.
-pub(crate) fn density(quad: &Quad) -> f32 {
+pub(crate) fn pixels_per_mm(quad: &Quad) -> f32 {
     let [width, height] = side_lengths(quad);
     (width / CARD[0]).min(height / CARD[1])
 }

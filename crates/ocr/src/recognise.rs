@@ -6,141 +6,173 @@ use shenfen_core::field::Ethnicity;
 use shenfen_core::{FieldName, Quad, ReadChar, ReadField};
 
 use crate::geometry::{Homography, rectangle};
-use crate::light::Light;
+use crate::illumination::Illumination;
+use crate::line_hypothesis::{Buffers, LineHypothesis, classify};
 use crate::lines::TextLine;
-use crate::locate::sigmoid;
-use crate::look::{Buffers, Look, classify};
+use crate::net::sigmoid;
 use crate::rectify::Picture;
-use crate::strip::Framing;
-use crate::weights::{Calibration, LineModel};
+use crate::strip::CropVariant;
+use crate::weights::{Calibration, RecogniserModel};
 
-/// A line less sure than this is looked at again.
+/// A line with a lower probability than this is read again from augmentation crops.
 const SURE: f32 = 0.95;
-/// How it is framed then, twice, and twice more if it is no surer for that: other pixels of the picture fall together, and the
-/// network's own grid of steps lies elsewhere.
-const AGAIN: [[Framing; 2]; 2] = [
-    [Framing { em: 23.6, room: 0.47, drop: 0.0 }, Framing { em: 27.1, room: 0.37, drop: 0.03 }],
-    [Framing { em: 24.6, room: 0.43, drop: -0.04 }, Framing { em: 26.4, room: 0.5, drop: 0.05 }],
+/// Test-time augmentation crops: two, and two more if the line stays below [`SURE`]. Other pixels of the picture are averaged
+/// together, and the network's grid of steps lies elsewhere.
+const AUGMENTATION_CROPS: [[CropVariant; 2]; 2] = [
+    [
+        CropVariant { em: 23.6, side_margin: 0.47, shift_down: 0.0 },
+        CropVariant { em: 27.1, side_margin: 0.37, shift_down: 0.03 },
+    ],
+    [
+        CropVariant { em: 24.6, side_margin: 0.43, shift_down: -0.04 },
+        CropVariant { em: 26.4, side_margin: 0.5, shift_down: 0.05 },
+    ],
 ];
 
 /// So many em are added at the start and the end of a line whose form tells that characters are missing: about three digits; one
 /// character of an ethnic group; or the bracket that closes an address, before which stands its label.
-const MISSING: [f32; 2] = [2.0, 2.0];
-const MISSING_OF_ETHNIC: [f32; 2] = [1.2, 1.2];
-const MISSING_BRACKET: [f32; 2] = [0.0, 1.5];
+const EXTENSION: [f32; 2] = [2.0, 2.0];
+const ETHNIC_EXTENSION: [f32; 2] = [1.2, 1.2];
+const BRACKET_EXTENSION: [f32; 2] = [0.0, 1.5];
 /// Characters of a number (GB 11643-1999), of a validity with two dates, and of one that ends with 长期.
 const NUMBER: usize = 18;
 const TERM: usize = 21;
 const LONG_TERM: usize = 13;
 
 /// What the lines of a card say.
-pub(crate) struct Lines {
+pub(crate) struct RecognisedFields {
     pub(crate) fields: BTreeMap<FieldName, ReadField>,
-    /// The contrast of strokes of the faintest line in grey levels (`quality::stroke_contrast`); 0 of none.
-    pub(crate) faintest: f32,
+    /// The contrast of strokes of the lowest_contrast line in grey levels (`quality::stroke_contrast`); 0 of none.
+    pub(crate) lowest_contrast: f32,
 }
 
 /// Reads the lines of one card into fields.
 ///
-/// `to_picture` leads from the lines' frame to the picture; `light` is the frame's. A field whose lines hold no character is
+/// `to_picture` leads from the lines' frame to the picture; `illumination` is the frame's. A field whose lines hold no character is
 /// left out.
 ///
 /// # Errors
 /// When the network fails.
 pub(crate) fn recognise(
-    model: &LineModel,
+    model: &RecogniserModel,
     picture: &mut Picture,
     to_picture: &Homography,
-    light: &Light,
+    illumination: &Illumination,
     lines: &[TextLine],
     buffers: &mut Buffers,
-) -> candle_core::Result<Lines> {
+) -> candle_core::Result<RecognisedFields> {
     let threshold = model.config.threshold;
     let mut lines = lines.to_vec();
-    let mut looks = Vec::with_capacity(lines.len());
+    let mut hypotheses = Vec::with_capacity(lines.len());
     for line in &lines {
-        looks.push(Look::new(model, picture, to_picture, light, line, Framing::USUAL, &buffers.scratch)?);
+        hypotheses.push(LineHypothesis::new(
+            model,
+            picture,
+            to_picture,
+            illumination,
+            line,
+            CropVariant::DEFAULT,
+            &buffers.scratch,
+        )?);
     }
-    classify(model, looks.iter_mut(), buffers);
+    classify(model, hypotheses.iter_mut(), buffers);
 
-    for (line, look) in lines.iter_mut().zip(&mut looks) {
-        if is_whole(line.field, &look.best(threshold)) {
+    for (line, hypothesis) in lines.iter_mut().zip(&mut hypotheses) {
+        if is_complete(line.field, &hypothesis.best(threshold)) {
             continue;
         }
-        let longer = line.longer(match line.field {
-            FieldName::BirthPlace => MISSING_BRACKET,
-            FieldName::Ethnic => MISSING_OF_ETHNIC,
-            _ => MISSING,
+        let longer = line.extended(match line.field {
+            FieldName::BirthPlace => BRACKET_EXTENSION,
+            FieldName::Ethnic => ETHNIC_EXTENSION,
+            _ => EXTENSION,
         });
-        let mut seen = Look::new(model, picture, to_picture, light, &longer, Framing::USUAL, &buffers.scratch)?;
+        let mut seen = LineHypothesis::new(
+            model,
+            picture,
+            to_picture,
+            illumination,
+            &longer,
+            CropVariant::DEFAULT,
+            &buffers.scratch,
+        )?;
         classify(model, std::iter::once(&mut seen), buffers);
-        if is_whole(line.field, &seen.best(threshold)) {
-            (*line, *look) = (longer, seen);
+        if is_complete(line.field, &seen.best(threshold)) {
+            (*line, *hypothesis) = (longer, seen);
         }
     }
 
-    let faintest = looks.iter().map(|look| look.contrast).reduce(f32::min).unwrap_or(0.0);
+    let lowest_contrast = hypotheses.iter().map(|hypothesis| hypothesis.contrast).reduce(f32::min).unwrap_or(0.0);
 
-    let mut unsure: Vec<(&TextLine, &mut Look)> = lines.iter().zip(&mut looks).collect();
-    for framings in AGAIN {
-        unsure.retain(|(_, look)| look.probability(threshold) * look.nothing_missed(threshold) < SURE);
-        for (line, look) in &mut unsure {
-            for framing in framings {
-                look.add(Look::new(model, picture, to_picture, light, line, framing, &buffers.scratch)?, line.em);
+    let mut unsure: Vec<(&TextLine, &mut LineHypothesis)> = lines.iter().zip(&mut hypotheses).collect();
+    for variants in AUGMENTATION_CROPS {
+        unsure.retain(|(_, hypothesis)| {
+            hypothesis.probability(threshold) * hypothesis.no_missed_probability(threshold) < SURE
+        });
+        for (line, hypothesis) in &mut unsure {
+            for variant in variants {
+                hypothesis.add(
+                    LineHypothesis::new(model, picture, to_picture, illumination, line, variant, &buffers.scratch)?,
+                    line.em,
+                );
             }
         }
-        classify(model, unsure.iter_mut().map(|(_, look)| &mut **look), buffers);
+        classify(model, unsure.iter_mut().map(|(_, hypothesis)| &mut **hypothesis), buffers);
     }
 
-    lines.iter().zip(&mut looks).for_each(|(line, look)| look.leave_out_strangers(threshold, line.em, line.field));
+    lines
+        .iter()
+        .zip(&mut hypotheses)
+        .for_each(|(line, hypothesis)| hypothesis.remove_spurious(threshold, line.em, line.field));
 
     let mut fields = BTreeMap::new();
     // The lines of a field stand together.
     let of_fields = lines.chunk_by(|a, b| a.field == b.field);
-    let mut looks = looks.into_iter();
+    let mut hypotheses = hypotheses.into_iter();
     for lines in of_fields {
-        let looks: Vec<Look> = looks.by_ref().take(lines.len()).collect();
-        let read = |look: &Look| look.probability(threshold) * look.nothing_missed(threshold);
-        let confidence = calibrated(looks.iter().map(read).product(), model.config.calibration);
+        let hypotheses: Vec<LineHypothesis> = hypotheses.by_ref().take(lines.len()).collect();
+        let read = |hypothesis: &LineHypothesis| {
+            hypothesis.probability(threshold) * hypothesis.no_missed_probability(threshold)
+        };
+        let confidence = calibrated(hypotheses.iter().map(read).product(), model.config.calibration);
         let chars: Vec<ReadChar> = lines
             .iter()
-            .zip(looks)
+            .zip(hypotheses)
             .enumerate()
-            .flat_map(|(number, (line, look))| chars(number, line, look, threshold))
+            .flat_map(|(number, (line, hypothesis))| chars(number, line, hypothesis, threshold))
             .collect();
         if !chars.is_empty() {
             let quad = to_picture.map_quad(&around(lines));
             fields.insert(lines[0].field, ReadField { chars, confidence, quad });
         }
     }
-    Ok(Lines { fields, faintest })
+    Ok(RecognisedFields { fields, lowest_contrast })
 }
 
 /// Whether characters have the form of a line of a field. Where they have not, the line's end may have been missed.
-fn is_whole(field: FieldName, characters: &[char]) -> bool {
+fn is_complete(field: FieldName, characters: &[char]) -> bool {
     match field {
         FieldName::IdentityNo => characters.len() == NUMBER,
         FieldName::EffectiveDate if characters.last() == Some(&'期') => characters.len() == LONG_TERM,
         FieldName::EffectiveDate => characters.len() == TERM,
         FieldName::BirthDate => characters.last() == Some(&'日'),
-        FieldName::BirthPlace => !is_open(characters),
+        FieldName::BirthPlace => !has_open_bracket(characters),
         FieldName::Ethnic => Ethnicity::parse(&characters.iter().collect::<String>()).is_ok(),
         _ => true,
     }
 }
 
 /// Whether the last bracket is one that opens. The closing one may stand in the next line.
-fn is_open(characters: &[char]) -> bool {
+fn has_open_bracket(characters: &[char]) -> bool {
     characters.iter().rev().find(|one| "()（）".contains(**one)).is_some_and(|bracket| "(（".contains(*bracket))
 }
 
 /// The characters of a line that are sure enough to count.
-fn chars(number: usize, line: &TextLine, look: Look, threshold: f32) -> impl Iterator<Item = ReadChar> {
+fn chars(number: usize, line: &TextLine, hypothesis: LineHypothesis, threshold: f32) -> impl Iterator<Item = ReadChar> {
     let length = line.length().max(1e-6);
-    let sure = look.sightings.into_iter().filter(move |sighting| sighting.centre > threshold);
-    sure.map(move |sighting| ReadChar {
-        candidates: sighting.candidates,
-        position: (sighting.along / length).clamp(0.0, 1.0),
+    let sure = hypothesis.detections.into_iter().filter(move |detection| detection.centre > threshold);
+    sure.map(move |detection| ReadChar {
+        candidates: detection.candidates,
+        position: (detection.along / length).clamp(0.0, 1.0),
         line: number as u8,
     })
 }
@@ -165,8 +197,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_a_date_or_a_term_that_is_cut_off_is_not_whole() {
-        let whole = |field, text: &str| is_whole(field, &text.chars().collect::<Vec<_>>());
+    fn truncated_number_date_or_validity_is_incomplete() {
+        let whole = |field, text: &str| is_complete(field, &text.chars().collect::<Vec<_>>());
         for (field, text) in [
             (FieldName::IdentityNo, "130129198304138441"),
             (FieldName::EffectiveDate, "2016.05.28-2036.05.28"),
@@ -175,8 +207,8 @@ mod tests {
         ] {
             assert!(whole(field, text), "{text}");
             let cut: Vec<char> = text.chars().collect();
-            assert!(!is_whole(field, &cut[..cut.len() - 1]), "{text} without its end");
-            assert!(field == FieldName::BirthDate || !is_whole(field, &cut[1..]), "{text} without its beginning");
+            assert!(!is_complete(field, &cut[..cut.len() - 1]), "{text} without its end");
+            assert!(field == FieldName::BirthDate || !is_complete(field, &cut[1..]), "{text} without its beginning");
         }
         assert!(whole(FieldName::Ethnic, "乌孜别克") && !whole(FieldName::Ethnic, "孜别克"));
         assert!(whole(FieldName::BirthPlace, "") && whole(FieldName::Name, "王"));
@@ -184,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn the_identity_calibration_changes_nothing_and_a_bias_moves_the_middle() {
+    fn identity_calibration_is_a_no_op_and_bias_shifts_the_logit() {
         for p in [0.01, 0.3, 0.5, 0.97] {
             assert!((calibrated(p, Calibration::default()) - p).abs() < 1e-5);
         }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use image::{GrayImage, RgbImage};
 
 use crate::geometry::Homography;
-use crate::vectorised::vectorised;
+use crate::multiversioned::multiversioned;
 
 /// What stands outside a picture: 0 once normalised to -1..1.
 const MID_GREY: u8 = 128;
@@ -14,7 +14,7 @@ const WHOLE: u32 = 1 << 16;
 /// A pixel counts as one sample up to this many picture pixels more.
 const SLACK: f32 = 0.3;
 
-/// A picture with its halvings, in colour and in grey, each made when first needed.
+/// A picture with its mip levels (each half the size of the one before), in colour and in grey, each made when first needed.
 pub(crate) struct Picture<'a> {
     colour: Vec<Plane<'a, 3>>,
     grey: Vec<Option<Plane<'static, 1>>>,
@@ -126,7 +126,7 @@ impl Sampling {
     }
 }
 
-vectorised! {
+multiversioned! {
     /// Half a pair of rows of 3-byte pixels by the mean of two by two; a last odd column counts twice.
     fn halve_rows(upper: &[u8], lower: &[u8], out: &mut [u8]) {
         let pairs = upper.chunks_exact(6).zip(lower.chunks_exact(6));

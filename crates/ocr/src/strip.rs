@@ -13,22 +13,22 @@ const WIDTH: [usize; 2] = [24, 1024];
 /// The most samples per strip pixel and direction.
 const SAMPLES: u32 = 4;
 /// The least spread of brightness that is stretched to 1: an even strip keeps its noise small.
-const LEAST_SPREAD: f32 = 6.0;
+const MIN_DEVIATION: f32 = 6.0;
 
-/// How a strip is cut around its line.
+/// How a strip is cut around its line: the trained crop, or a test-time augmentation crop.
 #[derive(Clone, Copy)]
-pub(crate) struct Framing {
+pub(crate) struct CropVariant {
     /// The em box's height in pixels of the strip.
     pub(crate) em: f32,
-    /// Room left and right of the line, in em.
-    pub(crate) room: f32,
-    /// How far the line stands below the strip's middle, in em.
-    pub(crate) drop: f32,
+    /// Margin left and right of the line, in em.
+    pub(crate) side_margin: f32,
+    /// How far the line is below the strip's middle, in em.
+    pub(crate) shift_down: f32,
 }
 
-impl Framing {
-    /// As the recogniser learned it: the em box 25.6 of 32 pixels high, in the middle, and 0.4 em of room.
-    pub(crate) const USUAL: Framing = Framing { em: 25.6, room: 0.4, drop: 0.0 };
+impl CropVariant {
+    /// As the recogniser learned it: the em box 25.6 of 32 pixels high, in the middle, and 0.4 em of margin.
+    pub(crate) const DEFAULT: CropVariant = CropVariant { em: 25.6, side_margin: 0.4, shift_down: 0.0 };
 }
 
 /// A strip to cut for a line, and how to find the way back.
@@ -38,26 +38,26 @@ pub(crate) struct Strip {
     pub(crate) to_card: Homography,
     /// Strip pixels per unit of the line's frame, along the line.
     scale: f32,
-    /// Room on the left, in units of the line's frame.
-    room: f32,
+    /// Margin on the left, in units of the line's frame.
+    margin: f32,
 }
 
 impl Strip {
     /// The strip of a line in a frame from which `to_picture` leads to the picture. The width is rounded up to a multiple of
     /// 8, so there is a little more room on the right.
-    pub(crate) fn new(line: &TextLine, to_picture: &Homography, framing: Framing) -> Strip {
-        let per_pixel = line.em / framing.em;
-        let room = framing.room * line.em;
-        let wanted = (line.length() + 2.0 * room) / per_pixel;
+    pub(crate) fn new(line: &TextLine, to_picture: &Homography, variant: CropVariant) -> Strip {
+        let per_pixel = line.em / variant.em;
+        let margin = variant.side_margin * line.em;
+        let wanted = (line.length() + 2.0 * margin) / per_pixel;
         let width = (wanted.ceil() as usize).next_multiple_of(8).clamp(WIDTH[0], WIDTH[1]);
         let along_pixel = per_pixel * (wanted / WIDTH[1] as f32).max(1.0);
         let [along, down] = line.directions();
-        let above = per_pixel * STRIP_HEIGHT as f32 / 2.0 + framing.drop * line.em;
-        let corner: [f64; 2] = std::array::from_fn(|i| f64::from(line.start[i] - along[i] * room - down[i] * above));
+        let above = per_pixel * STRIP_HEIGHT as f32 / 2.0 + variant.shift_down * line.em;
+        let corner: [f64; 2] = std::array::from_fn(|i| f64::from(line.start[i] - along[i] * margin - down[i] * above));
         let scaled = |direction: [f32; 2], factor: f32| direction.map(|part| f64::from(part * factor));
         let to_card = Homography::affine(corner, scaled(along, along_pixel), scaled(down, per_pixel));
         let frame = Frame { to_picture: to_picture.after(&to_card), width, height: STRIP_HEIGHT, samples: SAMPLES };
-        Strip { frame, to_card, scale: 1.0 / along_pixel, room }
+        Strip { frame, to_card, scale: 1.0 / along_pixel, margin }
     }
 
     /// Its pixels, cut from the picture itself, so that they are as sharp as it is.
@@ -67,7 +67,7 @@ impl Strip {
 
     /// How far from the line's start, in its frame, the pixel column `x` is.
     pub(crate) fn along(&self, x: f32) -> f32 {
-        x / self.scale - self.room
+        x / self.scale - self.margin
     }
 }
 
@@ -76,18 +76,18 @@ impl Strip {
 /// # Errors
 /// When no tensor can be made of them.
 pub(crate) fn tensor(pixels: &GrayImage) -> candle_core::Result<Tensor> {
-    Tensor::from_vec(spread(pixels), (STRIP_HEIGHT, pixels.width() as usize, 1), &Device::Cpu)
+    Tensor::from_vec(standardised(pixels), (STRIP_HEIGHT, pixels.width() as usize, 1), &Device::Cpu)
 }
 
-/// Brightness to mean 0 and spread 1 over the strip.
-fn spread(strip: &GrayImage) -> Vec<f32> {
+/// Brightness to mean 0 and standard deviation 1 over the strip.
+fn standardised(strip: &GrayImage) -> Vec<f32> {
     let grey = strip.as_raw();
     let count = grey.len() as f32;
     let sum: u64 = grey.iter().map(|&value| u64::from(value)).sum();
     let squares: u64 = grey.iter().map(|&value| u64::from(value).pow(2)).sum();
     let mean = sum as f32 / count;
     let variance = (squares as f64 / f64::from(count) - f64::from(mean).powi(2)).max(0.0) as f32;
-    let scale = 1.0 / variance.sqrt().max(LEAST_SPREAD);
+    let scale = 1.0 / variance.sqrt().max(MIN_DEVIATION);
     grey.iter().map(|&value| (f32::from(value) - mean) * scale).collect()
 }
 
@@ -102,11 +102,11 @@ mod tests {
     }
 
     fn usual(line: &TextLine) -> Strip {
-        Strip::new(line, &Homography::scale_and_move(1.0, [0.0, 0.0]), Framing::USUAL)
+        Strip::new(line, &Homography::scale_and_move(1.0, [0.0, 0.0]), CropVariant::DEFAULT)
     }
 
     #[test]
-    fn a_strip_has_its_line_in_the_middle_and_room_around() {
+    fn strip_centres_its_line_with_margins() {
         let strip = usual(&line([100.0, 50.0], [200.0, 50.0], 25.6));
         assert_eq!((strip.frame.width, strip.frame.height), (128, 32));
         let [x, y] = strip.frame.to_picture.map([0.4 * 25.6, 16.0]);
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slanted_strip_follows_its_line() {
+    fn slanted_strip_follows_its_line() {
         let strip = usual(&line([100.0, 50.0], [180.0, 110.0], 12.8));
         // Two strip pixels per frame pixel.
         let [x, y] = strip.frame.to_picture.map([0.4 * 25.6 + 200.0, 16.0]);
@@ -124,17 +124,17 @@ mod tests {
     }
 
     #[test]
-    fn another_framing_shows_the_same_line_elsewhere() {
+    fn crop_variant_shows_the_same_line_shifted() {
         let same = Homography::scale_and_move(1.0, [0.0, 0.0]);
-        let framing = Framing { em: 20.0, room: 0.5, drop: 0.1 };
-        let strip = Strip::new(&line([100.0, 50.0], [200.0, 50.0], 20.0), &same, framing);
+        let variant = CropVariant { em: 20.0, side_margin: 0.5, shift_down: 0.1 };
+        let strip = Strip::new(&line([100.0, 50.0], [200.0, 50.0], 20.0), &same, variant);
         let [x, y] = strip.frame.to_picture.map([10.0, 18.0]);
         assert!((x - 100.0).abs() < 1e-3 && (y - 50.0).abs() < 1e-3);
         assert!((strip.along(60.0) - 50.0).abs() < 1e-3);
     }
 
     #[test]
-    fn strips_are_never_narrower_or_wider_than_the_network_takes() {
+    fn strip_width_stays_within_the_network_limits() {
         assert_eq!(usual(&line([0.0, 0.0], [1.0, 0.0], 200.0)).frame.width, 24);
         let squeezed = usual(&line([0.0, 0.0], [5000.0, 0.0], 25.6));
         assert_eq!(squeezed.frame.width, 1024);
@@ -143,10 +143,10 @@ mod tests {
     }
 
     #[test]
-    fn an_even_strip_keeps_its_noise_small() {
+    fn low_contrast_strip_keeps_its_noise_small() {
         let striped =
             |dark: u8, bright: u8| GrayImage::from_fn(40, 8, |x, _| image::Luma([[dark, bright][x as usize % 2]]));
-        assert!(spread(&striped(100, 101)).iter().all(|value| value.abs() < 0.1));
-        assert!(spread(&striped(0, 100)).iter().all(|value| (value.abs() - 1.0).abs() < 1e-3));
+        assert!(standardised(&striped(100, 101)).iter().all(|value| value.abs() < 0.1));
+        assert!(standardised(&striped(0, 100)).iter().all(|value| (value.abs() - 1.0).abs() < 1e-3));
     }
 }

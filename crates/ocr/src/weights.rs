@@ -1,19 +1,20 @@
-//! The networks' files: where they come from, that they are the right ones, and what they build.
+//! The networks' files: embedded or from a folder, checked against their sums, and built into networks.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use shenfen_core::ModelInfo;
-use thiserror::Error;
 
-use crate::net::conv::{Conv, Scratch};
-use crate::net::pyramid::Pyramid;
-use crate::net::recogniser::{Classifier, Recogniser, STRIP_HEIGHT};
+use crate::error::ModelError;
+use crate::net::conv::Scratch;
+use crate::net::fpn::Fpn;
+use crate::net::recogniser::{Recogniser, STRIP_HEIGHT};
+use crate::net::tensors::Tensors;
 
 /// The files compiled into the binary, by path below `models/`.
 static EMBEDDED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
@@ -24,70 +25,8 @@ const SUMS: &str = "SHA256SUMS";
 const FORMAT: u32 = 1;
 /// Channels that come out of the locator.
 const LOCATOR_CHANNELS: usize = 16;
-/// Channels that come out of the line finder.
+/// Channels that come out of the line detector.
 const LINES_CHANNELS: usize = 10;
-
-/// Why the networks could not be loaded.
-#[derive(Debug, Error)]
-pub enum ModelError {
-    /// The binary was built before there were weights under `models/`.
-    #[error("this binary was built without networks: no files under models/ at build time")]
-    NotEmbedded,
-    /// A file is not there.
-    #[error("model file {file} is missing")]
-    Missing {
-        /// Its path below the models' folder.
-        file: String,
-    },
-    /// A file of the folder cannot be read.
-    #[error("cannot read model file {}", .path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// A file is not the one whose sum is listed.
-    #[error("model file {file} does not have the SHA-256 listed in {SUMS}")]
-    Sum {
-        /// Its path below the models' folder.
-        file: String,
-    },
-    /// A `config.json` that is not understood.
-    #[error("cannot understand model file {file}")]
-    Config {
-        /// Its path below the models' folder.
-        file: String,
-        /// Where and why.
-        #[source]
-        source: serde_json::Error,
-    },
-    /// A network laid out in a way that this version does not know.
-    #[error("network {network} has format {format}, this program knows format {FORMAT}")]
-    Format {
-        /// The network.
-        network: &'static str,
-        /// Its format.
-        format: u32,
-    },
-    /// A tensor that the network needs is not among its weights.
-    #[error("network {network} lacks tensor {tensor}")]
-    Tensor {
-        /// The network.
-        network: &'static str,
-        /// The tensor's name.
-        tensor: String,
-    },
-    /// The parts of a network do not fit each other.
-    #[error("network {network} does not fit together: {reason}")]
-    Shape {
-        /// The network.
-        network: &'static str,
-        /// What does not fit.
-        reason: String,
-    },
-}
 
 /// A network's facts, from its `config.json`. The trainer writes more keys; those only it needs are left out here.
 #[derive(Clone, Debug, Deserialize)]
@@ -100,7 +39,7 @@ pub(crate) struct Config {
     /// What logits are divided by before the softmax.
     #[serde(default = "one")]
     pub(crate) temperature: f32,
-    /// The stage at whose size a pyramid's map comes out.
+    /// The stage at whose size an FPN's output comes out.
     #[serde(default)]
     output_stage: usize,
     /// How the product of a field's probabilities becomes its confidence.
@@ -125,14 +64,14 @@ fn one() -> f32 {
     1.0
 }
 
-/// A pyramid with its facts.
-pub(crate) struct MapModel {
-    pub(crate) network: Pyramid,
+/// An FPN with its config.
+pub(crate) struct DetectorModel {
+    pub(crate) network: Fpn,
     pub(crate) config: Config,
 }
 
-/// The recogniser with its facts and its characters.
-pub(crate) struct LineModel {
+/// The recogniser with its config and its charset.
+pub(crate) struct RecogniserModel {
     pub(crate) network: Recogniser,
     pub(crate) config: Config,
     /// Class i is the i-th character.
@@ -142,9 +81,9 @@ pub(crate) struct LineModel {
 /// The three networks, read-only and shared by all readers.
 pub struct Models {
     info: ModelInfo,
-    pub(crate) locator: MapModel,
-    pub(crate) lines: MapModel,
-    pub(crate) recogniser: LineModel,
+    pub(crate) locator: DetectorModel,
+    pub(crate) lines: DetectorModel,
+    pub(crate) recogniser: RecogniserModel,
 }
 
 impl Models {
@@ -182,12 +121,12 @@ impl Models {
     }
 
     /// The locator alone.
-    pub fn locator(&self) -> &Pyramid {
+    pub fn locator(&self) -> &Fpn {
         &self.locator.network
     }
 
-    /// The line finder alone.
-    pub fn line_finder(&self) -> &Pyramid {
+    /// The line detector alone.
+    pub fn line_detector(&self) -> &Fpn {
         &self.lines.network
     }
 
@@ -199,9 +138,9 @@ impl Models {
     fn from_files(open: &Open) -> Result<Arc<Models>, ModelError> {
         let sums = open(SUMS)?;
         let files = Files { open, sums: String::from_utf8_lossy(&sums) };
-        let locator = files.map_model("locator", [3, LOCATOR_CHANNELS])?;
-        let lines = files.map_model("lines", [1, LINES_CHANNELS])?;
-        let recogniser = files.line_model("recogniser")?;
+        let locator = files.detector_model("locator", [3, LOCATOR_CHANNELS])?;
+        let lines = files.detector_model("lines", [1, LINES_CHANNELS])?;
+        let recogniser = files.recogniser_model("recogniser")?;
         let versions: BTreeSet<_> = [&locator.config, &lines.config, &recogniser.config].map(|c| &*c.version).into();
         let info = ModelInfo {
             name: "shenfen".into(),
@@ -240,83 +179,53 @@ impl Files<'_> {
         let config: Config = serde_json::from_slice(&bytes)
             .map_err(|source| ModelError::Config { file: format!("{network}/config.json"), source })?;
         if config.format != FORMAT {
-            return Err(ModelError::Format { network, format: config.format });
+            return Err(ModelError::Format { network, format: config.format, known: FORMAT });
         }
         Ok(config)
     }
 
     fn tensors(&self, network: &'static str) -> Result<Tensors, ModelError> {
         let bytes = self.read(network, "model.safetensors")?;
-        let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu).map_err(|e| misfit(network, e))?;
-        Ok(Tensors { network, tensors })
+        let tensors =
+            candle_core::safetensors::load_buffer(&bytes, &Device::Cpu).map_err(|e| ModelError::shape(network, e))?;
+        Ok(Tensors::new(network, tensors))
     }
 
-    fn map_model(&self, network: &'static str, [inputs, outputs]: [usize; 2]) -> Result<MapModel, ModelError> {
+    fn detector_model(
+        &self,
+        network: &'static str,
+        [inputs, outputs]: [usize; 2],
+    ) -> Result<DetectorModel, ModelError> {
         let config = self.config(network)?;
-        let pyramid = Pyramid::new(&self.tensors(network)?, config.output_stage)?;
+        let fpn = Fpn::new(&self.tensors(network)?, config.output_stage)?;
         // One pass over a small picture meets every layer, so a misfit shows here and not in the first job.
         let probe = Tensor::zeros((64, 64, inputs), DType::F32, &Device::Cpu)
-            .and_then(|probe| pyramid.forward(&probe, &Scratch::default()))
-            .map_err(|e| misfit(network, e))?;
+            .and_then(|probe| fpn.forward(&probe, &Scratch::default()))
+            .map_err(|e| ModelError::shape(network, e))?;
         let side = 64 >> (config.output_stage + 1);
         if probe.dims() != [side, side, outputs] {
-            return Err(misfit(network, format!("its map is {:?}", probe.dims())));
+            return Err(ModelError::shape(network, format!("its map is {:?}", probe.dims())));
         }
-        Ok(MapModel { network: pyramid, config })
+        Ok(DetectorModel { network: fpn, config })
     }
 
-    fn line_model(&self, network: &'static str) -> Result<LineModel, ModelError> {
+    fn recogniser_model(&self, network: &'static str) -> Result<RecogniserModel, ModelError> {
         let config = self.config(network)?;
         let recogniser = Recogniser::new(&self.tensors(network)?)?;
         let charset = parse_charset(&String::from_utf8_lossy(&self.read(network, "charset.txt")?))
-            .ok_or_else(|| misfit(network, "a line of charset.txt is not one character"))?;
+            .ok_or_else(|| ModelError::shape(network, "a line of charset.txt is not one character"))?;
         let seen = Tensor::zeros((STRIP_HEIGHT, 32, 1), DType::F32, &Device::Cpu)
             .and_then(|probe| recogniser.forward(&probe, &Scratch::default()))
-            .map_err(|e| misfit(network, e))?;
+            .map_err(|e| ModelError::shape(network, e))?;
         if seen.centres.len() != 8 || recogniser.width() != recogniser.classifier().features() {
-            return Err(misfit(network, "features and classifier differ"));
+            return Err(ModelError::shape(network, "features and classifier differ"));
         }
         if charset.len() != recogniser.classifier().classes() || charset.is_empty() {
             let classes = recogniser.classifier().classes();
-            return Err(misfit(network, format!("{} characters for {classes} classes", charset.len())));
+            return Err(ModelError::shape(network, format!("{} characters for {classes} classes", charset.len())));
         }
-        Ok(LineModel { network: recogniser, config, charset })
+        Ok(RecogniserModel { network: recogniser, config, charset })
     }
-}
-
-/// The tensors of one network by name.
-pub(crate) struct Tensors {
-    network: &'static str,
-    tensors: HashMap<String, Tensor>,
-}
-
-impl Tensors {
-    /// Whether there are weights for this layer.
-    pub(crate) fn has(&self, layer: &str) -> bool {
-        self.tensors.contains_key(&format!("{layer}.weight"))
-    }
-
-    /// The convolution `layer.weight`, `layer.bias`.
-    pub(crate) fn conv(&self, layer: &str) -> Result<Conv, ModelError> {
-        Conv::new(&self.get(layer, "weight")?, &self.get(layer, "bias")?).map_err(|e| misfit(self.network, e))
-    }
-
-    /// The linear layer `layer.weight`, `layer.bias`.
-    pub(crate) fn classifier(&self, layer: &str) -> Result<Classifier, ModelError> {
-        Classifier::new(&self.get(layer, "weight")?, &self.get(layer, "bias")?).map_err(|e| misfit(self.network, e))
-    }
-
-    fn get(&self, layer: &str, part: &str) -> Result<Tensor, ModelError> {
-        let tensor = format!("{layer}.{part}");
-        match self.tensors.get(&tensor) {
-            Some(found) => found.to_dtype(DType::F32).map_err(|e| misfit(self.network, e)),
-            None => Err(ModelError::Tensor { network: self.network, tensor }),
-        }
-    }
-}
-
-fn misfit(network: &'static str, reason: impl ToString) -> ModelError {
-    ModelError::Shape { network, reason: reason.to_string() }
 }
 
 /// One character a line; `None` when a line holds none or several.

@@ -39,8 +39,8 @@ fn texts(card: &ReadCard) -> Vec<(&str, String)> {
     card.fields.iter().map(|(name, field)| (name.as_str(), text(field))).collect()
 }
 
-/// Reads the picture as a JPEG, which may be halved, and as a PNG, which is not: the same words at the same places.
-fn is_read_alike(sheet_width: u32) {
+/// Reads the picture as a JPEG, which may be downscaled, and as a PNG, which is not: same text, same places.
+fn assert_jpeg_and_png_agree(sheet_width: u32) {
     let picture = &table_with_sheet(sheet_width);
     let [jpeg, png] = [ImageFormat::Jpeg, ImageFormat::Png].map(|format| read_as(format, picture));
     assert_eq!([jpeg.width, jpeg.height], SIZE);
@@ -61,11 +61,11 @@ fn is_read_alike(sheet_width: u32) {
 }
 
 #[test]
-fn a_card_of_many_pixels_is_read_where_it_lies() {
-    is_read_alike(3300);
+fn large_card_reads_the_same_from_downscaled_jpeg_and_png() {
+    assert_jpeg_and_png_agree(3300);
 }
 
 #[test]
-fn a_small_card_in_a_large_picture_keeps_its_pixels() {
-    is_read_alike(1500);
+fn small_card_in_large_jpeg_is_read_at_full_resolution() {
+    assert_jpeg_and_png_agree(1500);
 }

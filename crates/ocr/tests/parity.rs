@@ -42,7 +42,7 @@ fn assert_agree(what: &str, ours: &[f32], expected: &[f32]) {
 }
 
 #[test]
-fn the_locator_agrees_with_the_trainer() {
+fn locator_agrees_with_trainer() {
     let expected = exported("locator");
     let models = Models::load(&models_folder()).unwrap();
     let map = models.locator().forward(&channels_last(&expected["input"]), &Scratch::default()).unwrap();
@@ -50,15 +50,15 @@ fn the_locator_agrees_with_the_trainer() {
 }
 
 #[test]
-fn the_line_finder_agrees_with_the_trainer() {
+fn line_detector_agrees_with_trainer() {
     let expected = exported("lines");
     let models = Models::load(&models_folder()).unwrap();
-    let map = models.line_finder().forward(&channels_last(&expected["input"]), &Scratch::default()).unwrap();
+    let map = models.line_detector().forward(&channels_last(&expected["input"]), &Scratch::default()).unwrap();
     assert_agree("map", &values(&map), &values(&channels_last(&expected["output"])));
 }
 
 #[test]
-fn the_recogniser_agrees_with_the_trainer() {
+fn recogniser_agrees_with_trainer() {
     let expected = exported("recogniser");
     let models = Models::load(&models_folder()).unwrap();
     let recogniser = models.recogniser();

@@ -44,7 +44,7 @@ fn outcome(reading: &Reading) -> String {
 }
 
 #[test]
-fn a_card_is_read_from_bytes_to_characters() {
+fn reads_card_from_bytes_to_characters() {
     let reading = reader().read(&png(&fixture::picture())).unwrap();
     assert_eq!((reading.width, reading.height), (1280, 960));
     assert_eq!(reading.cards.len(), 1);
@@ -64,7 +64,7 @@ fn a_card_is_read_from_bytes_to_characters() {
 }
 
 #[test]
-fn a_field_stands_where_its_lines_are_in_the_picture() {
+fn field_quad_covers_its_lines_in_the_picture() {
     let reading = reader().read_image(&fixture::picture()).unwrap();
     let [top_left, _, bottom_right, _] = reading.cards[0].fields[&FieldName::BirthPlace].quad;
     // The bars reach from (300, 300) to (700, 602); the em box around a bar may be a little higher or lower than it.
@@ -74,13 +74,13 @@ fn a_field_stands_where_its_lines_are_in_the_picture() {
 }
 
 #[test]
-fn a_picture_without_lines_is_a_card_without_fields() {
+fn card_without_lines_has_no_fields() {
     let reading = reader().read_image(&RgbImage::from_pixel(400, 300, image::Rgb([230; 3]))).unwrap();
     assert!(reading.cards.iter().all(|card| card.fields.is_empty()));
 }
 
 #[test]
-fn one_thread_and_sixteen_read_the_same_bits() {
+fn results_are_identical_on_one_and_sixteen_threads() {
     let models = fixture::models(300);
     let image = Arc::new(fixture::picture());
     let read = |models: Arc<Models>, image: &RgbImage| {
@@ -99,7 +99,7 @@ fn one_thread_and_sixteen_read_the_same_bits() {
 }
 
 #[test]
-fn a_reader_remembers_nothing_of_earlier_pictures() {
+fn reader_keeps_no_state_between_pictures() {
     let mut used = reader();
     used.read_image(&RgbImage::from_pixel(500, 200, image::Rgb([40, 90, 10]))).unwrap();
     let again = used.read_image(&fixture::picture()).unwrap();
@@ -107,7 +107,7 @@ fn a_reader_remembers_nothing_of_earlier_pictures() {
 }
 
 #[test]
-fn pictures_of_any_shape_are_read() {
+fn reads_pictures_of_any_shape() {
     let mut reader = reader();
     for (width, height) in [(64, 64), (9000, 64), (64, 9000), (333, 77)] {
         let image = RgbImage::from_fn(width, height, |x, y| image::Rgb([(x ^ y) as u8; 3]));
@@ -117,7 +117,7 @@ fn pictures_of_any_shape_are_read() {
 }
 
 #[test]
-fn refusals_carry_the_documented_status() {
+fn refusals_map_to_documented_statuses() {
     let mut reader = reader();
     let mut status = |bytes: &[u8]| reader.read(bytes).err().unwrap().status();
     assert_eq!(status(b""), Status::ImageInvalidFormat);
@@ -132,7 +132,7 @@ fn refusals_carry_the_documented_status() {
 }
 
 #[test]
-fn changed_missing_and_unknown_model_files_are_refused_by_name() {
+fn rejects_changed_missing_and_unknown_model_files() {
     let folder = tempfile::tempdir().unwrap();
     let load = || Models::load(folder.path()).map(|models| models.info().clone());
     assert!(matches!(load(), Err(ModelError::Missing { file }) if file.ends_with("SHA256SUMS")));

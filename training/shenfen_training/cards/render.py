@@ -12,7 +12,7 @@ from .identity import Person, pick
 from .layout import CORNER, HEIGHT, WIDTH, Design, Run, back_design, front_design
 
 FIELDS = ("name", "gender", "ethnic", "birthDate", "birthPlace", "identityNo", "authority", "effectiveDate")
-"""All fields, in the order of the line finder's channels."""
+"""All fields, in the order of the line detector's channels."""
 INK_LAYERS = ("value", "number", "label", "title", "mark")
 
 

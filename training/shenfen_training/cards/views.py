@@ -1,4 +1,4 @@
-"""What the three networks look at, drawn straight at their input size, in the frames that the engine cuts too.
+"""The inputs of the three networks, drawn straight at their input size, in the frames that the engine cuts too.
 
 Nothing here is saved, so half of the cards bear no SPECIMEN mark; a network must not come to rely on it.
 """
@@ -19,11 +19,11 @@ from .surfaces import surface
 
 MID_GREY = 128
 """What stands outside the picture."""
-SECOND_LOOK = np.array([[18, 26.6], [238, 26.6], [238, 165.4], [18, 165.4]], np.float32)
-"""Where the rough quad goes in the 256 x 192 second look."""
+REFINE_CARD = np.array([[18, 26.6], [238, 26.6], [238, 165.4], [18, 165.4]], np.float32)
+"""Where the rough quad goes in the 256 x 192 refinement pass."""
 LINES_SIZE = (512, 320)
 LINES_SCALE = 512 / (1.04 * WIDTH)
-"""Pixels per mm in the frame of the line finder."""
+"""Pixels per mm in the frame of the line detector."""
 LINES_FRAME = np.array([[256 + sx * WIDTH * LINES_SCALE / 2, 160 + sy * HEIGHT * LINES_SCALE / 2]
                         for sx, sy in ((-1, -1), (1, -1), (1, 1), (-1, 1))], np.float32)
 """Where the card's corners go in that frame."""
@@ -88,15 +88,15 @@ def locator_sample(rng: np.random.Generator, size: int = 256, split: str = "trai
 
 
 def _rough(rng: np.random.Generator, quad: np.ndarray, most: float) -> np.ndarray:
-    """`quad` as a first look would give it: each corner off by up to `most` of the card's width."""
+    """`quad` as the coarse pass would give it: each corner off by up to `most` of the card's width."""
     width = side_lengths(quad)[0]
     shift, corners = rng.normal(0, most / 3, 2), rng.normal(0, most / 3, (4, 2))
     return (quad + (shift + corners).clip(-most, most) * width).astype(np.float32)
 
 
-def second_look_sample(rng: np.random.Generator, split: str = "train",
+def refinement_sample(rng: np.random.Generator, split: str = "train",
                        negatives: float = 0.1) -> tuple[np.ndarray, list[tuple[str, np.ndarray]]]:
-    """The second look, uint8 RGB 192 x 256, around a rough quad; (side, quad) of each card whose middle it shows."""
+    """The refinement pass, uint8 RGB 192 x 256, around a rough quad; (side, quad) of each card whose middle it shows."""
     size = (int(rng.integers(300, 480)), int(rng.integers(300, 480)))
     level = _level(rng)
     quads: list[np.ndarray]
@@ -109,14 +109,14 @@ def second_look_sample(rng: np.random.Generator, split: str = "train",
     else:
         cards = _cards(rng, 1 if rng.random() < 0.85 else 2, split, 4.5)
         image, quads = compose(cards, rng, level, size)
-        # Mostly as good as a first look should be; now and then as bad as one can be.
+        # Mostly as good as the coarse pass should be; now and then as bad as one can be.
         rough = _rough(rng, quads[0], 0.04 if rng.random() < 0.6 else 0.14)
-        if rng.random() < 0.06:  # the first look took it upside down
+        if rng.random() < 0.06:  # the coarse pass took it upside down
             rough = np.roll(rough, 2, axis=0)
     ppm = side_lengths(rough)[0] / WIDTH
     faults = _shrunk_faults(rng, level, split)
     image = compress(expose(image, faults, rng, ppm), faults.quality)
-    homography = between(rough, SECOND_LOOK)
+    homography = between(rough, REFINE_CARD)
     view = warp(image, homography, (256, 192), (MID_GREY,) * 3)
     seen = [(card.side, map_points(homography, quad)) for card, quad in zip(cards, quads, strict=True)]
     return view, [(side, quad) for side, quad in seen if (quad.mean(axis=0) > 0).all() and (quad.mean(axis=0) < (256, 192)).all()]
@@ -168,7 +168,7 @@ def _plain_grey(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
 
 
 def lines_sample(rng: np.random.Generator, split: str = "train") -> tuple[np.ndarray, list[tuple[int, np.ndarray]]]:
-    """The line finder's frame, uint8 grey 320 x 512, and (field's index in FIELDS, quad of the em box) of each line."""
+    """The line detector's frame, uint8 grey 320 x 512, and (field's index in FIELDS, quad of the em box) of each line."""
     shot = grey_shot(rng, split, rng.uniform(4.0, 8.0))
     homography = between(_rough(rng, shot.quad, 0.016), LINES_FRAME)
     frame = warp(shot.image, homography, LINES_SIZE, MID_GREY)
@@ -203,7 +203,7 @@ def cut_strip(image: np.ndarray, to_image: np.ndarray, width: int) -> np.ndarray
 
 
 def _found(rng: np.random.Generator, quad: np.ndarray) -> np.ndarray:
-    """A line's box as the line finder would give it: ends, middle and height slightly off."""
+    """A line's box as the line detector would give it: ends, middle and height slightly off."""
     em = side_lengths(quad)[1]
     down = (quad[3] + quad[2] - quad[0] - quad[1]) / 2
     along = (quad[1] + quad[2] - quad[0] - quad[3]) / 2

@@ -25,7 +25,7 @@ WIDTHS = (96, 160, 224, 288, 352, 416, 512)
 """Widths that strips are padded to; wider ones are dropped, there are next to none."""
 
 FAVOUR_EVERY = 20_000
-"""After so many strips a drawing process looks again which characters are hard."""
+"""After so many strips a drawing process checks again which characters are hard."""
 
 
 @dataclass
@@ -88,7 +88,7 @@ def _strips(rng: np.random.Generator, artist: StripArtist) -> Iterator[Strip]:
 
 
 class StripBatches(IterableDataset):
-    """Endless batches, different in every worker and every sitting."""
+    """Endless batches, different in every worker and every training run."""
 
     def __init__(self, seed: int, cache: Path):
         self.seed = seed

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use shenfen_ocr::{Limits, Pieces};
+use shenfen_ocr::{Cropper, Limits};
 
 use super::report::Section;
 use super::score::Misread;
@@ -60,22 +60,22 @@ impl Report {
         }
         let bytes = fs::read(picture).with_context(|| format!("cannot open {}", picture.display()))?;
         // Without its pixels the texts still tell something.
-        let pieces = Pieces::of(&bytes, &self.limits).ok();
+        let cropper = Cropper::decode(&bytes, &self.limits).ok();
         let (found, lost): (Vec<&Misread>, Vec<&Misread>) = misread.iter().partition(|error| error.place.is_some());
         for error in found {
-            let piece = pieces.as_ref().and_then(|pieces| {
+            let crop = cropper.as_ref().and_then(|cropper| {
                 let place = error.place?;
                 if error.read.is_empty() {
-                    pieces.jpeg(&place, 0.05, CARD_HEIGHT)
+                    cropper.jpeg(&place, 0.05, CARD_HEIGHT)
                 } else {
-                    pieces.jpeg(&place, MARGIN, FIELD_HEIGHT)
+                    cropper.jpeg(&place, MARGIN, FIELD_HEIGHT)
                 }
             });
-            self.write(&article(&[error], piece.as_deref()))?;
+            self.write(&article(&[error], crop.as_deref()))?;
         }
         if !lost.is_empty() {
-            let piece = pieces.as_ref().and_then(|pieces| pieces.jpeg(&pieces.whole(), 0.0, CARD_HEIGHT));
-            self.write(&article(&lost, piece.as_deref()))?;
+            let crop = cropper.as_ref().and_then(|cropper| cropper.jpeg(&cropper.picture_quad(), 0.0, CARD_HEIGHT));
+            self.write(&article(&lost, crop.as_deref()))?;
         }
         Ok(())
     }
@@ -108,9 +108,9 @@ impl Report {
 }
 
 /// What was misread, under its picture.
-fn article(misread: &[&Misread], piece: Option<&[u8]>) -> String {
+fn article(misread: &[&Misread], crop: Option<&[u8]>) -> String {
     let mut text = String::from("<article>");
-    if let Some(jpeg) = piece {
+    if let Some(jpeg) = crop {
         let _ = write!(text, r#"<img alt="" src="data:image/jpeg;base64,{}">"#, STANDARD.encode(jpeg));
     }
     for error in misread {

@@ -1,7 +1,7 @@
-//! JPEG pictures at a half or a quarter of their size, straight from their frequencies (ITU T.81).
+//! JPEG pictures at a half or a quarter of their size, straight from their DCT coefficients (ITU T.81).
 //!
 //! Photos of 12 and more megapixels have several times the pixels that reading a card takes. Here the high frequencies of a
-//! block are passed over, so that most of the work and of the memory of a decoded picture is saved. Baseline pictures with
+//! block are skipped, which saves most of the work and of the memory of a decoded picture. Baseline pictures with
 //! one scan, in grey or YCbCr, which is what cameras write; of any other, and of damaged ones, the full decoder has to judge.
 
 mod entropy;
@@ -14,19 +14,19 @@ use entropy::Bits;
 use header::{Component, Header};
 use transform::{Transform, rgb_of_greys, rgb_of_rows};
 
-/// The most halvings that [`halved`] knows.
-pub(super) const MOST_HALVINGS: u32 = 2;
+/// The largest `downscale_log2` of [`decode_downscaled`].
+pub(super) const MAX_DOWNSCALE_LOG2: u32 = 2;
 
-/// A picture of `size` pixels so often halved, each side rounded up, or `None` when that takes the full decoder.
-pub(super) fn halved(bytes: &[u8], size: [u32; 2], halvings: u32) -> Option<RgbImage> {
+/// A picture of `size` pixels, each side divided by 2^`downscale_log2` and rounded up; `None` when that takes the full decoder.
+pub(super) fn decode_downscaled(bytes: &[u8], size: [u32; 2], downscale_log2: u32) -> Option<RgbImage> {
     let (header, scan) = Header::of(bytes)?;
-    let pixels = match halvings {
+    let pixels = match downscale_log2 {
         _ if header.size != size.map(|side| side as usize) => None,
         1 => decode::<4>(&header, scan),
-        MOST_HALVINGS => decode::<2>(&header, scan),
+        MAX_DOWNSCALE_LOG2 => decode::<2>(&header, scan),
         _ => None,
     };
-    let [width, height] = size.map(|side| side.div_ceil(1 << halvings));
+    let [width, height] = size.map(|side| side.div_ceil(1 << downscale_log2));
     RgbImage::from_raw(width, height, pixels?)
 }
 
@@ -37,22 +37,22 @@ where
 {
     let [width, height] = header.size.map(|side| side.div_ceil(8 / N));
     let mut pixels = vec![0; width * height * 3];
-    let [units_across, units_down] = header.units();
-    let mut planes: Vec<Plane<N>> = header.components.iter().map(|part| Plane::new(part, units_across)).collect();
+    let [mcus_across, mcus_down] = header.mcus();
+    let mut planes: Vec<Plane<N>> = header.components.iter().map(|part| Plane::new(part, mcus_across)).collect();
     let mut bits = Bits::new(scan);
     let mut restart = Restarts { every: header.restart_interval, done: 0 };
-    let rows_of_units = pixels.chunks_mut(header.most[1] * N * width * 3);
-    for rows in rows_of_units.take(units_down) {
-        for unit in 0..units_across {
-            restart.before_a_unit(&mut bits, &mut planes)?;
+    let mcu_rows = pixels.chunks_mut(header.max_sampling[1] * N * width * 3);
+    for rows in mcu_rows.take(mcus_down) {
+        for mcu in 0..mcus_across {
+            restart.before_mcu(&mut bits, &mut planes)?;
             for plane in &mut planes {
-                plane.read_unit(unit, &mut bits)?;
+                plane.read_mcu(mcu, &mut bits)?;
             }
             if bits.overran() {
                 return None;
             }
         }
-        colour(&mut planes, header.most, rows, width);
+        colour(&mut planes, header.max_sampling, rows, width);
     }
     Some(pixels)
 }
@@ -64,45 +64,45 @@ struct Restarts {
 }
 
 impl Restarts {
-    fn before_a_unit<const N: usize>(&mut self, bits: &mut Bits, planes: &mut [Plane<N>]) -> Option<()> {
+    fn before_mcu<const N: usize>(&mut self, bits: &mut Bits, planes: &mut [Plane<N>]) -> Option<()> {
         if self.every > 0 && self.done > 0 && self.done.is_multiple_of(self.every) {
             bits.restart(self.done / self.every - 1)?;
-            planes.iter_mut().for_each(|plane| plane.level = 0);
+            planes.iter_mut().for_each(|plane| plane.dc = 0);
         }
         self.done += 1;
         Some(())
     }
 }
 
-/// One component of a row of units (MCUs).
+/// One component of a row of MCUs.
 struct Plane<'a, const N: usize> {
     component: &'a Component,
     transform: Transform<N>,
-    /// The mean brightness of the block before, in quantisation steps: blocks tell the difference only.
-    level: i32,
+    /// The DC coefficient of the previous block, quantised: blocks store the difference to it.
+    dc: i32,
     pixels: Vec<u8>,
     stride: usize,
-    /// A row of it as wide as the picture.
-    widened: Vec<u8>,
+    /// A row upsampled to the picture's width.
+    upsampled: Vec<u8>,
 }
 
 impl<'a, const N: usize> Plane<'a, N>
 where
     Transform<N>: transform::Inverse<N>,
 {
-    fn new(component: &'a Component, units_across: usize) -> Plane<'a, N> {
-        let [across, down] = component.blocks;
-        let stride = units_across * across * N;
-        let transform = Transform::new(&component.steps);
-        Plane { component, transform, level: 0, pixels: vec![0; stride * down * N], stride, widened: Vec::new() }
+    fn new(component: &'a Component, mcus_across: usize) -> Plane<'a, N> {
+        let [across, down] = component.sampling;
+        let stride = mcus_across * across * N;
+        let transform = Transform::new(&component.quantisation);
+        Plane { component, transform, dc: 0, pixels: vec![0; stride * down * N], stride, upsampled: Vec::new() }
     }
 
-    fn read_unit(&mut self, unit: usize, bits: &mut Bits) -> Option<()> {
-        let [across, down] = self.component.blocks;
+    fn read_mcu(&mut self, mcu: usize, bits: &mut Bits) -> Option<()> {
+        let [across, down] = self.component.sampling;
         for row in 0..down {
             for column in 0..across {
-                let block = self.transform.read_block(self.component, &mut self.level, bits)?;
-                let at = row * N * self.stride + (unit * across + column) * N;
+                let block = self.transform.read_block(self.component, &mut self.dc, bits)?;
+                let at = row * N * self.stride + (mcu * across + column) * N;
                 for (line, values) in block.iter().enumerate() {
                     self.pixels[at + line * self.stride..][..N].copy_from_slice(values);
                 }
@@ -111,35 +111,37 @@ where
         Some(())
     }
 
-    /// Row `y` of the unit row's pixels, each value as often as the picture has pixels for it.
-    fn row(&mut self, y: usize, most: [usize; 2]) -> &[u8] {
-        let [times, times_down] = [0, 1].map(|axis| most[axis] / self.component.blocks[axis]);
+    /// Row `y` of the MCU row's pixels, each value as often as the picture has pixels for it.
+    fn row(&mut self, y: usize, max_sampling: [usize; 2]) -> &[u8] {
+        let [times, times_down] = [0, 1].map(|axis| max_sampling[axis] / self.component.sampling[axis]);
         let row = &self.pixels[y / times_down * self.stride..][..self.stride];
         match times {
             1 => row,
             2 => {
-                self.widened.resize(self.stride * 2, 0);
-                self.widened.as_chunks_mut::<2>().0.iter_mut().zip(row).for_each(|(pair, &value)| *pair = [value; 2]);
-                &self.widened
+                self.upsampled.resize(self.stride * 2, 0);
+                self.upsampled.as_chunks_mut::<2>().0.iter_mut().zip(row).for_each(|(pair, &value)| *pair = [value; 2]);
+                &self.upsampled
             }
             _ => {
-                self.widened.clear();
-                self.widened.extend(row.iter().flat_map(|&value| std::iter::repeat_n(value, times)));
-                &self.widened
+                self.upsampled.clear();
+                self.upsampled.extend(row.iter().flat_map(|&value| std::iter::repeat_n(value, times)));
+                &self.upsampled
             }
         }
     }
 }
 
-/// Fills rows of the picture from a row of units.
-fn colour<const N: usize>(planes: &mut [Plane<N>], most: [usize; 2], rows: &mut [u8], width: usize)
+/// Fills rows of the picture from a row of MCUs.
+fn colour<const N: usize>(planes: &mut [Plane<N>], max_sampling: [usize; 2], rows: &mut [u8], width: usize)
 where
     Transform<N>: transform::Inverse<N>,
 {
     for (y, out) in rows.chunks_exact_mut(width * 3).enumerate() {
         match planes {
-            [grey] => rgb_of_greys(grey.row(y, most), out),
-            [brightness, blue, red] => rgb_of_rows(brightness.row(y, most), blue.row(y, most), red.row(y, most), out),
+            [grey] => rgb_of_greys(grey.row(y, max_sampling), out),
+            [brightness, blue, red] => {
+                rgb_of_rows(brightness.row(y, max_sampling), blue.row(y, max_sampling), red.row(y, max_sampling), out)
+            }
             _ => {}
         }
     }

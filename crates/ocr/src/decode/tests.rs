@@ -56,7 +56,7 @@ fn with_orientation(jpeg: &[u8], orientation: u8) -> Vec<u8> {
 }
 
 #[test]
-fn every_format_is_told_by_its_content() {
+fn detects_format_by_content() {
     for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP, ImageFormat::Bmp, ImageFormat::Tiff] {
         let image = read(&encoded(two_halves(), format)).unwrap();
         assert_eq!(image.dimensions(), SIZE, "{format:?}");
@@ -65,7 +65,7 @@ fn every_format_is_told_by_its_content() {
 }
 
 #[test]
-fn every_pixel_type_becomes_rgb() {
+fn converts_every_pixel_type_to_rgb() {
     let (width, height) = SIZE;
     let deep: ImageBuffer<Rgb<u16>, _> = ImageBuffer::from_pixel(width, height, Rgb([65535_u16, 32896, 0]));
     let grey: ImageBuffer<Luma<u8>, _> = ImageBuffer::from_pixel(width, height, Luma([77_u8]));
@@ -80,7 +80,7 @@ fn every_pixel_type_becomes_rgb() {
 }
 
 #[test]
-fn exif_orientation_is_applied() {
+fn applies_exif_orientation() {
     let jpeg = encoded(two_halves(), ImageFormat::Jpeg);
     let turned_around = read(&with_orientation(&jpeg, 3)).unwrap();
     assert!(!is_red(&turned_around, 20, 30) && is_red(&turned_around, 80, 30));
@@ -92,7 +92,7 @@ fn exif_orientation_is_applied() {
 }
 
 #[test]
-fn what_is_no_picture_is_refused_by_kind() {
+fn rejects_empty_unknown_and_damaged_input_by_kind() {
     assert!(matches!(read(&[]), Err(ReadError::Empty)));
     assert!(matches!(read(b"name,number\nmade up,1\n"), Err(ReadError::UnknownFormat)));
     assert!(matches!(read(b"GIF89a\x01\0\x01\0\0\0\0"), Err(ReadError::UnknownFormat)));
@@ -100,7 +100,7 @@ fn what_is_no_picture_is_refused_by_kind() {
 }
 
 #[test]
-fn cut_off_pictures_are_refused_wherever_they_are_cut() {
+fn rejects_truncated_pictures_at_any_length() {
     for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP, ImageFormat::Bmp, ImageFormat::Tiff] {
         let noisy = RgbImage::from_fn(128, 128, |x, y| Rgb([(x * y) as u8, (x * 31 + y * 17) as u8, (x ^ y) as u8]));
         let bytes = encoded(noisy, format);
@@ -112,7 +112,7 @@ fn cut_off_pictures_are_refused_wherever_they_are_cut() {
 }
 
 #[test]
-fn a_cut_off_jpeg_says_so_even_when_it_holds_a_whole_thumbnail() {
+fn rejects_truncated_jpeg_that_contains_a_whole_thumbnail() {
     let jpeg = encoded(two_halves(), ImageFormat::Jpeg);
     let length = (jpeg.len() as u16 + 2).to_be_bytes();
     let thumbnailed = [&jpeg[..2], &[0xFF, 0xE2], &length, &jpeg, &jpeg[2..]].concat();
@@ -122,13 +122,13 @@ fn a_cut_off_jpeg_says_so_even_when_it_holds_a_whole_thumbnail() {
 }
 
 #[test]
-fn bytes_after_the_end_of_a_jpeg_do_no_harm() {
+fn accepts_trailing_bytes_after_jpeg() {
     let jpeg = encoded(two_halves(), ImageFormat::Jpeg);
     assert!(read(&[&jpeg[..], b"trailer of a phone"].concat()).is_ok());
 }
 
 #[test]
-fn a_huge_picture_is_refused_by_its_header() {
+fn rejects_huge_picture_by_its_header() {
     let begin = Instant::now();
     let error = read(&png_header(20_000, 20_000)).unwrap_err();
     assert!(matches!(error, ReadError::TooManyPixels { width: 20_000, height: 20_000, .. }));
@@ -137,7 +137,7 @@ fn a_huge_picture_is_refused_by_its_header() {
 }
 
 #[test]
-fn limits_hold_at_their_borders() {
+fn limits_are_inclusive() {
     let png = encoded(two_halves(), ImageFormat::Png);
     let limits = Limits { max_pixels: 96 * 64, max_bytes: png.len(), min_side: 64, ..Limits::default() };
     assert!(decode(&png, &limits).is_ok());
@@ -148,7 +148,7 @@ fn limits_hold_at_their_borders() {
 }
 
 #[test]
-fn single_pixels_and_threads_are_too_small() {
+fn rejects_pictures_with_a_tiny_side() {
     for (width, height) in [(1, 1), (5000, 1), (1, 5000)] {
         let png = encoded(RgbImage::new(width, height), ImageFormat::Png);
         assert!(matches!(read(&png), Err(ReadError::TooSmall { .. })), "{width} x {height}");
@@ -157,7 +157,7 @@ fn single_pixels_and_threads_are_too_small() {
 
 proptest! {
     #[test]
-    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), start in 0_usize..7) {
+    fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), start in 0_usize..7) {
         let starts: [&[u8]; 7] = [
             b"", b"\xFF\xD8\xFF", b"\x89PNG\r\n\x1a\n", b"RIFF\x40\0\0\0WEBPVP8 ", b"BM", b"II\x2A\0", b"MM\0\x2A",
         ];
@@ -165,7 +165,7 @@ proptest! {
     }
 
     #[test]
-    fn no_damage_makes_it_panic(format in 0_usize..5, place in 0.0_f64..1.0, byte in any::<u8>()) {
+    fn corrupted_pictures_never_panic(format in 0_usize..5, place in 0.0_f64..1.0, byte in any::<u8>()) {
         let formats = [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP, ImageFormat::Bmp, ImageFormat::Tiff];
         let mut bytes = encoded(two_halves(), formats[format]);
         let at = (place * bytes.len() as f64) as usize;

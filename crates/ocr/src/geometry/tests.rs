@@ -20,7 +20,7 @@ fn convex_quad() -> impl Strategy<Value = Quad> {
 
 proptest! {
     #[test]
-    fn a_homography_takes_every_corner_to_its_corner(source in convex_quad(), target in convex_quad()) {
+    fn homography_maps_corners_to_corners(source in convex_quad(), target in convex_quad()) {
         let map = Homography::between(&source, &target).unwrap();
         for (from, to) in source.iter().zip(&target) {
             prop_assert!(distance(map.map(*from), *to) < 0.01, "{:?} instead of {to:?}", map.map(*from));
@@ -28,14 +28,14 @@ proptest! {
     }
 
     #[test]
-    fn the_inverse_leads_back(source in convex_quad(), target in convex_quad(), u in 0.1_f32..0.9, v in 0.1_f32..0.9) {
+    fn inverse_maps_back(source in convex_quad(), target in convex_quad(), u in 0.1_f32..0.9, v in 0.1_f32..0.9) {
         let map = Homography::between(&source, &target).unwrap();
         let inside = Homography::between(&rectangle(0.0, 0.0, 1.0, 1.0), &source).unwrap().map([u, v]);
         prop_assert!(distance(map.inverse().map(map.map(inside)), inside) < 0.05);
     }
 
     #[test]
-    fn a_chain_of_maps_is_one_map(source in convex_quad(), target in convex_quad(), u in 0.0_f32..1.0, v in 0.0_f32..1.0) {
+    fn composition_equals_successive_application(source in convex_quad(), target in convex_quad(), u in 0.0_f32..1.0, v in 0.0_f32..1.0) {
         let first = Homography::between(&SQUARE, &source).unwrap();
         let second = Homography::between(&source, &target).unwrap();
         let point = [u * 100.0, v * 100.0];
@@ -43,7 +43,7 @@ proptest! {
     }
 
     #[test]
-    fn overlap_is_a_symmetric_part_of_one(a in convex_quad(), b in convex_quad()) {
+    fn overlap_is_symmetric_and_within_zero_and_one(a in convex_quad(), b in convex_quad()) {
         let (ab, ba) = (overlap(&a, &b), overlap(&b, &a));
         prop_assert!((-1e-3..=1.001).contains(&ab));
         prop_assert!((ab - ba).abs() < 1e-2);
@@ -51,15 +51,15 @@ proptest! {
     }
 
     #[test]
-    fn a_quad_contains_its_middle_and_keeps_its_area_turned_around(quad in convex_quad()) {
+    fn rotated_quad_contains_its_middle_and_keeps_its_area(quad in convex_quad()) {
         prop_assert!(is_convex(&quad));
         prop_assert!(contains(&quad, middle(&quad)));
-        prop_assert!((area(&quad) - area(&turned_around(&quad))).abs() < 1e-2 * area(&quad));
+        prop_assert!((area(&quad) - area(&rotated_180(&quad))).abs() < 1e-2 * area(&quad));
     }
 }
 
 #[test]
-fn a_quarter_turn_is_told_from_the_upper_edge() {
+fn rotation_follows_the_upper_edge() {
     let mut quad = rectangle(0.0, 0.0, 85.6, 54.0);
     let turns = [Rotation::Deg0, Rotation::Deg90, Rotation::Deg180, Rotation::Deg270];
     for expected in turns {
@@ -70,14 +70,14 @@ fn a_quarter_turn_is_told_from_the_upper_edge() {
 }
 
 #[test]
-fn half_of_a_square_overlaps_by_a_third() {
+fn half_of_a_square_has_an_iou_of_one_third() {
     let shifted = rectangle(50.0, 0.0, 150.0, 100.0);
     assert!((overlap(&SQUARE, &shifted) - 1.0 / 3.0).abs() < 1e-5);
     assert_eq!(overlap(&SQUARE, &rectangle(200.0, 0.0, 300.0, 100.0)), 0.0);
 }
 
 #[test]
-fn bent_crossed_flat_and_infinite_quads_are_refused() {
+fn rejects_concave_crossed_flat_and_infinite_quads() {
     let bent = [[0.0, 0.0], [100.0, 0.0], [20.0, 20.0], [0.0, 100.0]];
     let crossed = [[0.0, 0.0], [100.0, 100.0], [100.0, 0.0], [0.0, 100.0]];
     let flat = [[0.0, 0.0], [50.0, 0.0], [100.0, 0.0], [150.0, 0.0]];
@@ -91,7 +91,7 @@ fn bent_crossed_flat_and_infinite_quads_are_refused() {
 }
 
 #[test]
-fn stretch_is_the_scale_of_a_plain_scaling() {
+fn stretch_of_a_scaling_is_its_factor() {
     let map = Homography::scale_and_move(2.5, [7.0, -3.0]);
     assert!((map.stretch_at([10.0, 20.0]) - 2.5).abs() < 1e-4);
 }

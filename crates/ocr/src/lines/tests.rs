@@ -4,15 +4,15 @@ use crate::geometry::side_lengths;
 const ADDRESS: usize = 4;
 
 /// A map where no field is anywhere.
-fn empty() -> Map {
-    Map { values: [-10.0; 10].repeat(128 * 80), height: 80, width: 128, channels: 10 }
+fn empty() -> FeatureMap {
+    FeatureMap { values: [-10.0; 10].repeat(128 * 80), height: 80, width: 128, channels: 10 }
 }
 
 /// Draws a level line as the trainer labels it: the cells whose middle lies in the core of the em box.
-fn draw(map: &mut Map, channel: usize, [left, right]: [f32; 2], middle: impl Fn(f32) -> f32, em: f32) {
+fn draw(map: &mut FeatureMap, channel: usize, [left, right]: [f32; 2], middle: impl Fn(f32) -> f32, em: f32) {
     for y in 0..80 {
         for x in 0..128 {
-            let at = [(x as f32 + 0.5) * CELL, (y as f32 + 0.5) * CELL];
+            let at = [(x as f32 + 0.5) * STRIDE, (y as f32 + 0.5) * STRIDE];
             let off = at[1] - middle(at[0]);
             if (left..=right).contains(&at[0]) && off.abs() <= em / 4.0 {
                 let cell = &mut map.values[(y * 128 + x) * 10..][..10];
@@ -24,19 +24,19 @@ fn draw(map: &mut Map, channel: usize, [left, right]: [f32; 2], middle: impl Fn(
     }
 }
 
-fn address(map: &Map) -> Vec<TextLine> {
+fn address(map: &FeatureMap) -> Vec<TextLine> {
     lines_of_field(map, ADDRESS, FieldName::BirthPlace, 0.5)
 }
 
 #[test]
-fn the_card_stands_in_the_middle_of_its_frame() {
+fn card_is_centred_in_its_frame() {
     let [width, height] = side_lengths(&FRAME_CARD);
     assert!((width - 492.3).abs() < 0.1 && (height - 310.6).abs() < 0.1);
     assert!((width / height - 85.6 / 54.0).abs() < 1e-4);
 }
 
 #[test]
-fn a_level_line_is_found_where_it_stands() {
+fn detects_horizontal_line() {
     let mut map = empty();
     draw(&mut map, ADDRESS, [90.0, 300.0], |_| 171.0, 18.0);
     let lines = address(&map);
@@ -49,7 +49,7 @@ fn a_level_line_is_found_where_it_stands() {
 }
 
 #[test]
-fn a_slanted_line_is_followed() {
+fn follows_slanted_line() {
     let mut map = empty();
     draw(&mut map, ADDRESS, [100.0, 400.0], |x| 150.0 + 0.03 * x, 20.0);
     let line = address(&map)[0];
@@ -57,29 +57,29 @@ fn a_slanted_line_is_followed() {
 }
 
 #[test]
-fn a_longer_line_goes_on_in_its_direction_at_both_ends() {
+fn extends_line_along_its_direction() {
     let line =
         TextLine { field: FieldName::IdentityNo, start: [100.0, 50.0], end: [180.0, 110.0], em: 20.0, weight: 1.0 };
-    let longer = line.longer([1.0, 2.0]);
+    let longer = line.extended([1.0, 2.0]);
     assert_eq!((longer.start, longer.end), ([84.0, 38.0], [212.0, 134.0]));
     assert!((longer.length() - line.length() - 60.0).abs() < 1e-3 && longer.em == line.em);
 }
 
 #[test]
-fn half_sure_columns_move_the_end_by_half_a_cell() {
+fn column_of_probability_one_half_moves_the_end_by_half_a_cell() {
     let mut map = empty();
     draw(&mut map, ADDRESS, [100.0, 200.0], |_| 162.0, 18.0);
     let sharp = address(&map)[0];
-    let column = (sharp.start[0] / CELL) as usize - 1;
+    let column = (sharp.start[0] / STRIDE) as usize - 1;
     for y in 38..43 {
         map.values[(y * 128 + column) * 10 + ADDRESS] = -1e-3;
     }
     let soft = address(&map)[0];
-    assert!((sharp.start[0] - soft.start[0] - CELL / 2.0).abs() < 0.1, "{sharp:?} {soft:?}");
+    assert!((sharp.start[0] - soft.start[0] - STRIDE / 2.0).abs() < 0.1, "{sharp:?} {soft:?}");
 }
 
 #[test]
-fn pieces_of_a_row_are_joined_and_rows_are_not() {
+fn joins_fragments_of_a_row_but_not_rows() {
     let mut map = empty();
     for [left, right] in [[90.0, 150.0], [175.0, 240.0]] {
         draw(&mut map, ADDRESS, [left, right], |_| 171.0, 18.0);
@@ -92,7 +92,7 @@ fn pieces_of_a_row_are_joined_and_rows_are_not() {
 }
 
 #[test]
-fn rows_begin_under_each_other_unless_they_are_far_off() {
+fn aligns_row_starts_within_max_indent() {
     let mut map = empty();
     for (top, [left, right]) in [(120.0, [90.0, 300.0]), (150.0, [106.0, 200.0]), (180.0, [130.0, 200.0])] {
         draw(&mut map, ADDRESS, [left, right], |x| top + 0.05 * (x - left), 18.0);
@@ -104,7 +104,7 @@ fn rows_begin_under_each_other_unless_they_are_far_off() {
 }
 
 #[test]
-fn a_field_of_one_row_keeps_its_surest_and_specks_are_dropped() {
+fn single_row_field_keeps_the_strongest_line_and_drops_specks() {
     let mut map = empty();
     draw(&mut map, 1, [90.0, 108.0], |_| 100.0, 18.0);
     draw(&mut map, 1, [300.0, 312.0], |_| 200.0, 10.0);
@@ -115,7 +115,7 @@ fn a_field_of_one_row_keeps_its_surest_and_specks_are_dropped() {
 }
 
 #[test]
-fn heights_that_no_type_has_are_no_lines() {
+fn drops_lines_of_impossible_height() {
     let mut map = empty();
     draw(&mut map, ADDRESS, [90.0, 300.0], |_| 171.0, 18.0);
     for cell in map.values.chunks_exact_mut(10) {
@@ -129,7 +129,7 @@ fn heights_that_no_type_has_are_no_lines() {
 }
 
 #[test]
-fn a_line_goes_on_through_cells_that_are_less_sure_and_does_not_begin_there() {
+fn hysteresis_extends_lines_but_does_not_start_them() {
     let mut map = empty();
     draw(&mut map, ADDRESS, [90.0, 300.0], |_| 100.0, 18.0);
     draw(&mut map, ADDRESS, [90.0, 300.0], |_| 200.0, 18.0);

@@ -3,22 +3,22 @@ use super::*;
 const CHANNELS: usize = 16;
 
 /// A map where every cell is sure that there is nothing.
-fn empty(width: usize, height: usize) -> Map {
+fn empty(width: usize, height: usize) -> FeatureMap {
     let mut cell = [0.0; CHANNELS];
     cell[0] = -10.0;
     cell[10..14].fill(-10.0);
-    Map { values: cell.repeat(width * height), height, width, channels: CHANNELS }
+    FeatureMap { values: cell.repeat(width * height), height, width, channels: CHANNELS }
 }
 
 /// Makes a cell see a card.
-fn put(map: &mut Map, [x, y]: [usize; 2], centre: f32, side: f32, quad: &Quad) {
-    let middle = [(x as f32 + 0.5) * CELL, (y as f32 + 0.5) * CELL];
+fn put(map: &mut FeatureMap, [x, y]: [usize; 2], centre: f32, side: f32, quad: &Quad) {
+    let middle = [(x as f32 + 0.5) * STRIDE, (y as f32 + 0.5) * STRIDE];
     let cell = &mut map.values[(y * map.width + x) * CHANNELS..][..CHANNELS];
     cell[0] = centre;
     cell[1] = side;
     for i in 0..4 {
-        cell[2 + 2 * i] = (quad[i][0] - middle[0]) / OFFSET;
-        cell[3 + 2 * i] = (quad[i][1] - middle[1]) / OFFSET;
+        cell[2 + 2 * i] = (quad[i][0] - middle[0]) / OFFSET_UNIT;
+        cell[3 + 2 * i] = (quad[i][1] - middle[1]) / OFFSET_UNIT;
     }
 }
 
@@ -28,15 +28,15 @@ fn card(left: f32, top: f32) -> Located {
 }
 
 #[test]
-fn corners_are_the_mean_of_looks_at_the_same_ones() {
-    let found = mean(card(10.0, 20.0), &[card(13.0, 20.0), card(10.0, 23.0), card(60.0, 20.0)]);
+fn averages_corners_of_augmentation_crops_that_agree() {
+    let found = average_corners(card(10.0, 20.0), &[card(13.0, 20.0), card(10.0, 23.0), card(60.0, 20.0)]);
     assert_eq!(found.quad, card(11.0, 21.0).quad);
-    assert_eq!(mean(card(10.0, 20.0), &[]), card(10.0, 20.0));
-    assert_eq!(grown(&rectangle(10.0, 10.0, 30.0, 20.0), 1.1), rectangle(9.0, 9.5, 31.0, 20.5));
+    assert_eq!(average_corners(card(10.0, 20.0), &[]), card(10.0, 20.0));
+    assert_eq!(enlarged(&rectangle(10.0, 10.0, 30.0, 20.0), 1.1), rectangle(9.0, 9.5, 31.0, 20.5));
 }
 
 #[test]
-fn a_peak_becomes_the_mean_of_what_its_sure_neighbours_see() {
+fn peak_corners_are_weighted_mean_of_confident_neighbours() {
     let mut map = empty(32, 24);
     put(&mut map, [10, 10], 2.0, 1.0, &rectangle(40.0, 50.0, 130.0, 110.0));
     put(&mut map, [11, 10], 2.0 - 1e-3, 1.0, &rectangle(42.0, 50.0, 132.0, 110.0));
@@ -51,15 +51,15 @@ fn a_peak_becomes_the_mean_of_what_its_sure_neighbours_see() {
 }
 
 /// Makes a cell see a corner beside it.
-fn put_corner(map: &mut Map, [x, y]: [usize; 2], corner: usize, logit: f32, place: Point) {
+fn put_corner(map: &mut FeatureMap, [x, y]: [usize; 2], corner: usize, logit: f32, place: Point) {
     let cell = &mut map.values[(y * map.width + x) * CHANNELS..][..CHANNELS];
     cell[10 + corner] = logit;
-    cell[14] = place[0] / CELL - x as f32 - 0.5;
-    cell[15] = place[1] / CELL - y as f32 - 0.5;
+    cell[14] = place[0] / STRIDE - x as f32 - 0.5;
+    cell[15] = place[1] / STRIDE - y as f32 - 0.5;
 }
 
 #[test]
-fn a_corner_is_where_the_cells_beside_it_see_it_if_they_are_sure_and_near() {
+fn refines_corner_from_confident_cells_within_reach() {
     let mut map = empty(32, 24);
     let rough = rectangle(40.0, 50.0, 140.0, 113.0);
     put(&mut map, [11, 10], 2.0, -1.0, &rough);
@@ -77,7 +77,7 @@ fn a_corner_is_where_the_cells_beside_it_see_it_if_they_are_sure_and_near() {
 }
 
 #[test]
-fn equal_neighbours_are_one_peak_and_weak_ones_none() {
+fn plateau_gives_one_peak_and_weak_cells_give_none() {
     let mut map = empty(16, 16);
     let quad = rectangle(10.0, 10.0, 100.0, 66.0);
     for cell in [[4, 4], [5, 4], [4, 5], [5, 5]] {
@@ -88,24 +88,24 @@ fn equal_neighbours_are_one_peak_and_weak_ones_none() {
 }
 
 #[test]
-fn the_surer_of_two_overlapping_cards_stays() {
+fn keeps_the_more_confident_of_overlapping_cards() {
     let weaker = Located { confidence: 0.6, ..card(10.0, 5.0) };
     let apart = Located { confidence: 0.5, ..card(300.0, 5.0) };
-    let kept = distinct(vec![weaker, card(0.0, 0.0), apart], 8);
+    let kept = suppress_duplicates(vec![weaker, card(0.0, 0.0), apart], 8);
     assert_eq!(kept, [card(0.0, 0.0), apart]);
-    assert_eq!(distinct(vec![weaker, card(0.0, 0.0), apart], 1), [card(0.0, 0.0)]);
+    assert_eq!(suppress_duplicates(vec![weaker, card(0.0, 0.0), apart], 1), [card(0.0, 0.0)]);
 }
 
 #[test]
-fn cards_that_are_no_quad_or_too_small_are_dropped() {
+fn drops_degenerate_and_tiny_quads() {
     let crossed = Located { quad: [[0.0, 0.0], [100.0, 100.0], [100.0, 0.0], [0.0, 100.0]], ..card(0.0, 0.0) };
     let tiny = Located { quad: rectangle(0.0, 0.0, 30.0, 19.0), ..card(0.0, 0.0) };
     let nowhere = Located { quad: [[f32::NAN; 2]; 4], ..card(0.0, 0.0) };
-    assert_eq!(distinct(vec![crossed, tiny, nowhere], 8), []);
+    assert_eq!(suppress_duplicates(vec![crossed, tiny, nowhere], 8), []);
 }
 
 #[test]
-fn order_is_by_rows_and_then_from_left_to_right() {
+fn orders_cards_by_row_then_left_to_right() {
     // The right one of the upper row stands a little higher than the left one.
     let mut cards = [card(0.0, 120.0), card(100.0, 0.0), card(0.0, 15.0), card(100.0, 130.0)];
     in_reading_order(&mut cards);
@@ -113,11 +113,11 @@ fn order_is_by_rows_and_then_from_left_to_right() {
 }
 
 #[test]
-fn parts_cover_the_picture_and_overlap() {
-    assert_eq!(parts([1000.0, 500.0], 600.0), [[0.0, -50.0, 600.0], [400.0, -50.0, 600.0]]);
-    assert_eq!(parts([900.0, 1000.0], 600.0).len(), 4);
-    assert_eq!(parts([900.0, 1000.0], 600.0)[3], [300.0, 400.0, 600.0]);
-    let long = parts([300.0, 1000.0], 300.0);
+fn tiles_cover_the_picture_and_overlap() {
+    assert_eq!(tiles([1000.0, 500.0], 600.0), [[0.0, -50.0, 600.0], [400.0, -50.0, 600.0]]);
+    assert_eq!(tiles([900.0, 1000.0], 600.0).len(), 4);
+    assert_eq!(tiles([900.0, 1000.0], 600.0)[3], [300.0, 400.0, 600.0]);
+    let long = tiles([300.0, 1000.0], 300.0);
     assert_eq!(long.len(), 4);
     assert_eq!((long[0], long[3]), ([0.0, 0.0, 300.0], [0.0, 700.0, 300.0]));
 }

@@ -11,7 +11,7 @@ use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tenso
 
 use super::kernel::{Added, Block, DEPTH, LANES, Product};
 use super::quantised::{Map, QuantisedMap, quantise_weights};
-use crate::vectorised::Level;
+use crate::multiversioned::InstructionSet;
 
 /// What convolutions work in; one per reader, so that nothing is allocated per layer but its result.
 #[derive(Default)]
@@ -172,7 +172,7 @@ impl Conv {
             relu: step.relu,
             added,
         };
-        product.compute(Level::best(), out);
+        product.compute(InstructionSet::best(), out);
         work.products += (height * width * self.kernel[0] * self.kernel[1] * self.inputs * self.outputs) as u64;
     }
 

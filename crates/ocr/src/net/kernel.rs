@@ -7,7 +7,7 @@
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use crate::vectorised::Level;
+use crate::multiversioned::InstructionSet;
 
 /// Outputs that are computed together.
 pub(crate) const LANES: usize = 16;
@@ -58,17 +58,17 @@ pub(crate) enum Added<'a> {
 
 impl Product<'_> {
     /// Writes the results [pixels, outputs].
-    pub(crate) fn compute(&self, level: Level, out: &mut [f32]) {
+    pub(crate) fn compute(&self, level: InstructionSet, out: &mut [f32]) {
         assert_eq!(out.len(), self.pixels * self.outputs);
         let groups = self.outputs.div_ceil(LANES);
         assert_eq!(self.weights.len(), groups * self.kernel_rows * self.steps);
         assert!([self.start.len(), self.factors.len(), self.bias.len()].iter().all(|&len| len >= groups * LANES));
         match level {
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => x86::avx512(self, out),
+            InstructionSet::Avx512 => x86::avx512(self, out),
             #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => x86::avx2(self, out),
-            Level::Portable => {
+            InstructionSet::Avx2 => x86::avx2(self, out),
+            InstructionSet::Portable => {
                 for group in 0..groups {
                     pass::<4>(self, group, out, portable_tile);
                 }

@@ -1,7 +1,7 @@
 //! Maps in bytes: what the products are computed on.
 
 use super::kernel::DEPTH;
-use crate::vectorised::vectorised;
+use crate::multiversioned::multiversioned;
 
 /// Adding it to a number below 2^22 leaves the number rounded in the lowest bits.
 const ROUND: f32 = 12_582_912.0;
@@ -77,7 +77,7 @@ fn rounded(value: f32) -> u8 {
     (value.clamp(0.0, 255.0) + ROUND).to_bits() as u8
 }
 
-vectorised! {
+multiversioned! {
     /// The least and the largest value, zero among them.
     fn range(values: &[f32]) -> [f32; 2] {
         let (mut least, mut most) = ([0.0_f32; 64], [0.0_f32; 64]);

@@ -5,9 +5,10 @@
 use candle_core::{Result, Tensor};
 
 use super::conv::{Conv, Scratch, Step};
-use super::pyramid::Residual;
-use crate::vectorised::vectorised;
-use crate::weights::{ModelError, Tensors};
+use super::fpn::Residual;
+use super::tensors::Tensors;
+use crate::error::ModelError;
+use crate::multiversioned::multiversioned;
 
 /// Height of a strip in pixels.
 pub const STRIP_HEIGHT: usize = 32;
@@ -28,8 +29,8 @@ pub struct Recogniser {
     classifier: Classifier,
 }
 
-/// What the network sees in a strip, step by step.
-pub struct Seen {
+/// The network's output for a strip, by step.
+pub struct StripOutput {
     /// [steps, width of the model]: what the classifier works on.
     pub features: Vec<f32>,
     /// For each step, the logit that a character's centre lies in it.
@@ -56,7 +57,7 @@ impl Recogniser {
     ///
     /// # Errors
     /// When the strip does not fit.
-    pub fn forward(&self, strip: &Tensor, scratch: &Scratch) -> Result<Seen> {
+    pub fn forward(&self, strip: &Tensor, scratch: &Scratch) -> Result<StripOutput> {
         let through = |mut x: Tensor, blocks: &[Residual]| {
             for block in blocks {
                 x = block.apply(&x, scratch)?;
@@ -68,7 +69,7 @@ impl Recogniser {
         let x = through(self.down2.apply(&x, Step { stride: [2, 1], relu: true }, scratch)?, &self.blocks2)?;
         let x = through(self.collapse.apply(&x, Step::RELU, scratch)?, &self.context)?;
         let centres = self.centre.apply(&x, Step::PLAIN, scratch)?.flatten_all()?.to_vec1()?;
-        Ok(Seen { features: x.flatten_all()?.to_vec1()?, centres })
+        Ok(StripOutput { features: x.flatten_all()?.to_vec1()?, centres })
     }
 
     /// The layer that names the characters.
@@ -120,7 +121,7 @@ impl Classifier {
     }
 }
 
-vectorised! {
+multiversioned! {
     /// The sum of products. In sixteen parts, so that it can be computed in vectors.
     fn dot(a: &[f32], b: &[f32]) -> f32 {
         let mut parts = [0.0_f32; 16];

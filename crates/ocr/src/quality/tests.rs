@@ -13,30 +13,30 @@ fn print() -> RgbImage {
     })
 }
 
-fn judged_as(side: Side, image: &RgbImage, quad: &Quad, size: [u32; 2]) -> Quality {
+fn assessed_as(side: Side, image: &RgbImage, quad: &Quad, size: [u32; 2]) -> Quality {
     let to_picture = Homography::scale_and_move(1.0, [0.0; 2]);
     let frame = Frame { to_picture, width: FRAME[0], height: FRAME[1], samples: 1 };
     let mut picture = Picture::new(image);
     let (brightness, colours) = (picture.cut_grey(&frame), picture.cut(&coarse_frame(&frame)));
     let card = Located { quad: *quad, side, confidence: 1.0 };
-    let light = Light::of(&brightness);
-    judge(Evidence {
+    let illumination = Illumination::estimate(&brightness);
+    assess(QualityInput {
         frame: &brightness,
-        light: &light,
+        illumination: &illumination,
         colours: &colours,
-        faintest: 20.0,
+        lowest_contrast: 20.0,
         card: &card,
         size,
-        halvings: 0,
+        downscale_log2: 0,
     })
 }
 
-fn judged(image: &RgbImage, quad: &Quad, size: [u32; 2]) -> Quality {
-    judged_as(Side::Back, image, quad, size)
+fn assessed(image: &RgbImage, quad: &Quad, size: [u32; 2]) -> Quality {
+    assessed_as(Side::Back, image, quad, size)
 }
 
 fn check(image: &RgbImage) -> Quality {
-    judged(image, &FRAME_CARD, WHOLE)
+    assessed(image, &FRAME_CARD, WHOLE)
 }
 
 /// A strip of type: strokes of three pixels every eight.
@@ -45,7 +45,7 @@ fn strip(dark: u8, bright: u8) -> GrayImage {
 }
 
 #[test]
-fn strokes_stand_out_less_when_blurred_darkened_or_washed_out() {
+fn stroke_contrast_falls_with_blur_darkness_and_glare() {
     let contrast = |sigma: f32| stroke_contrast(&image::imageops::blur(&strip(30, 215), sigma));
     let blurred = [0.5, 1.0, 2.0, 4.0].map(contrast);
     assert!(stroke_contrast(&strip(30, 215)) > 40.0);
@@ -56,7 +56,7 @@ fn strokes_stand_out_less_when_blurred_darkened_or_washed_out() {
 }
 
 #[test]
-fn even_paper_and_strips_too_small_for_type_have_no_strokes() {
+fn blank_and_tiny_strips_have_no_stroke_contrast() {
     assert_eq!(stroke_contrast(&strip(200, 200)), 0.0);
     assert_eq!(stroke_contrast(&GrayImage::new(12, 32)), 0.0);
     let noise = GrayImage::from_fn(160, 32, |x, y| image::Luma([198 + (x * 7 + y * 13) as u8 % 5]));
@@ -64,19 +64,19 @@ fn even_paper_and_strips_too_small_for_type_have_no_strokes() {
 }
 
 #[test]
-fn sharpness_is_the_contrast_of_strokes() {
+fn sharpness_follows_stroke_contrast() {
     assert!((check(&print()).sharpness - 0.6).abs() < 1e-3);
 }
 
 #[test]
-fn black_and_white_pictures_are_badly_exposed() {
+fn black_and_white_frames_have_zero_exposure() {
     assert_eq!(check(&RgbImage::from_pixel(512, 320, image::Rgb([5; 3]))).exposure, 0.0);
     assert_eq!(check(&RgbImage::from_pixel(512, 320, image::Rgb([255; 3]))).exposure, 0.0);
     assert!(check(&print()).exposure > 0.99);
 }
 
 #[test]
-fn a_shadow_over_a_fifth_of_the_card_is_bad_light_and_the_portraits_hair_is_not() {
+fn shadow_lowers_exposure_but_dark_portrait_does_not() {
     let dark = |[left, right]: [u32; 2]| {
         let mut card = print();
         for (x, y, pixel) in card.enumerate_pixels_mut() {
@@ -87,18 +87,18 @@ fn a_shadow_over_a_fifth_of_the_card_is_bad_light_and_the_portraits_hair_is_not(
         card
     };
     assert_eq!(check(&dark([20, 170])).exposure, 0.0);
-    assert_eq!(judged_as(Side::Front, &dark([320, 470]), &FRAME_CARD, WHOLE).exposure, 1.0);
+    assert_eq!(assessed_as(Side::Front, &dark([320, 470]), &FRAME_CARD, WHOLE).exposure, 1.0);
 }
 
 #[test]
-fn blown_out_paper_of_a_bright_picture_is_no_glare() {
+fn overexposed_paper_of_a_bright_picture_is_not_glare() {
     let mut bright = print();
     bright.pixels_mut().for_each(|pixel| *pixel = image::Rgb(pixel.0.map(|value| value.saturating_add(60))));
     assert_eq!(check(&bright).glare, 1.0);
 }
 
 #[test]
-fn a_blown_out_spot_is_glare_unless_it_is_the_portraits_ground() {
+fn blown_out_spot_is_glare_outside_the_portrait() {
     let mut spot = print();
     for y in 64..192 {
         for x in 320..384 {
@@ -108,26 +108,26 @@ fn a_blown_out_spot_is_glare_unless_it_is_the_portraits_ground() {
     assert_eq!(check(&print()).glare, 1.0);
     let share = (128.0 * 64.0) / (480.0 * 304.0);
     assert!((check(&spot).glare - (1.0 - share / MOST_GLARE)).abs() < 1e-3);
-    assert_eq!(judged_as(Side::Front, &spot, &FRAME_CARD, WHOLE).glare, 1.0);
+    assert_eq!(assessed_as(Side::Front, &spot, &FRAME_CARD, WHOLE).glare, 1.0);
 }
 
 #[test]
-fn resolution_counts_pixels_a_millimetre() {
+fn resolution_follows_pixels_per_millimetre() {
     let at =
-        |per_mm: f32| judged(&print(), &rectangle(0.0, 0.0, 85.6 * per_mm, 54.0 * per_mm), [4000, 4000]).resolution;
+        |per_mm: f32| assessed(&print(), &rectangle(0.0, 0.0, 85.6 * per_mm, 54.0 * per_mm), [4000, 4000]).resolution;
     assert!((at(6.0) - 0.5).abs() < 1e-3);
     assert_eq!(at(20.0), 1.0);
 }
 
 #[test]
-fn half_a_card_outside_is_half_complete() {
+fn card_half_outside_the_picture_is_half_complete() {
     let quad = rectangle(-100.0, 10.0, 100.0, 130.0);
-    assert!((judged(&print(), &quad, [400, 300]).completeness - 0.5).abs() < 1e-4);
-    assert_eq!(judged(&print(), &rectangle(10.0, 10.0, 100.0, 60.0), [400, 300]).completeness, 1.0);
+    assert!((assessed(&print(), &quad, [400, 300]).completeness - 0.5).abs() < 1e-4);
+    assert_eq!(assessed(&print(), &rectangle(10.0, 10.0, 100.0, 60.0), [400, 300]).completeness, 1.0);
 }
 
 #[test]
-fn a_grey_copy_is_monochrome_even_under_warm_light() {
+fn grey_copy_under_warm_light_is_monochrome() {
     let mut copy = print();
     for pixel in copy.pixels_mut() {
         let value = pixel.0[1];
@@ -138,7 +138,7 @@ fn a_grey_copy_is_monochrome_even_under_warm_light() {
 }
 
 #[test]
-fn a_white_ground_around_the_card_is_no_glare() {
+fn white_background_is_not_glare() {
     let mut framed = print();
     for (x, y, pixel) in framed.enumerate_pixels_mut() {
         if !(10..502).contains(&x) || !(5..315).contains(&y) {

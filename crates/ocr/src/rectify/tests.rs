@@ -13,14 +13,14 @@ fn frame(to_picture: Homography, width: usize, height: usize, samples: u32) -> F
 }
 
 #[test]
-fn the_unmoved_frame_is_the_picture() {
+fn identity_frame_reproduces_the_picture() {
     let image = slope();
     let same = Homography::scale_and_move(1.0, [0.0, 0.0]);
     assert_eq!(Picture::new(&image).cut(&frame(same, 80, 60, 1)), image);
 }
 
 #[test]
-fn outside_is_mid_grey() {
+fn outside_the_picture_is_mid_grey() {
     let image = slope();
     let far = Homography::scale_and_move(1.0, [1000.0, 1000.0]);
     let cut = Picture::new(&image).cut(&frame(far, 8, 8, 2));
@@ -28,7 +28,7 @@ fn outside_is_mid_grey() {
 }
 
 #[test]
-fn a_smooth_picture_keeps_its_values_at_any_shrinking() {
+fn smooth_picture_keeps_its_values_at_any_scale() {
     let image = slope();
     for factor in [1.2, 2.0, 3.7, 5.0] {
         for samples in [1, 2, 4] {
@@ -45,7 +45,7 @@ fn a_smooth_picture_keeps_its_values_at_any_shrinking() {
 }
 
 #[test]
-fn fine_stripes_average_out_when_shrunk() {
+fn fine_stripes_average_out_when_downscaled() {
     let stripes = RgbImage::from_fn(256, 256, |x, _| image::Rgb([if x % 2 == 0 { 0 } else { 200 }; 3]));
     for samples in [1, 2, 4] {
         let map = Homography::scale_and_move(8.0, [0.0, 0.0]);
@@ -55,7 +55,7 @@ fn fine_stripes_average_out_when_shrunk() {
 }
 
 #[test]
-fn halving_rounds_sizes_up_and_keeps_the_last_column() {
+fn mip_levels_round_up_and_keep_the_last_column() {
     let image = RgbImage::from_fn(5, 3, |x, _| image::Rgb([if x == 4 { 90 } else { 10 }; 3]));
     let half = |image: &RgbImage| {
         let mut picture = Picture::new(image);
@@ -68,7 +68,7 @@ fn halving_rounds_sizes_up_and_keeps_the_last_column() {
 }
 
 #[test]
-fn brightness_weighs_the_colours_as_eyes_do() {
+fn grey_uses_bt601_weights() {
     let mut image = RgbImage::from_pixel(9, 9, image::Rgb([255, 0, 0]));
     let same = frame(Homography::scale_and_move(1.0, [0.0, 0.0]), 9, 9, 1);
     for (colour, brightness) in [([255, 0, 0], 76), ([0, 255, 0], 150), ([0, 0, 255], 29), ([255; 3], 255)] {
@@ -80,7 +80,7 @@ fn brightness_weighs_the_colours_as_eyes_do() {
 
 proptest! {
     #[test]
-    fn any_frame_of_any_picture_can_be_cut(
+    fn cutting_any_frame_never_panics(
         width in 1_u32..40, height in 1_u32..40,
         corners in prop::array::uniform4(prop::array::uniform2(-200.0_f32..200.0)), samples in 1_u32..5,
     ) {

@@ -1,6 +1,6 @@
-//! The bits of a scan and the codes in them (ITU T.81, annexes C and F).
+//! The bits of a scan and the Huffman codes in them (ITU T.81, annexes C and F).
 
-/// Codes of up to so many bits are found by one look into a table; longer ones are rare.
+/// Codes of up to this many bits are found by one table lookup; longer ones are rare.
 const SHORT: u32 = 10;
 
 /// The bits of a scan, without the zeros stuffed into it. Behind its end, zeros.
@@ -94,7 +94,7 @@ fn signed(value: i32, size: u32) -> i32 {
 }
 
 /// A table of Huffman codes.
-pub(super) struct Codes {
+pub(super) struct HuffmanTable {
     /// By the next bits: a symbol and its code's length; 0 for longer codes.
     short: [(u8, u8); 1 << SHORT],
     /// By the next bits: value, zeros before it and bits in all, when the value is among them; 0 bits elsewhere.
@@ -106,20 +106,20 @@ pub(super) struct Codes {
     symbols: Vec<u8>,
 }
 
-/// What comes next in a block.
-pub(super) enum Next {
-    /// A frequency after so many that are zero.
-    Value(usize, i32),
+/// The next AC symbol of a block.
+pub(super) enum AcSymbol {
+    /// A coefficient after this many that are zero.
+    Coefficient(usize, i32),
     /// Sixteen zeros.
-    Zeros,
-    /// The rest is zero.
-    End,
+    ZeroRun,
+    /// The rest of the block is zero.
+    EndOfBlock,
 }
 
-impl Codes {
+impl HuffmanTable {
     /// The codes of `symbols`, of which `counts` have 1, 2, ... 16 bits; `None` when there are more than fit.
-    pub(super) fn new(counts: &[u8; 16], symbols: &[u8]) -> Option<Codes> {
-        let mut codes = Codes {
+    pub(super) fn new(counts: &[u8; 16], symbols: &[u8]) -> Option<HuffmanTable> {
+        let mut table = HuffmanTable {
             short: [(0, 0); 1 << SHORT],
             values: [(0, 0, 0); 1 << SHORT],
             below: [0; 17],
@@ -129,11 +129,11 @@ impl Codes {
         let (mut code, mut place) = (0_u32, 0_usize);
         for length in 1..=16_u32 {
             let count = usize::from(counts[length as usize - 1]);
-            codes.first[length as usize] = place as i32 - code as i32;
+            table.first[length as usize] = place as i32 - code as i32;
             if length <= SHORT {
                 for (number, &symbol) in symbols.get(place..place + count)?.iter().enumerate() {
                     let begin = (code as usize + number) << (SHORT - length);
-                    codes.short.get_mut(begin..begin + (1 << (SHORT - length)))?.fill((symbol, length as u8));
+                    table.short.get_mut(begin..begin + (1 << (SHORT - length)))?.fill((symbol, length as u8));
                 }
             }
             code += count as u32;
@@ -141,11 +141,11 @@ impl Codes {
             if code > 1 << length {
                 return None;
             }
-            codes.below[length as usize] = code << (16 - length);
+            table.below[length as usize] = code << (16 - length);
             code <<= 1;
         }
-        for (bits, value) in codes.values.iter_mut().enumerate() {
-            let (symbol, length) = codes.short[bits];
+        for (bits, value) in table.values.iter_mut().enumerate() {
+            let (symbol, length) = table.short[bits];
             let (zeros, size) = (symbol >> 4, u32::from(symbol & 15));
             let all = u32::from(length) + size;
             if length > 0 && size > 0 && all <= SHORT {
@@ -153,7 +153,7 @@ impl Codes {
                 *value = (signed(raw as i32, size) as i16, zeros, all as u8);
             }
         }
-        Some(codes)
+        Some(table)
     }
 
     /// The next symbol; `None` when the bits are no code. Needs 16 bits.
@@ -176,9 +176,9 @@ impl Codes {
         self.symbols.get(usize::try_from(place).ok()?).copied()
     }
 
-    /// By how much a block's mean differs from the one before.
+    /// The difference of a block's DC coefficient to the previous one.
     #[inline(always)]
-    pub(super) fn difference(&self, bits: &mut Bits) -> Option<i32> {
+    pub(super) fn dc_difference(&self, bits: &mut Bits) -> Option<i32> {
         bits.fill();
         match self.symbol(bits)? {
             0 => Some(0),
@@ -187,20 +187,20 @@ impl Codes {
         }
     }
 
-    /// What comes next of a block's other frequencies.
+    /// The next AC symbol of a block.
     #[inline(always)]
-    pub(super) fn next(&self, bits: &mut Bits) -> Option<Next> {
+    pub(super) fn next_ac(&self, bits: &mut Bits) -> Option<AcSymbol> {
         bits.fill();
         let (value, zeros, all) = self.values[(bits.held >> (64 - SHORT)) as usize];
         if all > 0 {
             bits.skip(u32::from(all));
-            return Some(Next::Value(usize::from(zeros), i32::from(value)));
+            return Some(AcSymbol::Coefficient(usize::from(zeros), i32::from(value)));
         }
         let symbol = self.symbol(bits)?;
         match (symbol >> 4, symbol & 15) {
-            (15, 0) => Some(Next::Zeros),
-            (_, 0) => Some(Next::End),
-            (zeros, size) => Some(Next::Value(usize::from(zeros), bits.value(u32::from(size)))),
+            (15, 0) => Some(AcSymbol::ZeroRun),
+            (_, 0) => Some(AcSymbol::EndOfBlock),
+            (zeros, size) => Some(AcSymbol::Coefficient(usize::from(zeros), bits.value(u32::from(size)))),
         }
     }
 }

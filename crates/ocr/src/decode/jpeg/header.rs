@@ -2,51 +2,52 @@
 
 use std::sync::Arc;
 
-use super::entropy::Codes;
+use super::entropy::HuffmanTable;
 
-/// A block's frequencies.
-pub(super) const FREQUENCIES: usize = 64;
+/// Coefficients of a block.
+pub(super) const COEFFICIENTS: usize = 64;
 
 /// A picture whose only scan has all its components.
 pub(super) struct Header {
     /// Width and height in pixels.
     pub(super) size: [usize; 2],
     pub(super) components: Vec<Component>,
-    /// Blocks of a unit (MCU) across and down, of the component that has most.
-    pub(super) most: [usize; 2],
-    /// Units between restart markers; 0 for none.
+    /// The largest sampling factors of all components, horizontal and vertical.
+    pub(super) max_sampling: [usize; 2],
+    /// MCUs between restart markers; 0 for none.
     pub(super) restart_interval: usize,
 }
 
 /// Brightness or one of the two colours.
 pub(super) struct Component {
-    /// Blocks in a unit, across and down.
-    pub(super) blocks: [usize; 2],
-    /// Quantisation steps, in zigzag order.
-    pub(super) steps: [u16; FREQUENCIES],
-    /// Codes of the mean brightness.
-    pub(super) level_codes: Arc<Codes>,
-    /// Codes of the other frequencies.
-    pub(super) wave_codes: Arc<Codes>,
+    /// Sampling factors, horizontal and vertical: blocks of an MCU across and down.
+    pub(super) sampling: [usize; 2],
+    /// The quantisation table, in zigzag order.
+    pub(super) quantisation: [u16; COEFFICIENTS],
+    /// Huffman table of the DC coefficients.
+    pub(super) dc_table: Arc<HuffmanTable>,
+    /// Huffman table of the AC coefficients.
+    pub(super) ac_table: Arc<HuffmanTable>,
 }
 
 /// A component as the frame header names it.
 #[derive(Clone, Copy)]
 struct Named {
     name: u8,
-    blocks: [usize; 2],
-    steps: usize,
+    sampling: [usize; 2],
+    /// Number of its quantisation table.
+    quantisation: usize,
 }
 
 /// What the segments said so far.
 #[derive(Default)]
 struct Tables {
-    steps: [Option<[u16; FREQUENCIES]>; 4],
-    level_codes: [Option<Arc<Codes>>; 4],
-    wave_codes: [Option<Arc<Codes>>; 4],
+    quantisation_tables: [Option<[u16; COEFFICIENTS]>; 4],
+    dc_tables: [Option<Arc<HuffmanTable>>; 4],
+    ac_tables: [Option<Arc<HuffmanTable>>; 4],
     restart_interval: usize,
-    /// Whether an Adobe segment says that the colours are no YCbCr.
-    other_colours: bool,
+    /// Whether an Adobe segment says that the colours are not YCbCr.
+    is_not_ycbcr: bool,
     frame: Option<([usize; 2], Vec<Named>)>,
 }
 
@@ -72,7 +73,7 @@ impl Header {
                 // Progressive, lossless, arithmetic, hierarchical.
                 0xC2..=0xCF => return None,
                 0xDD => tables.restart_interval = usize::from(u16::from_be_bytes(segment.try_into().ok()?)),
-                0xEE => tables.other_colours |= segment.starts_with(b"Adobe") && segment.get(11) != Some(&1),
+                0xEE => tables.is_not_ycbcr |= segment.starts_with(b"Adobe") && segment.get(11) != Some(&1),
                 0xDA => return Some((tables.header(segment)?, rest)),
                 0xE0..=0xFE => {}
                 _ => return None,
@@ -80,9 +81,9 @@ impl Header {
         }
     }
 
-    /// Units across and down.
-    pub(super) fn units(&self) -> [usize; 2] {
-        [0, 1].map(|axis| self.size[axis].div_ceil(8 * self.most[axis]))
+    /// MCUs across and down.
+    pub(super) fn mcus(&self) -> [usize; 2] {
+        [0, 1].map(|axis| self.size[axis].div_ceil(8 * self.max_sampling[axis]))
     }
 }
 
@@ -94,12 +95,12 @@ impl Tables {
                 1 => 2,
                 _ => return None,
             };
-            let (values, rest) = after.split_at_checked(FREQUENCIES * wide)?;
-            let mut steps = [0; FREQUENCIES];
-            for (step, value) in steps.iter_mut().zip(values.chunks_exact(wide)) {
-                *step = value.iter().fold(0, |sum, &byte| sum << 8 | u16::from(byte));
+            let (values, rest) = after.split_at_checked(COEFFICIENTS * wide)?;
+            let mut table = [0; COEFFICIENTS];
+            for (entry, value) in table.iter_mut().zip(values.chunks_exact(wide)) {
+                *entry = value.iter().fold(0, |sum, &byte| sum << 8 | u16::from(byte));
             }
-            *self.steps.get_mut(usize::from(kind & 15))? = Some(steps);
+            *self.quantisation_tables.get_mut(usize::from(kind & 15))? = Some(table);
             segment = rest;
         }
         Some(())
@@ -110,11 +111,11 @@ impl Tables {
             let (counts, after) = after.split_first_chunk::<16>()?;
             let total = counts.iter().map(|&count| usize::from(count)).sum();
             let (symbols, rest) = after.split_at_checked(total)?;
-            let codes = Some(Arc::new(Codes::new(counts, symbols)?));
+            let table = Some(Arc::new(HuffmanTable::new(counts, symbols)?));
             let place = usize::from(kind & 15);
             match kind >> 4 {
-                0 => *self.level_codes.get_mut(place)? = codes,
-                1 => *self.wave_codes.get_mut(place)? = codes,
+                0 => *self.dc_tables.get_mut(place)? = table,
+                1 => *self.ac_tables.get_mut(place)? = table,
                 _ => return None,
             }
             segment = rest;
@@ -129,11 +130,11 @@ impl Tables {
         if size.contains(&0) || self.frame.is_some() || components.len() != usize::from(count) {
             return None;
         }
-        let named = components.iter().map(|&[name, blocks, steps]| Named {
+        let named = components.iter().map(|&[name, factors, table]| Named {
             name,
             // The blocks of a component alone stand row by row, whatever it says.
-            blocks: if count == 1 { [1, 1] } else { [blocks >> 4, blocks & 15].map(usize::from) },
-            steps: usize::from(steps),
+            sampling: if count == 1 { [1, 1] } else { [factors >> 4, factors & 15].map(usize::from) },
+            quantisation: usize::from(table),
         });
         self.frame = Some((size, named.collect()));
         Some(())
@@ -144,26 +145,27 @@ impl Tables {
         let (size, named) = self.frame.as_ref()?;
         let (&count, after) = segment.split_first()?;
         let (scanned, after) = after.split_at_checked(usize::from(count) * 2)?;
-        let is_colour = matches!(named.len(), 1 | 3) && !(named.len() == 3 && self.other_colours);
+        let is_colour = matches!(named.len(), 1 | 3) && !(named.len() == 3 && self.is_not_ycbcr);
         let is_rgb = named.iter().map(|part| part.name).eq(*b"RGB");
         if after != [0, 63, 0] || usize::from(count) != named.len() || !is_colour || is_rgb {
             return None;
         }
-        let most = [0, 1].map(|axis| named.iter().map(|part| part.blocks[axis]).max().unwrap_or(0));
-        let components = named.iter().zip(scanned.as_chunks::<2>().0).map(|(part, &[name, codes])| {
-            let fits =
-                |axis: usize| (1..=4).contains(&part.blocks[axis]) && most[axis].is_multiple_of(part.blocks[axis]);
+        let max_sampling = [0, 1].map(|axis| named.iter().map(|part| part.sampling[axis]).max().unwrap_or(0));
+        let components = named.iter().zip(scanned.as_chunks::<2>().0).map(|(part, &[name, selectors])| {
+            let fits = |axis: usize| {
+                (1..=4).contains(&part.sampling[axis]) && max_sampling[axis].is_multiple_of(part.sampling[axis])
+            };
             if name != part.name || !fits(0) || !fits(1) {
                 return None;
             }
             Some(Component {
-                blocks: part.blocks,
-                steps: (*self.steps.get(part.steps)?)?,
-                level_codes: self.level_codes.get(usize::from(codes >> 4))?.clone()?,
-                wave_codes: self.wave_codes.get(usize::from(codes & 15))?.clone()?,
+                sampling: part.sampling,
+                quantisation: (*self.quantisation_tables.get(part.quantisation)?)?,
+                dc_table: self.dc_tables.get(usize::from(selectors >> 4))?.clone()?,
+                ac_table: self.ac_tables.get(usize::from(selectors & 15))?.clone()?,
             })
         });
         let components = components.collect::<Option<Vec<_>>>()?;
-        Some(Header { size: *size, components, most, restart_interval: self.restart_interval })
+        Some(Header { size: *size, components, max_sampling, restart_interval: self.restart_interval })
     }
 }

@@ -3,8 +3,8 @@ use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use proptest::prelude::*;
 
 use super::*;
+use crate::Limits;
 use crate::decode::Encoded;
-use crate::reader::Limits;
 
 /// Ripples of brightness on slow waves of colour, as of letters on a card.
 fn scene(width: u32, height: u32) -> RgbImage {
@@ -28,13 +28,13 @@ fn full(bytes: &[u8]) -> RgbImage {
 }
 
 /// The mean and the largest difference from the means of the pixels of the picture decoded in full.
-fn difference(bytes: &[u8], halvings: u32) -> (f64, u8) {
+fn difference(bytes: &[u8], downscale_log2: u32) -> (f64, u8) {
     let whole = full(bytes);
-    let halved = halved(bytes, whole.dimensions().into(), halvings).unwrap();
-    let [width, height] = [whole.width(), whole.height()].map(|side| side.div_ceil(1 << halvings));
-    assert_eq!(halved.dimensions(), (width, height));
+    let downscaled = decode_downscaled(bytes, whole.dimensions().into(), downscale_log2).unwrap();
+    let [width, height] = [whole.width(), whole.height()].map(|side| side.div_ceil(1 << downscale_log2));
+    assert_eq!(downscaled.dimensions(), (width, height));
     // An odd side's last pixel has no neighbour but itself.
-    let side = 1 << halvings;
+    let side = 1 << downscale_log2;
     let mean = |x: u32, y: u32, channel: usize| {
         let pixels = (0..side * side).map(|i| {
             let (x, y) = (side * x + i % side, side * y + i / side);
@@ -43,37 +43,40 @@ fn difference(bytes: &[u8], halvings: u32) -> (f64, u8) {
         ((pixels.sum::<u32>() + side * side / 2) / (side * side)) as u8
     };
     let shrunk = RgbImage::from_fn(width, height, |x, y| Rgb([0, 1, 2].map(|channel| mean(x, y, channel))));
-    let apart = || halved.as_raw().iter().zip(shrunk.as_raw()).map(|(a, b)| a.abs_diff(*b));
+    let apart = || downscaled.as_raw().iter().zip(shrunk.as_raw()).map(|(a, b)| a.abs_diff(*b));
     let sum: f64 = apart().map(f64::from).sum();
-    (sum / halved.as_raw().len() as f64, apart().max().unwrap_or(0))
+    (sum / downscaled.as_raw().len() as f64, apart().max().unwrap_or(0))
 }
 
 #[test]
-fn halved_pictures_show_what_whole_ones_do_whatever_the_sampling() {
+fn downscaled_picture_matches_box_filtered_full_picture_for_every_chroma_sampling() {
     let samplings = [SamplingFactor::F_1_1, SamplingFactor::F_2_1, SamplingFactor::F_1_2, SamplingFactor::F_2_2];
     for sampling in samplings {
         for (width, height) in [(160, 96), (161, 97), (67, 129), (64, 200)] {
             let bytes = encoded(&scene(width, height), |encoder| encoder.set_sampling_factor(sampling));
-            for halvings in [1, 2] {
-                let (mean, most) = difference(&bytes, halvings);
-                assert!(mean < 2.0 * f64::from(halvings) && most < 12, "{sampling:?} {halvings}: {mean}, {most}");
+            for downscale_log2 in [1, 2] {
+                let (mean, largest) = difference(&bytes, downscale_log2);
+                assert!(
+                    mean < 2.0 * f64::from(downscale_log2) && largest < 12,
+                    "{sampling:?} {downscale_log2}: {mean}, {largest}"
+                );
             }
         }
     }
 }
 
 #[test]
-fn an_even_picture_is_the_same_at_every_size() {
+fn uniform_picture_keeps_its_colour_at_every_scale() {
     let even = RgbImage::from_pixel(100, 70, Rgb([200, 120, 40]));
     let bytes = encoded(&even, |encoder| encoder.set_sampling_factor(SamplingFactor::F_2_2));
-    for halvings in [1, 2] {
-        let (_, most) = difference(&bytes, halvings);
-        assert!(most <= 1, "{halvings}: {most}");
+    for downscale_log2 in [1, 2] {
+        let (_, largest) = difference(&bytes, downscale_log2);
+        assert!(largest <= 1, "{downscale_log2}: {largest}");
     }
 }
 
 #[test]
-fn scans_with_restart_markers_are_read() {
+fn decodes_restart_markers() {
     let scene = scene(323, 241);
     let plain = encoded(&scene, |encoder| encoder.set_sampling_factor(SamplingFactor::F_2_2));
     for interval in [1, 7, 20, 200] {
@@ -81,12 +84,12 @@ fn scans_with_restart_markers_are_read() {
             encoder.set_sampling_factor(SamplingFactor::F_2_2);
             encoder.set_restart_interval(interval);
         });
-        assert_eq!(halved(&marked, [323, 241], 1), halved(&plain, [323, 241], 1), "{interval}");
+        assert_eq!(decode_downscaled(&marked, [323, 241], 1), decode_downscaled(&plain, [323, 241], 1), "{interval}");
     }
 }
 
 #[test]
-fn grey_pictures_are_read_with_the_usual_and_with_their_own_codes() {
+fn decodes_grey_with_standard_and_optimised_huffman_tables() {
     let grey = GrayImage::from_fn(90, 71, |x, y| image::Luma([(x + y) as u8]));
     for own_codes in [false, true] {
         let mut bytes = Vec::new();
@@ -99,50 +102,51 @@ fn grey_pictures_are_read_with_the_usual_and_with_their_own_codes() {
 }
 
 #[test]
-fn what_it_does_not_know_is_left_to_the_full_decoder() {
+fn declines_progressive_cmyk_and_mismatched_pictures() {
     let progressive = encoded(&scene(160, 96), |encoder| encoder.set_progressive(true));
-    assert!(halved(&progressive, [160, 96], 1).is_none());
-    let decoded = Encoded::open(&progressive, &Limits::default()).unwrap().decode(1).map(|it| it.halvings).unwrap();
+    assert!(decode_downscaled(&progressive, [160, 96], 1).is_none());
+    let decoded =
+        Encoded::open(&progressive, &Limits::default()).unwrap().decode(1).map(|it| it.downscale_log2).unwrap();
     assert_eq!(decoded, 0);
     let mut inks = Vec::new();
     Encoder::new(&mut inks, 90).encode(&[90; 64 * 64 * 4], 64, 64, ColorType::Cmyk).unwrap();
-    assert!(halved(&inks, [64, 64], 1).is_none());
+    assert!(decode_downscaled(&inks, [64, 64], 1).is_none());
     let plain = encoded(&scene(160, 96), |_| ());
-    assert!(halved(&plain, [160, 95], 1).is_none(), "another size than its own");
-    assert!(halved(&plain, [160, 96], 3).is_none());
+    assert!(decode_downscaled(&plain, [160, 95], 1).is_none(), "another size than its own");
+    assert!(decode_downscaled(&plain, [160, 96], 3).is_none());
 }
 
 #[test]
-fn a_scan_that_ends_early_or_lacks_its_markers_is_no_picture() {
+fn rejects_truncated_scan_and_wrong_restart_marker() {
     let interval = |encoder: &mut Encoder<&mut Vec<u8>>| encoder.set_restart_interval(5);
     let bytes = encoded(&scene(160, 96), interval);
     let size = [160, 96];
-    assert!(halved(&bytes, size, 1).is_some());
+    assert!(decode_downscaled(&bytes, size, 1).is_some());
     for part in [0.4, 0.7, 0.95] {
         let cut = &bytes[..(bytes.len() as f64 * part) as usize];
-        assert!(halved(&[cut, &[0xFF, 0xD9]].concat(), size, 1).is_none(), "cut at {part}");
+        assert!(decode_downscaled(&[cut, &[0xFF, 0xD9]].concat(), size, 1).is_none(), "cut at {part}");
     }
     let marker = bytes.windows(2).position(|pair| pair == [0xFF, 0xD0]).unwrap();
     let other = [&bytes[..marker], &[0xFF, 0xD3], &bytes[marker + 2..]].concat();
-    assert!(halved(&other, size, 1).is_none(), "a marker out of turn");
+    assert!(decode_downscaled(&other, size, 1).is_none(), "a marker out of turn");
 }
 
 proptest! {
     #[test]
-    fn no_damage_makes_it_panic(places in prop::collection::vec((0.0_f64..1.0, any::<u8>()), 1..6), halvings in 1_u32..3) {
+    fn corrupted_jpeg_never_panics(places in prop::collection::vec((0.0_f64..1.0, any::<u8>()), 1..6), downscale_log2 in 1_u32..3) {
         let mut bytes = encoded(&scene(48, 32), |encoder| encoder.set_sampling_factor(SamplingFactor::F_2_2));
         for (place, byte) in places {
             let at = (place * bytes.len() as f64) as usize;
             bytes[at] = byte;
         }
-        let _ = halved(&bytes, [48, 32], halvings);
+        let _ = decode_downscaled(&bytes, [48, 32], downscale_log2);
     }
 
     #[test]
-    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let header = encoded(&scene(48, 32), |_| ());
         let scan = header.windows(2).position(|pair| pair == [0xFF, 0xDA]).unwrap_or(0) + 14;
-        let _ = halved(&[&header[..scan], &bytes].concat(), [48, 32], 1);
-        let _ = halved(&[&[0xFF, 0xD8][..], &bytes].concat(), [48, 32], 1);
+        let _ = decode_downscaled(&[&header[..scan], &bytes].concat(), [48, 32], 1);
+        let _ = decode_downscaled(&[&[0xFF, 0xD8][..], &bytes].concat(), [48, 32], 1);
     }
 }

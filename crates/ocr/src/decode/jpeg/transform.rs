@@ -1,18 +1,18 @@
-//! From frequencies to pixels, fewer than there were, and from brightness and colours to RGB.
+//! From DCT coefficients to fewer pixels than the block has, and from YCbCr to RGB.
 
 use std::f32::consts::FRAC_1_SQRT_2;
 
-use super::entropy::{Bits, Next};
-use super::header::{Component, FREQUENCIES};
-use crate::vectorised::vectorised;
+use super::entropy::{AcSymbol, Bits};
+use super::header::{COEFFICIENTS, Component};
+use crate::multiversioned::multiversioned;
 
-/// Row and column of a frequency in its block, by its place in a scan (ITU T.81, figure A.6): along the diagonals,
+/// Row and column of a coefficient in its block, by its place in a scan (ITU T.81, figure A.6): along the diagonals,
 /// up and down in turn.
-const ZIGZAG: [[usize; 2]; FREQUENCIES] = {
-    let mut order = [[0; 2]; FREQUENCIES];
+const ZIGZAG: [[usize; 2]; COEFFICIENTS] = {
+    let mut order = [[0; 2]; COEFFICIENTS];
     let (mut row, mut column) = (0, 0);
     let mut place = 0;
-    while place < FREQUENCIES {
+    while place < COEFFICIENTS {
         order[place] = [row, column];
         let upwards = (row + column) % 2 == 0;
         (row, column) = match (upwards, row, column) {
@@ -27,19 +27,19 @@ const ZIGZAG: [[usize; 2]; FREQUENCIES] = {
     }
     order
 };
-/// Places of the low frequencies, and one more for all that is not used.
+/// Places of the low-frequency coefficients, and one more for all that are not used.
 const PLACES: usize = 32;
 const UNUSED: u8 = PLACES as u8 - 1;
 
-/// What leads from a component's numbers to blocks of `N` x `N` pixels.
+/// From a component's coefficients to blocks of `N` x `N` pixels.
 pub(super) struct Transform<const N: usize> {
-    /// For each frequency in the scan's order: its place among the low ones, column by column, and its weight.
-    low: [(u8, f32); FREQUENCIES],
+    /// For each coefficient in zigzag order: its place among the low ones, column by column, and its weight.
+    low: [(u8, f32); COEFFICIENTS],
 }
 
 /// The inverse of the discrete cosine transform of `N` points, twice.
 pub(super) trait Inverse<const N: usize> {
-    /// By frequency in one direction, what it is multiplied with beforehand.
+    /// The factor of a frequency in one direction, applied before the transform.
     fn weight(frequency: usize) -> f32;
     /// From weighted frequencies, column by column, to pixels, row by row.
     fn pixels(low: &[f32; PLACES]) -> [[u8; N]; N];
@@ -49,36 +49,36 @@ impl<const N: usize> Transform<N>
 where
     Transform<N>: Inverse<N>,
 {
-    pub(super) fn new(steps: &[u16; FREQUENCIES]) -> Transform<N> {
-        let mut low = [(UNUSED, 0.0); FREQUENCIES];
-        for ((slot, &[row, column]), &step) in low.iter_mut().zip(&ZIGZAG).zip(steps) {
+    pub(super) fn new(quantisation: &[u16; COEFFICIENTS]) -> Transform<N> {
+        let mut low = [(UNUSED, 0.0); COEFFICIENTS];
+        for ((slot, &[row, column]), &quantiser) in low.iter_mut().zip(&ZIGZAG).zip(quantisation) {
             if row < N && column < N {
                 // Eight points have more energy than N: root of 8 / N in each direction.
                 let weight = Self::weight(row) * Self::weight(column) * N as f32 / 8.0;
-                *slot = ((column * N + row) as u8, f32::from(step) * weight);
+                *slot = ((column * N + row) as u8, f32::from(quantiser) * weight);
             }
         }
         Transform { low }
     }
 
-    /// Reads a block. `level` is the mean of the block before in quantisation steps, then this one's.
+    /// Reads a block. `dc` is the previous block's quantised DC coefficient, then this one's.
     #[inline(always)]
-    pub(super) fn read_block(&self, component: &Component, level: &mut i32, bits: &mut Bits) -> Option<[[u8; N]; N]> {
-        *level = level.wrapping_add(component.level_codes.difference(bits)?);
+    pub(super) fn read_block(&self, component: &Component, dc: &mut i32, bits: &mut Bits) -> Option<[[u8; N]; N]> {
+        *dc = dc.wrapping_add(component.dc_table.dc_difference(bits)?);
         let mut low = [0.0; PLACES];
-        low[0] = *level as f32 * self.low[0].1;
+        low[0] = *dc as f32 * self.low[0].1;
         let mut is_flat = true;
-        let mut frequency = 1;
-        while frequency < FREQUENCIES {
-            match component.wave_codes.next(bits)? {
-                Next::Value(zeros, value) => {
-                    let &(place, weight) = self.low.get(frequency + zeros)?;
+        let mut coefficient = 1;
+        while coefficient < COEFFICIENTS {
+            match component.ac_table.next_ac(bits)? {
+                AcSymbol::Coefficient(zeros, value) => {
+                    let &(place, weight) = self.low.get(coefficient + zeros)?;
                     low[usize::from(place) % PLACES] = value as f32 * weight;
                     is_flat &= place == UNUSED;
-                    frequency += zeros + 1;
+                    coefficient += zeros + 1;
                 }
-                Next::Zeros => frequency += 16,
-                Next::End => break,
+                AcSymbol::ZeroRun => coefficient += 16,
+                AcSymbol::EndOfBlock => break,
             }
         }
         if is_flat {
@@ -98,7 +98,7 @@ impl Inverse<4> for Transform<4> {
     fn pixels(low: &[f32; PLACES]) -> [[u8; 4]; 4] {
         let columns = std::array::from_fn(|column| std::array::from_fn(|row| low[column * 4 + row]));
         // First from columns of frequencies to columns of pixels, then from rows to rows.
-        let rows = inverse_of_four(turned(inverse_of_four(columns)));
+        let rows = inverse_of_four(transposed(inverse_of_four(columns)));
         rows.map(|row| row.map(pixel))
     }
 }
@@ -122,7 +122,7 @@ fn inverse_of_four([a, b, c, d]: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
 }
 
 #[inline(always)]
-fn turned(block: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
+fn transposed(block: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
     std::array::from_fn(|i| std::array::from_fn(|k| block[k][i]))
 }
 
@@ -149,12 +149,12 @@ pub(super) fn rgb_of_greys(greys: &[u8], out: &mut [u8]) {
     out.as_chunks_mut::<3>().0.iter_mut().zip(greys).for_each(|(pixel, &grey)| *pixel = [grey; 3]);
 }
 
-vectorised! {
+multiversioned! {
     /// A row of brightness, blue and red differences (ITU-T T.871) to RGB.
     pub(super) fn rgb_of_rows(brightness: &[u8], blue: &[u8], red: &[u8], out: &mut [u8]) {
         let rows = brightness.iter().zip(blue).zip(red);
         for (pixel, ((&y, &cb), &cr)) in out.as_chunks_mut::<3>().0.iter_mut().zip(rows) {
-            // In units of a 65,536th.
+            // In units of 1/65,536.
             let y = (i32::from(y) << 16) + (1 << 15);
             let (cb, cr) = (i32::from(cb) - 128, i32::from(cr) - 128);
             let sums = [y + 91_881 * cr, y - 22_554 * cb - 46_802 * cr, y + 116_130 * cb];

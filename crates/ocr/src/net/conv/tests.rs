@@ -56,7 +56,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn it_agrees_with_candle_where_bytes_lose_nothing(
+    fn equals_candle_where_quantisation_is_lossless(
         height in 4_usize..40, width in 4_usize..60, inputs in 1_usize..20, outputs in 1_usize..36, below in 0_u8..200,
         kernel in prop::sample::select(vec![[1_usize, 1], [3, 3], [1, 3], [4, 1], [5, 5]]),
         stride in prop::sample::select(vec![[1_usize, 1], [2, 2], [2, 1]]), relu in any::<bool>(),
@@ -71,7 +71,7 @@ proptest! {
     }
 
     #[test]
-    fn it_is_near_candle_elsewhere(height in 4_usize..20, width in 4_usize..20, outputs in 1_usize..20, shift in -1.0_f64..1.0) {
+    fn is_close_to_candle_elsewhere(height in 4_usize..20, width in 4_usize..20, outputs in 1_usize..20, shift in -1.0_f64..1.0) {
         let (weight, bias) = (random(&[outputs, 32, 3, 3]), random(&[outputs]));
         let map = (random(&[height, width, 32]) + shift).unwrap();
         let ours = Conv::new(&weight, &bias).unwrap().apply(&map, Step::PLAIN, &Scratch::default()).unwrap();
@@ -82,7 +82,7 @@ proptest! {
 }
 
 #[test]
-fn a_map_of_one_value_is_kept() {
+fn constant_map_is_exact() {
     for value in [0.0, 3.0, -2.0] {
         let map = Tensor::full(value as f32, (4, 4, 4), &Device::Cpu).unwrap();
         let weight = Tensor::full(0.25_f32, (1, 4, 1, 1), &Device::Cpu).unwrap();
@@ -93,7 +93,7 @@ fn a_map_of_one_value_is_kept() {
 }
 
 #[test]
-fn it_adds_a_map_of_the_same_size_before_the_relu() {
+fn adds_same_size_map_before_relu() {
     let (weight, bias) = (whole_weights(&[20, 4, 3, 3]), random(&[20]));
     let (map, other) = (whole_map(&[6, 10, 4], 0.0), random(&[6, 10, 20]));
     let conv = Conv::new(&weight, &bias).unwrap();
@@ -103,7 +103,7 @@ fn it_adds_a_map_of_the_same_size_before_the_relu() {
 }
 
 #[test]
-fn it_adds_a_map_of_half_the_size_enlarged() {
+fn adds_half_size_map_upsampled() {
     let (weight, bias) = (whole_weights(&[8, 4, 1, 1]), random(&[8]));
     let (map, other) = (whole_map(&[6, 10, 4], 0.0), (random(&[3, 5, 8]) * 1e4).unwrap());
     let conv = Conv::new(&weight, &bias).unwrap();
@@ -115,7 +115,7 @@ fn it_adds_a_map_of_half_the_size_enlarged() {
 }
 
 #[test]
-fn misfits_are_errors() {
+fn mismatched_shapes_are_errors() {
     let conv = Conv::new(&random(&[8, 4, 3, 3]), &random(&[8])).unwrap();
     let scratch = Scratch::default();
     assert!(conv.apply(&random(&[6, 6, 5]), Step::PLAIN, &scratch).is_err(), "channels");

@@ -44,12 +44,12 @@ impl Example {
     }
 
     /// The sums themselves: times 1, plus 0.
-    fn sums_at(&self, level: Level) -> Vec<f32> {
+    fn sums_at(&self, level: InstructionSet) -> Vec<f32> {
         let padded = self.outputs.next_multiple_of(LANES);
         self.at(level, &vec![1.0; padded], &vec![0.0; padded], Added::Nothing, false)
     }
 
-    fn at(&self, level: Level, factors: &[f32], bias: &[f32], added: Added, relu: bool) -> Vec<f32> {
+    fn at(&self, level: InstructionSet, factors: &[f32], bias: &[f32], added: Added, relu: bool) -> Vec<f32> {
         let product = Product {
             map: &self.map,
             row_bytes: self.row_bytes(),
@@ -95,20 +95,20 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn every_level_gives_the_defined_sums_exactly(
+    fn every_instruction_set_computes_exact_sums(
         seed in any::<u64>(), outputs in 1_usize..140, height in 1_usize..6, width in 1_usize..20,
         kernel in prop::sample::select(vec![[1_usize, 1], [3, 3], [1, 3], [4, 1]]),
         depth in prop::sample::select(vec![4_usize, 12, 16]), stride in 1_usize..3,
     ) {
         let example = Example::random(seed, outputs, [height, width], kernel, depth, stride);
         let expected = example.by_definition();
-        for level in Level::available() {
+        for level in InstructionSet::available() {
             prop_assert_eq!(&example.sums_at(level), &expected, "{:?}", level);
         }
     }
 
     #[test]
-    fn every_level_makes_the_same_results_of_the_sums(
+    fn every_instruction_set_finishes_sums_identically(
         seed in any::<u64>(), outputs in 1_usize..40, half_height in 1_usize..4, half_width in 1_usize..9,
         factor in 1e-5_f32..1e-2, half in any::<bool>(), relu in any::<bool>(),
     ) {
@@ -117,20 +117,20 @@ proptest! {
         let factors: Vec<f32> = (0..64).map(|i| factor * (1.0 + i as f32 / 7.0)).collect();
         let other = numbers(4 * half_height * half_width * outputs);
         let added = if half { Added::Half(&other, half_width) } else { Added::Same(&other) };
-        let expected = example.at(Level::Portable, &factors, &numbers(64), added, relu);
-        for level in Level::available() {
+        let expected = example.at(InstructionSet::Portable, &factors, &numbers(64), added, relu);
+        for level in InstructionSet::available() {
             prop_assert_eq!(&example.at(level, &factors, &numbers(64), added, relu), &expected, "{:?}", level);
         }
     }
 }
 
 #[test]
-fn the_largest_bytes_and_weights_do_not_overflow() {
+fn largest_bytes_and_weights_do_not_overflow() {
     let mut example = Example::random(3, 16, [1, 1], [4, 1], 128, 1);
     example.map.fill(255);
     example.weights.fill([-127; LANES * DEPTH]);
     example.start.fill(0);
-    for level in Level::available() {
+    for level in InstructionSet::available() {
         assert_eq!(example.sums_at(level), vec![-127.0 * 255.0 * 512.0; 16], "{level:?}");
     }
 }

@@ -9,7 +9,7 @@ use super::{Block, DEPTH, LANES, Product, Sums, Tile, pass};
 /// Computes with AVX-512 VNNI: 64 products an instruction.
 pub(super) fn avx512(product: &Product, out: &mut [f32]) {
     #[expect(unsafe_code, reason = "calls a function compiled for instructions that the caller has checked for")]
-    // SAFETY: `Level::Avx512` exists only where `Level::available` found these instructions.
+    // SAFETY: `InstructionSet::Avx512` exists only where `InstructionSet::available` found these instructions.
     unsafe {
         avx512_passes(product, out);
     }
@@ -18,7 +18,7 @@ pub(super) fn avx512(product: &Product, out: &mut [f32]) {
 /// Computes with AVX2: 16 products an instruction.
 pub(super) fn avx2(product: &Product, out: &mut [f32]) {
     #[expect(unsafe_code, reason = "calls a function compiled for instructions that the caller has checked for")]
-    // SAFETY: `Level::Avx2` exists only where `Level::available` found these instructions.
+    // SAFETY: `InstructionSet::Avx2` exists only where `InstructionSet::available` found these instructions.
     unsafe {
         avx2_passes(product, out);
     }

@@ -2,7 +2,7 @@
 
 /// The instructions to compute with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Level {
+pub(crate) enum InstructionSet {
     /// AVX-512 with VNNI, which multiplies bytes.
     #[cfg(target_arch = "x86_64")]
     Avx512,
@@ -12,24 +12,24 @@ pub(crate) enum Level {
     Portable,
 }
 
-impl Level {
+impl InstructionSet {
     /// The levels that this machine has, best first.
-    pub(crate) fn available() -> impl Iterator<Item = Level> {
+    pub(crate) fn available() -> impl Iterator<Item = InstructionSet> {
         #[cfg(target_arch = "x86_64")]
         let levels = [
-            (Level::Avx512, has_avx512()),
-            (Level::Avx2, std::arch::is_x86_feature_detected!("avx2")),
-            (Level::Portable, true),
+            (InstructionSet::Avx512, has_avx512()),
+            (InstructionSet::Avx2, std::arch::is_x86_feature_detected!("avx2")),
+            (InstructionSet::Portable, true),
         ];
         #[cfg(not(target_arch = "x86_64"))]
-        let levels = [(Level::Portable, true)];
+        let levels = [(InstructionSet::Portable, true)];
         levels.into_iter().filter(|&(_, here)| here).map(|(level, _)| level)
     }
 
     /// The best level of this machine.
-    pub(crate) fn best() -> Level {
-        static BEST: std::sync::OnceLock<Level> = std::sync::OnceLock::new();
-        *BEST.get_or_init(|| Level::available().next().unwrap_or(Level::Portable))
+    pub(crate) fn best() -> InstructionSet {
+        static BEST: std::sync::OnceLock<InstructionSet> = std::sync::OnceLock::new();
+        *BEST.get_or_init(|| InstructionSet::available().next().unwrap_or(InstructionSet::Portable))
     }
 }
 
@@ -41,7 +41,7 @@ fn has_avx512() -> bool {
 
 /// Defines functions whose loops the compiler may turn into the widest vectors of the machine. They give the same bits at
 /// every level: no operation is reordered or fused.
-macro_rules! vectorised {
+macro_rules! multiversioned {
     ($($(#[$doc:meta])* $visibility:vis fn $name:ident $([const $c:ident: $size:ty])? ($($argument:ident: $kind:ty),* $(,)?) $(-> $result:ty)? $body:block)*) => {$(
         $(#[$doc])*
         $visibility fn $name$(<const $c: $size>)?($($argument: $kind),*) $(-> $result)? {
@@ -57,19 +57,19 @@ macro_rules! vectorised {
             fn avx2$(<const $c: $size>)?($($argument: $kind),*) $(-> $result)? {
                 body$(::<$c>)?($($argument),*)
             }
-            match $crate::vectorised::Level::best() {
+            match $crate::multiversioned::InstructionSet::best() {
                 #[cfg(target_arch = "x86_64")]
                 #[expect(unsafe_code, reason = "calls a function compiled for more instructions than every machine has")]
                 // SAFETY: the level exists only where these instructions were found.
-                $crate::vectorised::Level::Avx512 => unsafe { avx512$(::<$c>)?($($argument),*) },
+                $crate::multiversioned::InstructionSet::Avx512 => unsafe { avx512$(::<$c>)?($($argument),*) },
                 #[cfg(target_arch = "x86_64")]
                 #[expect(unsafe_code, reason = "calls a function compiled for more instructions than every machine has")]
                 // SAFETY: the level exists only where these instructions were found.
-                $crate::vectorised::Level::Avx2 => unsafe { avx2$(::<$c>)?($($argument),*) },
-                $crate::vectorised::Level::Portable => body$(::<$c>)?($($argument),*),
+                $crate::multiversioned::InstructionSet::Avx2 => unsafe { avx2$(::<$c>)?($($argument),*) },
+                $crate::multiversioned::InstructionSet::Portable => body$(::<$c>)?($($argument),*),
             }
         }
     )*};
 }
 
-pub(crate) use vectorised;
+pub(crate) use multiversioned;

@@ -1,29 +1,30 @@
-//! The light on a card. Where a shadow's edge, the bars of a window or a slope lie across its type, brightness is divided by that
-//! of the paper there, and the networks see evenly lit paper: dark type on light ground all over.
+//! Illumination normalisation. Shadows, window bars and gradients across a card are removed by dividing brightness by that of the
+//! paper at the same place, so that the networks see dark text on evenly lit paper.
 
 use image::GrayImage;
 
 use crate::geometry::Homography;
 
-/// Side of the blocks of a card's frame (5.75 pixels a millimetre) that have one light.
+/// Side of the blocks of a card's frame (5.75 pixels a millimetre) that share one gain.
 const BLOCK: usize = 4;
 /// Strokes and what lies between them are narrower than twice so many blocks; what is larger and dark is taken for dark paper.
-const CLOSED: usize = 2;
-/// How bright paper becomes.
-const PAPER: f32 = 200.0;
+const CLOSING_RADIUS: usize = 2;
+/// Brightness of paper after normalisation.
+const TARGET_PAPER: f32 = 200.0;
 /// Paper is taken to be at least so bright: below, there is only noise.
-const LEAST: f32 = 4.0;
+const MIN_PAPER: f32 = 4.0;
 
-/// By what brightness is multiplied, block by block of a card's frame.
-pub(crate) struct Light {
+/// The gain by which brightness is multiplied, for each block of a card's frame.
+pub(crate) struct Illumination {
     gain: Vec<f32>,
     width: usize,
     height: usize,
 }
 
-impl Light {
-    /// The light in a card's frame (512 x 320): the brightest pixel of each block is paper, once strokes are closed over.
-    pub(crate) fn of(frame: &GrayImage) -> Light {
+impl Illumination {
+    /// Estimates the illumination of a card's frame: the brightest pixel of each block is paper, after a morphological closing
+    /// over strokes.
+    pub(crate) fn estimate(frame: &GrayImage) -> Illumination {
         let [width, height] = [frame.width(), frame.height()].map(|side| side as usize / BLOCK);
         let row_length = frame.width() as usize;
         let mut brightest = vec![0_u8; width * height];
@@ -34,8 +35,8 @@ impl Light {
                 }
             }
         }
-        let grown = around(&brightest, width, CLOSED, u8::max);
-        let closed = around(&grown, width, CLOSED, u8::min);
+        let dilated = morphological(&brightest, width, CLOSING_RADIUS, u8::max);
+        let closed = morphological(&dilated, width, CLOSING_RADIUS, u8::min);
         let paper = |x: usize, y: usize| {
             let [left, right] = [x.saturating_sub(1), (x + 2).min(width)];
             let [top, bottom] = [y.saturating_sub(1), (y + 2).min(height)];
@@ -43,39 +44,39 @@ impl Light {
             let sum: u32 = beside.map(|&value| u32::from(value)).sum();
             sum as f32 / ((right - left) * (bottom - top)) as f32
         };
-        let gain = |(x, y): (usize, usize)| PAPER / paper(x, y).max(LEAST);
+        let gain = |(x, y): (usize, usize)| TARGET_PAPER / paper(x, y).max(MIN_PAPER);
         let gain = (0..height).flat_map(|y| (0..width).map(move |x| (x, y))).map(gain).collect();
-        Light { gain, width, height }
+        Illumination { gain, width, height }
     }
 
-    /// The brightness of the paper in each block, no less than [`LEAST`], with the block's upper left pixel.
+    /// The brightness of the paper in each block, no less than [`MIN_PAPER`], with the block's upper left pixel.
     pub(crate) fn paper(&self) -> impl Iterator<Item = ([usize; 2], u8)> {
         let place = |at: usize| [at % self.width * BLOCK, at / self.width * BLOCK];
-        self.gain.iter().enumerate().map(move |(at, gain)| (place(at), (PAPER / gain + 0.5) as u8))
+        self.gain.iter().enumerate().map(move |(at, gain)| (place(at), (TARGET_PAPER / gain + 0.5) as u8))
     }
 
-    /// The card's frame in even light. Block by block, which is fine enough to find lines.
-    pub(crate) fn evened_out(&self, frame: &GrayImage) -> GrayImage {
-        let mut evened = frame.clone();
+    /// The card's frame, normalised. Block by block, which is fine enough to detect lines.
+    pub(crate) fn normalised(&self, frame: &GrayImage) -> GrayImage {
+        let mut normalised = frame.clone();
         let row_length = frame.width() as usize;
-        for (y, row) in evened.chunks_exact_mut(row_length).enumerate() {
+        for (y, row) in normalised.chunks_exact_mut(row_length).enumerate() {
             let gains = &self.gain[(y / BLOCK).min(self.height - 1) * self.width..][..self.width];
             for (pixels, gain) in row.as_chunks_mut::<BLOCK>().0.iter_mut().zip(gains) {
                 pixels.iter_mut().for_each(|pixel| *pixel = brightened(*pixel, *gain));
             }
         }
-        evened
+        normalised
     }
 
-    /// Evens out the light of pixels from which `to_frame` leads to the card's frame.
-    pub(crate) fn even_out(&self, pixels: &mut GrayImage, to_frame: &Homography) {
+    /// Normalises pixels that `to_frame` maps to the card's frame.
+    pub(crate) fn normalise(&self, pixels: &mut GrayImage, to_frame: &Homography) {
         for (x, y, pixel) in pixels.enumerate_pixels_mut() {
             let gain = self.at(to_frame.map([x as f32 + 0.5, y as f32 + 0.5]));
             pixel.0[0] = brightened(pixel.0[0], gain);
         }
     }
 
-    /// The gain at a place in the frame, between those of the blocks around it.
+    /// The gain at a point of the frame, interpolated between the blocks around it.
     fn at(&self, [x, y]: [f32; 2]) -> f32 {
         let place = |at: f32, count: usize| {
             let at = (at / BLOCK as f32 - 0.5).clamp(0.0, (count - 1) as f32);
@@ -96,7 +97,7 @@ fn brightened(value: u8, gain: f32) -> u8 {
 }
 
 /// The most or the least of each value and those up to `reach` away, along rows and then columns.
-fn around(values: &[u8], width: usize, reach: usize, choose: impl Fn(u8, u8) -> u8 + Copy) -> Vec<u8> {
+fn morphological(values: &[u8], width: usize, reach: usize, choose: impl Fn(u8, u8) -> u8 + Copy) -> Vec<u8> {
     let height = values.len() / width;
     let over = |values: &[u8], at: usize, place: usize, count: usize, step: usize| {
         let (before, after) = (reach.min(place), reach.min(count - 1 - place));
@@ -127,30 +128,30 @@ mod tests {
     }
 
     #[test]
-    fn paper_becomes_even_and_ink_stays_dark() {
+    fn normalised_paper_is_even_and_ink_stays_dark() {
         for frame in [half_in_shadow(), card(|x, y| 60.0 + (x + y) as f32 / 6.0), card(|_, _| 230.0)] {
-            let evened = Light::of(&frame).evened_out(&frame);
+            let even = Illumination::estimate(&frame).normalised(&frame);
             for x in [30, 60, 100, 200, 400, 490] {
-                let [paper, ink] = [4, 0].map(|beside| evened.get_pixel(x / 7 * 7 + beside, 108).0[0]);
+                let [paper, ink] = [4, 0].map(|beside| even.get_pixel(x / 7 * 7 + beside, 108).0[0]);
                 assert!(paper.abs_diff(200) < 16 && ink < 40, "{paper} and {ink} at {x}");
             }
         }
     }
 
     #[test]
-    fn a_part_of_the_frame_is_evened_out_by_its_place() {
-        let light = Light::of(&half_in_shadow());
+    fn crop_is_normalised_by_its_position_in_the_frame() {
+        let illumination = Illumination::estimate(&half_in_shadow());
         let mut part = GrayImage::from_pixel(40, 32, Luma([40]));
-        light.even_out(&mut part, &Homography::scale_and_move(0.5, [20.0, 200.0]));
+        illumination.normalise(&mut part, &Homography::scale_and_move(0.5, [20.0, 200.0]));
         assert!(part.pixels().all(|pixel| pixel.0[0] == 200));
-        light.even_out(&mut part, &Homography::scale_and_move(0.5, [400.0, -50.0]));
+        illumination.normalise(&mut part, &Homography::scale_and_move(0.5, [400.0, -50.0]));
         assert!(part.pixels().all(|pixel| pixel.0[0] == 182));
     }
 
     #[test]
-    fn where_there_is_no_light_noise_stays_small() {
+    fn noise_of_a_black_frame_stays_small() {
         let mut black = GrayImage::from_fn(SIZE[0], SIZE[1], |x, _| Luma([x as u8 % 2]));
-        black = Light::of(&black).evened_out(&black);
+        black = Illumination::estimate(&black).normalised(&black);
         assert!(black.pixels().all(|pixel| pixel.0[0] <= 50));
     }
 }

@@ -1,4 +1,4 @@
-"""What the two pyramid networks learn: targets from drawn samples, losses, and scores on a fixed drawn set."""
+"""What the two detectors learn: targets from drawn samples, losses, and scores on a fixed drawn set."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from .cards.geometry import between
 from .cards.render import map_points
-from .cards.views import lines_sample, locator_sample, second_look_sample
-from .nets.pyramid import LINES, LOCATOR, PyramidConfig, PyramidNet
+from .cards.views import lines_sample, locator_sample, refinement_sample
+from .nets.fpn import LINES, LOCATOR, Fpn, FpnConfig
 
 UNIT_SQUARE = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
 LOCATOR_STRIDE = 8
@@ -37,12 +37,12 @@ class Task:
     """One network's training: its shape, its samples, its targets, loss and scores."""
 
     name: str
-    net: PyramidConfig
+    net: FpnConfig
     draw: tuple[Callable, ...]
     """Sample functions (rng, split=) whose samples go in separate batches: their sizes differ."""
     encode: Callable[[np.ndarray, list], np.ndarray]
     loss: Callable[[Tensor, Tensor], Tensor]
-    scores: Callable[[PyramidNet, list[list]], dict[str, Any]]
+    scores: Callable[[Fpn, list[list]], dict[str, Any]]
 
 
 def pixels(image: np.ndarray) -> np.ndarray:
@@ -141,7 +141,7 @@ def refine(out: np.ndarray, quad: np.ndarray) -> np.ndarray:
 
 
 @torch.inference_mode()
-def locate(net: PyramidNet, image: np.ndarray, threshold: float = 0.4) -> list[tuple[float, str, np.ndarray]]:
+def locate(net: Fpn, image: np.ndarray, threshold: float = 0.4) -> list[tuple[float, str, np.ndarray]]:
     """Cards (confidence, side, quad) on an input picture, best first; what the engine does."""
     out = net(torch.from_numpy(pixels(image))[None])[0].numpy()
     p = 1 / (1 + np.exp(-out[0]))
@@ -162,7 +162,7 @@ def locate(net: PyramidNet, image: np.ndarray, threshold: float = 0.4) -> list[t
     return found
 
 
-def locator_scores(net: PyramidNet, groups: list[list]) -> dict[str, Any]:
+def locator_scores(net: Fpn, groups: list[list]) -> dict[str, Any]:
     """Per kind of view: cards found with their side and turn right, mean corner error in card widths, false cards."""
     scores = {}
     for name, group in zip(("first", "second"), groups, strict=True):
@@ -224,7 +224,7 @@ def lines_loss(out: Tensor, target: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def lines_scores(net: PyramidNet, groups: list[list]) -> dict[str, Any]:
+def lines_scores(net: Fpn, groups: list[list]) -> dict[str, Any]:
     """Overlap of the cores over the set (intersection over union), and the em box's error in em."""
     inter = union = 0.0
     errors = []
@@ -241,6 +241,6 @@ def lines_scores(net: PyramidNet, groups: list[list]) -> dict[str, Any]:
 
 
 TASKS = {
-    "locator": Task("locator", LOCATOR, (locator_sample, second_look_sample), encode_locator, locator_loss, locator_scores),
+    "locator": Task("locator", LOCATOR, (locator_sample, refinement_sample), encode_locator, locator_loss, locator_scores),
     "lines": Task("lines", LINES, (lines_sample,), encode_lines, lines_loss, lines_scores),
 }

@@ -1,22 +1,22 @@
-//! What the recogniser sees in a line: characters that stand there, in one look or as the mean of several.
+//! The recogniser's hypothesis about a line: character detections from one crop, or averaged over several.
 
 use shenfen_core::{Candidate, FieldName};
 
 use crate::geometry::Homography;
-use crate::light::Light;
+use crate::illumination::Illumination;
 use crate::lines::TextLine;
-use crate::locate::sigmoid;
+use crate::multiversioned::multiversioned;
 use crate::net::conv::Scratch;
 use crate::net::recogniser::STEP_WIDTH;
+use crate::net::sigmoid;
 use crate::quality::stroke_contrast;
 use crate::rectify::Picture;
-use crate::strip::{Framing, Strip, tensor};
-use crate::vectorised::vectorised;
-use crate::weights::LineModel;
+use crate::strip::{CropVariant, Strip, tensor};
+use crate::weights::RecogniserModel;
 
 /// A step as sure as this, but not sure enough to count, may be a missed character.
 const DOUBT: f32 = 0.15;
-/// In two looks, what stands nearer together than this part of an em is the same character. Digits are half an em wide.
+/// Detections of two crops nearer to each other than this share of an em are the same character. Digits are half an em wide.
 const SAME: f32 = 0.25;
 /// Two characters of which none, one or both are as wide as an em have none between them if their middles are nearer than this many
 /// em. Two narrow ones may have a full stop between them.
@@ -42,26 +42,28 @@ const NEGLIGIBLE: f32 = 16.0;
 /// It stands between two characters of a name, in some types without any room of its own.
 const MIDDLE_DOT: char = '\u{b7}';
 
-/// What may be a character.
-pub(crate) struct Sighting {
+/// A possible character.
+pub(crate) struct CharDetection {
     /// How far from the line's start its centre is, in the line's frame.
     pub(crate) along: f32,
-    /// The probability that a character's centre is there: the mean of all looks, 0 in one that did not see it.
+    /// The probability that a character's centre is there: the mean of all crops, 0 in one that did not show it.
     pub(crate) centre: f32,
     /// What it is, most probable first. Empty until it is classified.
     pub(crate) candidates: Vec<Candidate>,
-    /// What the classifier works on: the mean of the looks that saw it.
+    /// The classifier's input: the mean over the crops that showed it.
     features: Vec<f32>,
-    seen: f32,
+    /// In how many crops it was detected.
+    count: f32,
 }
 
-/// A line as seen so far.
-pub(crate) struct Look {
+/// A line as read so far.
+pub(crate) struct LineHypothesis {
     /// From left to right.
-    pub(crate) sightings: Vec<Sighting>,
-    /// The [`stroke_contrast`] at the first look.
+    pub(crate) detections: Vec<CharDetection>,
+    /// The [`stroke_contrast`] of the first crop.
     pub(crate) contrast: f32,
-    looks: f32,
+    /// How many crops were averaged.
+    crops: f32,
 }
 
 /// What classification works in; kept from line to line.
@@ -73,119 +75,125 @@ pub(crate) struct Buffers {
     largest: Vec<f32>,
 }
 
-impl Look {
-    /// One look at a line in a frame from which `to_picture` leads to the picture and whose `light` is evened out. Its
-    /// sightings are not yet classified.
+impl LineHypothesis {
+    /// Reads one crop of a line. `to_picture` maps the line's frame to the picture, `illumination` is the frame's. The detections
+    /// are not yet classified.
     ///
     /// # Errors
     /// When the network fails.
-    #[expect(clippy::too_many_arguments, reason = "a picture, where in it, in which light, and how to look")]
+    #[expect(clippy::too_many_arguments, reason = "a picture, where in it, its illumination, and how to crop")]
     pub(crate) fn new(
-        model: &LineModel,
+        model: &RecogniserModel,
         picture: &mut Picture,
         to_picture: &Homography,
-        light: &Light,
+        illumination: &Illumination,
         line: &TextLine,
-        framing: Framing,
+        variant: CropVariant,
         scratch: &Scratch,
-    ) -> candle_core::Result<Look> {
-        let strip = Strip::new(line, to_picture, framing);
+    ) -> candle_core::Result<LineHypothesis> {
+        let strip = Strip::new(line, to_picture, variant);
         let mut pixels = strip.cut(picture);
         let contrast = stroke_contrast(&pixels);
-        light.even_out(&mut pixels, &strip.to_card);
+        illumination.normalise(&mut pixels, &strip.to_card);
         let seen = model.network.forward(&tensor(&pixels)?, scratch)?;
         let width = model.network.width();
-        let sighting = |(step, centre): (usize, f32)| Sighting {
+        let detection = |(step, centre): (usize, f32)| CharDetection {
             along: strip.along((step as f32 + 0.5) * STEP_WIDTH as f32),
             centre,
             candidates: Vec::new(),
             features: seen.features[step * width..(step + 1) * width].to_vec(),
-            seen: 1.0,
+            count: 1.0,
         };
-        let sightings = peaks(&seen.centres).filter(|&(_, centre)| centre > DOUBT).map(sighting).collect();
-        Ok(Look { sightings, contrast, looks: 1.0 })
+        let detections = peaks(&seen.centres).filter(|&(_, centre)| centre > DOUBT).map(detection).collect();
+        Ok(LineHypothesis { detections, contrast, crops: 1.0 })
     }
 
-    /// Adds another look at the same line, whose em box is `em` high. Logits are linear in the features, so the mean of
-    /// these is the geometric mean of what the looks say of a character. To be classified again.
-    pub(crate) fn add(&mut self, other: Look, em: f32) {
-        let looks = self.looks + other.looks;
-        self.sightings.iter_mut().for_each(|sighting| sighting.centre *= self.looks / looks);
-        for mut new in other.sightings {
-            new.centre *= other.looks / looks;
-            let distance = |sighting: &Sighting| (sighting.along - new.along).abs();
-            match self.sightings.iter_mut().min_by(|a, b| distance(a).total_cmp(&distance(b))) {
+    /// Adds another crop of the same line, whose em box is `em` high. Logits are linear in the features, so averaging the features
+    /// averages the crops' log-probabilities of a character. Must be classified again.
+    pub(crate) fn add(&mut self, other: LineHypothesis, em: f32) {
+        let crops = self.crops + other.crops;
+        self.detections.iter_mut().for_each(|detection| detection.centre *= self.crops / crops);
+        for mut new in other.detections {
+            new.centre *= other.crops / crops;
+            let distance = |detection: &CharDetection| (detection.along - new.along).abs();
+            match self.detections.iter_mut().min_by(|a, b| distance(a).total_cmp(&distance(b))) {
                 Some(same) if distance(same) < SAME * em => same.add(&new),
-                _ => self.sightings.push(new),
+                _ => self.detections.push(new),
             }
         }
-        self.sightings.sort_by(|a, b| a.along.total_cmp(&b.along));
-        self.looks = looks;
+        self.detections.sort_by(|a, b| a.along.total_cmp(&b.along));
+        self.crops = crops;
     }
 
     /// Leaves out what cannot be a character of the line, once classified: what stands behind a gap at its end, part of what is
     /// printed beside it; and a stroke of a character taken for another, between two that stand as near as they can. `em` is the
     /// height of the line's em box.
-    pub(crate) fn leave_out_strangers(&mut self, threshold: f32, em: f32, field: FieldName) {
+    pub(crate) fn remove_spurious(&mut self, threshold: f32, em: f32, field: FieldName) {
         while let Some(end) = self.apart_at_end(threshold, em, field) {
-            self.sightings.truncate(end);
+            self.detections.truncate(end);
         }
-        let sure: Vec<(usize, f32, bool)> = (self.sightings.iter().enumerate())
-            .filter(|(_, sighting)| sighting.centre > threshold)
-            .map(|(at, sighting)| (at, sighting.along, sighting.is_wide()))
+        let sure: Vec<(usize, f32, bool)> = (self.detections.iter().enumerate())
+            .filter(|(_, detection)| detection.centre > threshold)
+            .map(|(at, detection)| (at, detection.along, detection.is_wide()))
             .collect();
-        let mut is_stranger = vec![false; self.sightings.len()];
-        for (at, sighting) in self.sightings.iter().enumerate() {
+        let mut is_spurious = vec![false; self.detections.len()];
+        for (at, detection) in self.detections.iter().enumerate() {
             let before = sure.iter().rev().find(|&&(other, ..)| other < at);
             let after = sure.iter().find(|&&(other, ..)| other > at);
-            is_stranger[at] = match (before, after) {
-                (Some(before), _) if self.is_same_bracket(before.0, at) => sighting.along - before.1 < ONE_BRACKET * em,
+            is_spurious[at] = match (before, after) {
+                (Some(before), _) if self.is_same_bracket(before.0, at) => {
+                    detection.along - before.1 < ONE_BRACKET * em
+                }
                 (Some(before), Some(after)) => {
                     let no_room = NO_ROOM[usize::from(before.2) + usize::from(after.2)];
                     after.1 - before.1 < no_room * em
                 }
-                (Some(before), None) => sighting.along - before.1 > sighting.most_apart(field) * em,
+                (Some(before), None) => detection.along - before.1 > detection.most_apart(field) * em,
                 _ => false,
-            } && !sighting.is(MIDDLE_DOT);
+            } && !detection.is(MIDDLE_DOT);
         }
-        let mut is_stranger = is_stranger.into_iter();
-        self.sightings.retain(|_| !is_stranger.next().unwrap_or(false));
+        let mut is_spurious = is_spurious.into_iter();
+        self.detections.retain(|_| !is_spurious.next().unwrap_or(false));
     }
 
-    /// Where the last sighting surer than `threshold` is, if it is too far from the one before it.
+    /// Where the last detection surer than `threshold` is, if it is too far from the one before it.
     fn apart_at_end(&self, threshold: f32, em: f32, field: FieldName) -> Option<usize> {
-        let mut sure = self.sightings.iter().enumerate().rev().filter(|(_, sighting)| sighting.centre > threshold);
+        let mut sure = self.detections.iter().enumerate().rev().filter(|(_, detection)| detection.centre > threshold);
         let ((at, last), (_, before)) = (sure.next()?, sure.next()?);
         (!last.is(MIDDLE_DOT) && last.along - before.along > last.most_apart(field) * em).then_some(at)
     }
 
-    /// Whether two sightings are brackets of one direction.
+    /// Whether two detections are brackets of one direction.
     fn is_same_bracket(&self, one: usize, other: usize) -> bool {
-        let both = [one, other].map(|at| self.sightings[at].best());
+        let both = [one, other].map(|at| self.detections[at].best());
         [['(', '（'], [')', '）']]
             .iter()
             .any(|kind| both.iter().all(|best| best.is_some_and(|best| kind.contains(&best))))
     }
 
     /// The probability that there is no character but those surer than `threshold`.
-    pub(crate) fn nothing_missed(&self, threshold: f32) -> f32 {
-        let unsure = self.sightings.iter().filter(|sighting| (DOUBT..=threshold).contains(&sighting.centre));
-        unsure.map(|sighting| 1.0 - sighting.centre).product()
+    pub(crate) fn no_missed_probability(&self, threshold: f32) -> f32 {
+        let unsure = self.detections.iter().filter(|detection| (DOUBT..=threshold).contains(&detection.centre));
+        unsure.map(|detection| 1.0 - detection.centre).product()
     }
 
-    /// The best readings of the sightings surer than `threshold`, once classified.
+    /// The best readings of the detections surer than `threshold`, once classified.
     pub(crate) fn best(&self, threshold: f32) -> Vec<char> {
-        self.sightings.iter().filter(|sighting| sighting.centre > threshold).filter_map(Sighting::best).collect()
+        self.detections
+            .iter()
+            .filter(|detection| detection.centre > threshold)
+            .filter_map(CharDetection::best)
+            .collect()
     }
 
-    /// The probability of the best reading of the sightings surer than `threshold`, once classified.
+    /// The probability of the best reading of the detections surer than `threshold`, once classified.
     pub(crate) fn probability(&self, threshold: f32) -> f32 {
-        let sure = self.sightings.iter().filter(|sighting| sighting.centre > threshold);
-        sure.map(|sighting| sighting.candidates.first().map_or(0.0, |best| best.probability)).product()
+        let sure = self.detections.iter().filter(|detection| detection.centre > threshold);
+        sure.map(|detection| detection.candidates.first().map_or(0.0, |best| best.probability)).product()
     }
 }
 
-impl Sighting {
+impl CharDetection {
     fn best(&self) -> Option<char> {
         self.candidates.first().map(|best| best.character)
     }
@@ -217,32 +225,36 @@ impl Sighting {
         self.best().is_some_and(|best| best.is_ascii() && !best.is_ascii_digit())
     }
 
-    /// Adds what another look saw; both centres are shares of a mean.
-    fn add(&mut self, other: &Sighting) {
-        let seen = self.seen + other.seen;
-        let mean = |mine: f32, theirs: f32| (mine * self.seen + theirs * other.seen) / seen;
+    /// Adds the detection of another crop; both centres are shares of a mean.
+    fn add(&mut self, other: &CharDetection) {
+        let count = self.count + other.count;
+        let mean = |mine: f32, theirs: f32| (mine * self.count + theirs * other.count) / count;
         self.along = mean(self.along, other.along);
         self.features.iter_mut().zip(&other.features).for_each(|(mine, &theirs)| *mine = mean(*mine, theirs));
         self.centre += other.centre;
-        self.seen = seen;
+        self.count = count;
     }
 }
 
-/// Says what the sightings of some lines are, in one product for all: the classifier is the largest matrix, and reading
+/// Classifies the detections of some lines, in one product for all: the classifier is the largest matrix, and reading
 /// it is what costs.
-pub(crate) fn classify<'a>(model: &LineModel, looks: impl Iterator<Item = &'a mut Look>, buffers: &mut Buffers) {
+pub(crate) fn classify<'a>(
+    model: &RecogniserModel,
+    lines: impl Iterator<Item = &'a mut LineHypothesis>,
+    buffers: &mut Buffers,
+) {
     let classifier = model.network.classifier();
-    let mut sightings: Vec<&mut Sighting> = looks.flat_map(|look| look.sightings.iter_mut()).collect();
+    let mut detections: Vec<&mut CharDetection> = lines.flat_map(|line| line.detections.iter_mut()).collect();
     buffers.features.clear();
-    sightings.iter().for_each(|sighting| buffers.features.extend_from_slice(&sighting.features));
+    detections.iter().for_each(|detection| buffers.features.extend_from_slice(&detection.features));
     classifier.classify(&buffers.features, &buffers.scratch, &mut buffers.logits);
-    for (sighting, logits) in sightings.iter_mut().zip(buffers.logits.chunks_exact_mut(classifier.classes())) {
+    for (detection, logits) in detections.iter_mut().zip(buffers.logits.chunks_exact_mut(classifier.classes())) {
         largest_of_blocks(logits, &mut buffers.largest);
         let best = shortlist(logits, &buffers.largest);
         for &class in &best {
-            logits[class] = classifier.exact(&sighting.features, class);
+            logits[class] = classifier.exact(&detection.features, class);
         }
-        sighting.candidates = candidates(logits, &buffers.largest, best, model.config.temperature, &model.charset);
+        detection.candidates = candidates(logits, &buffers.largest, best, model.config.temperature, &model.charset);
     }
 }
 
@@ -255,7 +267,7 @@ fn peaks(centres: &[f32]) -> impl Iterator<Item = (usize, f32)> {
     })
 }
 
-vectorised! {
+multiversioned! {
     /// The largest of every [`BLOCK`] logits.
     fn largest_of_blocks(logits: &[f32], largest: &mut Vec<f32>) {
         let larger = |a: f32, b: f32| if a > b { a } else { b };
@@ -320,83 +332,86 @@ mod tests {
     use super::*;
 
     /// A line whose em is 10: characters with their places.
-    fn line(seen: &[(char, f32, f32)]) -> Look {
-        let sighting = |&(character, along, centre): &(char, f32, f32)| Sighting {
+    fn line(seen: &[(char, f32, f32)]) -> LineHypothesis {
+        let detection = |&(character, along, centre): &(char, f32, f32)| CharDetection {
             along,
             centre,
             candidates: vec![Candidate { character, probability: 1.0 }],
             features: Vec::new(),
-            seen: 1.0,
+            count: 1.0,
         };
-        Look { sightings: seen.iter().map(sighting).collect(), contrast: 0.0, looks: 1.0 }
+        LineHypothesis { detections: seen.iter().map(detection).collect(), contrast: 0.0, crops: 1.0 }
     }
 
-    fn left(mut look: Look) -> String {
-        look.leave_out_strangers(0.5, 10.0, FieldName::BirthPlace);
-        look.sightings.iter().filter_map(Sighting::best).collect()
-    }
-
-    #[test]
-    fn where_there_is_no_room_there_is_no_character() {
-        assert_eq!(left(line(&[('市', 5.0, 0.9), ('I', 9.0, 0.9), ('临', 15.5, 0.9)])), "市临");
-        assert_eq!(left(line(&[('市', 5.0, 0.9), ('阝', 9.0, 0.3), ('临', 15.5, 0.9)])), "市临");
-        assert_eq!(left(line(&[('村', 5.0, 0.9), ('1', 12.5, 0.9), ('组', 20.0, 0.9)])), "村1组");
-        assert_eq!(left(line(&[('阁', 5.0, 0.9), ('.', 8.3, 0.4), ('2', 12.5, 0.9)])), "阁2");
-        assert_eq!(left(line(&[('1', 5.0, 0.9), ('-', 9.0, 0.9), ('2', 13.0, 0.9)])), "1-2");
-        assert_eq!(left(line(&[('坳', 5.0, 0.9), ('（', 15.0, 0.9), ('(', 19.0, 0.9), ('享', 29.0, 0.9)])), "坳（享");
-        assert_eq!(left(line(&[('户', 5.0, 0.9), ('）', 12.0, 0.9), ('）', 16.0, 0.9)])), "户）");
-        assert_eq!(left(line(&[('1', 5.0, 0.9), ('2', 10.0, 0.9), ('3', 15.0, 0.9)])), "123");
-        assert_eq!(left(line(&[('孟', 5.0, 0.9), ('·', 10.0, 0.9), ('熠', 15.0, 0.9)])), "孟·熠");
+    fn remaining(mut line: LineHypothesis) -> String {
+        line.remove_spurious(0.5, 10.0, FieldName::BirthPlace);
+        line.detections.iter().filter_map(CharDetection::best).collect()
     }
 
     #[test]
-    fn a_letter_behind_a_gap_at_the_end_belongs_to_something_else() {
-        assert_eq!(left(line(&[('巴', 5.0, 0.9), ('楞', 15.0, 0.9), ('S', 32.0, 0.9)])), "巴楞");
-        assert_eq!(left(line(&[('5', 5.0, 0.9), ('号', 13.0, 0.9), ('A', 21.0, 0.9)])), "5号A");
-        assert_eq!(left(line(&[('单', 5.0, 0.9), ('1', 13.5, 0.9)])), "单1");
-        assert_eq!(left(line(&[('单', 5.0, 0.9), ('1', 30.0, 0.9)])), "单");
-        assert_eq!(left(line(&[('大', 5.0, 0.99), ('、', 17.7, 0.6), ('S', 29.7, 0.99)])), "大");
-        assert_eq!(left(line(&[('号', 5.0, 0.99), ('日', 20.4, 0.7)])), "号");
-        assert_eq!(left(line(&[('号', 5.0, 0.99), ('楼', 25.0, 0.99)])), "号楼");
+    fn removes_detections_between_characters_too_close_for_another() {
+        assert_eq!(remaining(line(&[('市', 5.0, 0.9), ('I', 9.0, 0.9), ('临', 15.5, 0.9)])), "市临");
+        assert_eq!(remaining(line(&[('市', 5.0, 0.9), ('阝', 9.0, 0.3), ('临', 15.5, 0.9)])), "市临");
+        assert_eq!(remaining(line(&[('村', 5.0, 0.9), ('1', 12.5, 0.9), ('组', 20.0, 0.9)])), "村1组");
+        assert_eq!(remaining(line(&[('阁', 5.0, 0.9), ('.', 8.3, 0.4), ('2', 12.5, 0.9)])), "阁2");
+        assert_eq!(remaining(line(&[('1', 5.0, 0.9), ('-', 9.0, 0.9), ('2', 13.0, 0.9)])), "1-2");
+        assert_eq!(
+            remaining(line(&[('坳', 5.0, 0.9), ('（', 15.0, 0.9), ('(', 19.0, 0.9), ('享', 29.0, 0.9)])),
+            "坳（享"
+        );
+        assert_eq!(remaining(line(&[('户', 5.0, 0.9), ('）', 12.0, 0.9), ('）', 16.0, 0.9)])), "户）");
+        assert_eq!(remaining(line(&[('1', 5.0, 0.9), ('2', 10.0, 0.9), ('3', 15.0, 0.9)])), "123");
+        assert_eq!(remaining(line(&[('孟', 5.0, 0.9), ('·', 10.0, 0.9), ('熠', 15.0, 0.9)])), "孟·熠");
+    }
+
+    #[test]
+    fn removes_letters_and_marks_behind_a_gap_at_the_end() {
+        assert_eq!(remaining(line(&[('巴', 5.0, 0.9), ('楞', 15.0, 0.9), ('S', 32.0, 0.9)])), "巴楞");
+        assert_eq!(remaining(line(&[('5', 5.0, 0.9), ('号', 13.0, 0.9), ('A', 21.0, 0.9)])), "5号A");
+        assert_eq!(remaining(line(&[('单', 5.0, 0.9), ('1', 13.5, 0.9)])), "单1");
+        assert_eq!(remaining(line(&[('单', 5.0, 0.9), ('1', 30.0, 0.9)])), "单");
+        assert_eq!(remaining(line(&[('大', 5.0, 0.99), ('、', 17.7, 0.6), ('S', 29.7, 0.99)])), "大");
+        assert_eq!(remaining(line(&[('号', 5.0, 0.99), ('日', 20.4, 0.7)])), "号");
+        assert_eq!(remaining(line(&[('号', 5.0, 0.99), ('楼', 25.0, 0.99)])), "号楼");
         let mut term = line(&[('3', 5.0, 0.9), ('1', 30.0, 0.9)]);
-        term.leave_out_strangers(0.5, 10.0, FieldName::EffectiveDate);
-        assert_eq!(term.sightings.len(), 2, "where digits are all there is, a gap tells nothing");
+        term.remove_spurious(0.5, 10.0, FieldName::EffectiveDate);
+        assert_eq!(term.detections.len(), 2, "where digits are all there is, a gap tells nothing");
     }
 
-    fn look(seen: &[(f32, f32, f32)]) -> Look {
-        let sighting = |&(along, centre, feature): &(f32, f32, f32)| Sighting {
+    fn hypothesis(seen: &[(f32, f32, f32)]) -> LineHypothesis {
+        let detection = |&(along, centre, feature): &(f32, f32, f32)| CharDetection {
             along,
             centre,
             candidates: Vec::new(),
             features: vec![feature],
-            seen: 1.0,
+            count: 1.0,
         };
-        Look { sightings: seen.iter().map(sighting).collect(), contrast: 0.0, looks: 1.0 }
+        LineHypothesis { detections: seen.iter().map(detection).collect(), contrast: 0.0, crops: 1.0 }
     }
 
     #[test]
-    fn a_plateau_is_one_peak_at_its_right_end() {
+    fn plateau_gives_one_peak_at_its_right_end() {
         let found: Vec<usize> = peaks(&[-1.0, 2.0, 2.0, 0.0, 1.0, -1.0, 0.5]).map(|(step, _)| step).collect();
         assert_eq!(found, [2, 4, 6]);
         assert_eq!(peaks(&[]).count(), 0);
     }
 
     #[test]
-    fn looks_are_averaged_by_place_and_what_one_did_not_see_counts_less() {
-        let mut seen = look(&[(10.0, 0.9, 1.0), (30.0, 0.4, 5.0)]);
-        seen.add(look(&[(11.0, 0.9, 3.0), (20.0, 0.8, 7.0), (31.0, 0.8, 5.0)]), 20.0);
-        seen.add(look(&[(12.0, 0.9, 5.0), (29.0, 0.9, 5.0)]), 20.0);
-        let found: Vec<[f32; 3]> = seen.sightings.iter().map(|one| [one.along, one.centre, one.features[0]]).collect();
+    fn averages_crops_by_position_and_discounts_missing_detections() {
+        let mut seen = hypothesis(&[(10.0, 0.9, 1.0), (30.0, 0.4, 5.0)]);
+        seen.add(hypothesis(&[(11.0, 0.9, 3.0), (20.0, 0.8, 7.0), (31.0, 0.8, 5.0)]), 20.0);
+        seen.add(hypothesis(&[(12.0, 0.9, 5.0), (29.0, 0.9, 5.0)]), 20.0);
+        let found: Vec<[f32; 3]> = seen.detections.iter().map(|one| [one.along, one.centre, one.features[0]]).collect();
         let expected = [[11.0, 0.9, 3.0], [20.0, 0.8 / 3.0, 7.0], [30.0, 0.7, 5.0]];
         for (one, other) in found.as_flattened().iter().zip(expected.as_flattened()) {
             assert!((one - other).abs() < 1e-5, "{found:?}");
         }
-        assert!((seen.nothing_missed(0.5) - (1.0 - 0.8 / 3.0)).abs() < 1e-5);
+        assert!((seen.no_missed_probability(0.5) - (1.0 - 0.8 / 3.0)).abs() < 1e-5);
     }
 
     proptest! {
         #[test]
-        fn candidates_are_the_best_of_a_softmax(logits in prop::collection::vec(-30.0_f32..30.0, 1..600), temperature in 0.5_f32..3.0) {
+        fn candidates_are_the_top_of_the_softmax(logits in prop::collection::vec(-30.0_f32..30.0, 1..600), temperature in 0.5_f32..3.0) {
             let charset: Vec<char> = (0..logits.len() as u32).map(|i| char::from_u32(0x4E00 + i).unwrap()).collect();
             let mut largest = Vec::new();
             largest_of_blocks(&logits, &mut largest);

@@ -1,6 +1,6 @@
-"""A small pyramid: strided stages down, laterals back up to one map. Locates cards, and the lines on a card.
+"""A small feature pyramid network: strided stages bottom-up, laterals top-down to one map. Locates cards, and the lines on a card.
 
-Twin of crates/ocr/src/net/pyramid.rs: names and order of the blocks are the same there.
+Twin of crates/ocr/src/net/fpn.rs: names and order of the blocks are the same there.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from .blocks import ConvBn, Residual
 
 
 @dataclass
-class PyramidConfig:
+class FpnConfig:
     """`widths[i]` and `blocks[i]` of stage i (stride 2^(i+1)); the map comes out at stage `output_stage`."""
 
     inputs: int
@@ -23,10 +23,10 @@ class PyramidConfig:
     output_stage: int
 
 
-LOCATOR = PyramidConfig(inputs=3, outputs=16, widths=(16, 32, 48, 64, 96), blocks=(0, 0, 1, 1, 2), top=64, output_stage=2)
+LOCATOR = FpnConfig(inputs=3, outputs=16, widths=(16, 32, 48, 64, 96), blocks=(0, 0, 1, 1, 2), top=64, output_stage=2)
 """Picture [B, 3, H, W] -> [B, 16, H/8, W/8]: centre logit, side logit, eight corner offsets from there, four corner logits,
 and the offset to the corner that is near."""
-LINES = PyramidConfig(inputs=1, outputs=10, widths=(12, 24, 32, 48, 64), blocks=(0, 0, 1, 1, 1), top=32, output_stage=1)
+LINES = FpnConfig(inputs=1, outputs=10, widths=(12, 24, 32, 48, 64), blocks=(0, 0, 1, 1, 1), top=32, output_stage=1)
 """Card [B, 1, 320, 512] -> [B, 10, 80, 128]: eight field logits, distance to the em box's top and bottom."""
 
 
@@ -42,10 +42,10 @@ class Stage(nn.Module):
         return self.block(self.down(x))
 
 
-class PyramidNet(nn.Module):
+class Fpn(nn.Module):
     """Input -> map of `outputs` channels at stride 2^(output_stage + 1), without activation."""
 
-    def __init__(self, config: PyramidConfig):
+    def __init__(self, config: FpnConfig):
         super().__init__()
         c = config
         self.config = c

@@ -1,6 +1,6 @@
-"""Trains a pyramid network: python -m shenfen_training.train_pyramid locator|lines --minutes 40
+"""Trains one of the detectors: python -m shenfen_training.train_detector locator|lines --minutes 40
 
-Goes on where the last sitting stopped (training/runs/NAME.pt), or from scratch; scores on a fixed drawn set, whose face,
+Goes on where the last training run stopped (training/runs/NAME.pt), or from scratch; scores on a fixed drawn set, whose face,
 background and faults training never sees, go to training/log/NAME.jsonl.
 """
 
@@ -16,9 +16,9 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from .cards.views import MID_GREY
 from .checkpoint import Run
-from .nets.pyramid import PyramidNet
-from .pyramid_tasks import TASKS, Task, pixels
-from .schedule import Sitting
+from .detection_tasks import TASKS, Task, pixels
+from .nets.fpn import Fpn
+from .schedule import Schedule
 from .warm_start import warm_start
 
 VALIDATION_SEED = 20260102
@@ -92,7 +92,7 @@ def validation_set(task: Task) -> list[list]:
 
 def train(args: argparse.Namespace) -> None:
     task = TASKS[args.task]
-    net = PyramidNet(task.net).to(args.device)
+    net = Fpn(task.net).to(args.device)
     run = Run(task.name, net, torch.optim.AdamW(net.parameters(), args.rate, weight_decay=0.01))
     seed = int(time.time())
     loader = DataLoader(
@@ -102,7 +102,7 @@ def train(args: argparse.Namespace) -> None:
         multiprocessing_context="spawn" if args.workers else None,
     )
     fixed = validation_set(task)
-    sitting = Sitting(args.minutes, args.rate, args.rate * 0.02)
+    schedule = Schedule(args.minutes, args.rate, args.rate * 0.02)
     last_save, last_score, mean_loss = 0.0, 0.0, 0.0
     batches = iter(loader)
     warm_start(run, next(batches)[0].to(args.device))
@@ -110,7 +110,7 @@ def train(args: argparse.Namespace) -> None:
     net.train()
     for image, target in batches:
         for group in run.optimiser.param_groups:
-            group["lr"] = sitting.rate()
+            group["lr"] = schedule.rate()
         with torch.autocast(args.device, torch.bfloat16):
             out = net(image.to(args.device))
         loss = task.loss(out.float(), target.to(args.device))
@@ -120,22 +120,22 @@ def train(args: argparse.Namespace) -> None:
         run.optimiser.step()
         run.step(len(image))
         mean_loss += loss.item() / 50
-        run.seconds = before + sitting.elapsed
+        run.seconds = before + schedule.elapsed
         if run.steps % 50 == 0:
-            print(f"{run.steps} {sitting.elapsed / 60:.1f} min {run.samples / run.seconds:.1f}/s loss {mean_loss:.3f}", flush=True)
+            print(f"{run.steps} {schedule.elapsed / 60:.1f} min {run.samples / run.seconds:.1f}/s loss {mean_loss:.3f}", flush=True)
             mean_loss = 0.0
-        if sitting.elapsed - last_save > 180 or sitting.over:
+        if schedule.elapsed - last_save > 180 or schedule.over:
             run.save(task.net)
-            last_save = sitting.elapsed
-        if sitting.elapsed - last_score > args.score_minutes * 60 or sitting.over:
-            judge = PyramidNet(task.net)
+            last_save = schedule.elapsed
+        if schedule.elapsed - last_score > args.score_minutes * 60 or schedule.over:
+            judge = Fpn(task.net)
             judge.load_state_dict({key: value.cpu() for key, value in run.average.items()})
             judge.eval()
             scores = task.scores(judge, fixed)
             print(scores, flush=True)
             run.log(scores, args.device)
-            last_score = sitting.elapsed
-        if sitting.over:
+            last_score = schedule.elapsed
+        if schedule.over:
             break
 
 

@@ -1,11 +1,12 @@
-//! A pyramid of strided stages down and laterals back up to one map: the locator and the line finder.
+//! A feature pyramid network: strided stages bottom-up, laterals top-down to one map. The locator and the line detector.
 //!
-//! Twin of `training/shenfen_training/nets/pyramid.py`. Widths and numbers of blocks come from the weights.
+//! Twin of `training/shenfen_training/nets/fpn.py`. Widths and numbers of blocks come from the weights.
 
 use candle_core::{Result, Tensor};
 
 use super::conv::{Conv, Scratch, Step};
-use crate::weights::{ModelError, Tensors};
+use super::tensors::Tensors;
+use crate::error::ModelError;
 
 /// y = relu(x + conv2(relu(conv1(x)))).
 pub(crate) struct Residual {
@@ -38,24 +39,24 @@ struct Stage {
     blocks: Vec<Residual>,
 }
 
-/// What brings one level of the way up to the width of the map above it, and blends the two.
-struct Rise {
+/// One level of the top-down path: a lateral convolution, and a smoothing one over the sum with the map above.
+struct TopDown {
     lateral: Conv,
     smooth: Conv,
 }
 
 /// The network.
-pub struct Pyramid {
+pub struct Fpn {
     stages: Vec<Stage>,
     top: Conv,
     /// From the deepest to the output's level.
-    rises: Vec<Rise>,
+    top_down: Vec<TopDown>,
     head: Conv,
 }
 
-impl Pyramid {
+impl Fpn {
     /// Builds it from its tensors; the map comes out at stage `output_stage`, that is at stride 2^(output_stage + 1).
-    pub(crate) fn new(tensors: &Tensors, output_stage: usize) -> std::result::Result<Pyramid, ModelError> {
+    pub(crate) fn new(tensors: &Tensors, output_stage: usize) -> std::result::Result<Fpn, ModelError> {
         let mut stages = Vec::new();
         while tensors.has(&format!("stage.{}.down", stages.len())) {
             let name = format!("stage.{}", stages.len());
@@ -63,16 +64,16 @@ impl Pyramid {
             stages.push(Stage { down, blocks: Residual::all(tensors, &format!("{name}.block"))? });
         }
         let deepest = stages.len().saturating_sub(1);
-        let rise = |level: usize| {
-            Ok(Rise {
+        let level = |level: usize| {
+            Ok(TopDown {
                 lateral: tensors.conv(&format!("lateral.{level}"))?,
                 smooth: tensors.conv(&format!("smooth.{level}"))?,
             })
         };
-        Ok(Pyramid {
+        Ok(Fpn {
             stages,
             top: tensors.conv(&format!("lateral.{deepest}"))?,
-            rises: (output_stage..deepest).rev().map(rise).collect::<std::result::Result<_, ModelError>>()?,
+            top_down: (output_stage..deepest).rev().map(level).collect::<std::result::Result<_, ModelError>>()?,
             head: tensors.conv("head")?,
         })
     }
@@ -96,9 +97,9 @@ impl Pyramid {
             Some(deepest) => self.top.apply(deepest, Step::RELU, scratch)?,
             None => picture.clone(),
         };
-        for (rise, map) in self.rises.iter().zip(maps) {
-            let both = rise.lateral.apply_and_add(map, &top, Step::PLAIN, scratch)?;
-            top = rise.smooth.apply(&both, Step::RELU, scratch)?;
+        for (level, map) in self.top_down.iter().zip(maps) {
+            let both = level.lateral.apply_and_add(map, &top, Step::PLAIN, scratch)?;
+            top = level.smooth.apply(&both, Step::RELU, scratch)?;
         }
         self.head.apply(&top, Step::PLAIN, scratch)
     }
