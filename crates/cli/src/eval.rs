@@ -1,6 +1,7 @@
 //! `shenfen eval`: how well labelled pictures are read, so that users can measure on their own.
 
 mod calibration;
+mod dump;
 mod html;
 mod labels;
 mod locating;
@@ -25,10 +26,11 @@ use shenfen_worker::{PictureRef, ReadFile, read_in_order};
 use crate::pictures::{ReadingArgs, reasons};
 use crate::table::{Format, Table};
 
+use dump::DumpFile;
 use html::Report;
 use labels::{LabelledPicture, read_labels};
 use report::{Section, sections};
-use score::{Misread, Scores};
+use score::{Misread, Scores, assign};
 
 /// Compare what is read in labelled pictures with their labels.
 #[derive(Args)]
@@ -44,6 +46,11 @@ pub(crate) struct EvalArgs {
     /// Write a report with the misread fields as pictures to this file, as HTML; it holds personal data
     #[arg(long, env = "SHENFEN_HTML", value_name = "FILE")]
     html: Option<PathBuf>,
+
+    /// Write everything that the engine saw in each picture to this file, as JSON Lines (docs/accuracy.md), for fitting; it
+    /// holds all personal data of the cards in clear, and is created so that only its owner can read it
+    #[arg(long, env = "SHENFEN_DUMP", value_name = "FILE")]
+    dump: Option<PathBuf>,
 
     /// Output [default: table on a terminal, otherwise json]
     #[arg(long, env = "SHENFEN_FORMAT", value_enum)]
@@ -65,15 +72,20 @@ pub(crate) fn run(args: EvalArgs) -> anyhow::Result<ExitCode> {
     let pictures = read_labels(&args.folder)?;
     let mut errors = args.errors.map(ErrorFile::create).transpose()?;
     let mut report = args.html.map(|path| Report::create(path, args.reading.limits())).transpose()?;
+    let mut dump = args.dump.map(|path| DumpFile::create(path, args.reading.today().date())).transpose()?;
     let reader = args.reading.reader()?;
+    let reader = if dump.is_some() { reader.recording() } else { reader };
     let mut scores = Scores::default();
     let mut labelled = pictures.iter();
     let mut failed = None;
     let references: Vec<PictureRef> = pictures.iter().map(reference).collect::<anyhow::Result<_>>()?;
-    read_in_order(&reader, args.reading.threads(), references.into_iter(), |picture, read| {
+    read_in_order(&reader, args.reading.threads(), references.into_iter(), |picture, mut read| {
         let Some(labels) = labelled.next() else { return ControlFlow::Break(()) };
+        let recording = read.recording.take();
         let kept = opened(&picture, read).and_then(|result| {
-            let misread = scores.add(labels, &result);
+            let assigned = assign(&labels.cards, &result);
+            dump.as_mut().map_or(Ok(()), |file| file.write(labels, &assigned, &result, recording.as_ref()))?;
+            let misread = scores.add(labels, &assigned, &result);
             errors.as_mut().map_or(Ok(()), |file| file.write(&misread))?;
             report.as_mut().map_or(Ok(()), |report| report.add(&labels.path, &misread))
         });
@@ -89,6 +101,9 @@ pub(crate) fn run(args: EvalArgs) -> anyhow::Result<ExitCode> {
         return Err(error);
     }
     if let Some(file) = errors {
+        file.finish()?;
+    }
+    if let Some(file) = dump {
         file.finish()?;
     }
     if let Some(report) = report {

@@ -11,6 +11,8 @@ use std::process::{Child, Command};
 
 use program::{Place, Ran, sample_pictures, samples};
 use serde_json::Value;
+use shenfen_core::{Policy, ReadCard, assess};
+use time::macros::date;
 
 /// A folder of as many pictures as asked for, copies of the samples.
 fn with_pictures(count: usize) -> Place {
@@ -223,6 +225,46 @@ fn labelled_pictures_are_scored_by_field_side_and_slice() {
 }
 
 #[test]
+fn dump_holds_what_assessment_starts_from_and_what_lies_behind_it() {
+    let place = Place::new();
+    let path = place.write("dump.jsonl", "left over");
+    let ran = place.run(&["eval", samples().to_str().unwrap(), "--today", "2026-11-26", "--dump", "dump.jsonl"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    #[cfg(unix)]
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions()) & 0o777, 0o600);
+
+    let labels = fs::read_to_string(samples().join("labels.jsonl")).unwrap();
+    let mut cards_read = 0;
+    for line in fs::read_to_string(path).unwrap().lines() {
+        let picture: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(picture["today"], "2026-11-26");
+        let cards = picture["cards"].as_array().unwrap();
+        let read = cards.iter().map(|card| serde_json::from_value::<ReadCard>(card["read"].clone()).unwrap());
+        let again = assess(read.collect(), date!(2026 - 11 - 26), &Policy::default());
+        assert_eq!(picture["decision"], serde_json::to_value(again.decision).unwrap());
+        for (card, again) in cards.iter().zip(&again.cards) {
+            assert_eq!(card["result"], serde_json::to_value(again).unwrap());
+            let labelled = format!(r#""path": {}, "side": {}"#, picture["path"], card["label"]["side"]);
+            assert!(labels.contains(&labelled), "{labelled}");
+            for (name, field) in card["read"]["fields"].as_object().unwrap() {
+                let details = &card["details"][name];
+                assert!((0.0..=1.0).contains(&details["probability"].as_f64().unwrap()));
+                let lines = details["lines"].as_array().unwrap();
+                assert!(lines.iter().all(|line| line["rounds"][0]["crops"] == 1));
+                let detections = lines.iter().flat_map(|line| line["detections"].as_array().unwrap());
+                let kept: Vec<&Value> =
+                    detections.filter(|one| one["kept"] == true).map(|one| &one["candidates"]).collect();
+                let read: Vec<&Value> =
+                    field["chars"].as_array().unwrap().iter().map(|read| &read["candidates"]).collect();
+                assert_eq!(kept, read, "{name}");
+            }
+            cards_read += 1;
+        }
+    }
+    assert_eq!(cards_read, labels.lines().count());
+}
+
+#[test]
 fn labelled_corners_tell_whether_cards_are_found_and_the_right_way_up() {
     let place = Place::new();
     let picture = place.write("set/card.jpg", fs::read(samples().join("photo-1.jpg")).unwrap());
@@ -255,6 +297,7 @@ fn labels_without_their_picture_are_named() {
     place.run(&["eval", "set"]).fails_in_one_line(&["gone.jpg", "no such file", "labels"]);
     place.run(&["eval", "nowhere"]).fails_in_one_line(&["cannot open", "labels.jsonl"]);
     place.run(&["eval", "set", "--errors", "no/folder/x"]).fails_in_one_line(&["cannot write no/folder/x"]);
+    place.run(&["eval", "set", "--dump", "no/folder/x"]).fails_in_one_line(&["cannot write no/folder/x"]);
     place.run(&["eval", "set", "--html", "no/folder/x"]).fails_in_one_line(&["cannot write no/folder/x"]);
 }
 

@@ -30,7 +30,7 @@ fn the_whole_log_of_a_backfill_holds_nothing_of_the_cards() {
         &["backfill", samples][..],
         &["results", "--format", "json"],
         &["read", samples, "--format", "json"],
-        &["eval", samples, "--errors", "misread.jsonl"],
+        &["eval", samples, "--errors", "misread.jsonl", "--dump", "dump.jsonl"],
         &["batches"],
     ] {
         let arguments: Vec<&str> = arguments.iter().copied().chain(["--log", "json", "--log-level", "trace"]).collect();

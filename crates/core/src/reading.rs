@@ -120,8 +120,9 @@ impl FieldName {
     }
 }
 
-/// One reading of one character.
-#[derive(Clone, Copy, PartialEq)]
+/// One reading of one character. Serialised as a pair: the character and its probability.
+#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(from = "(char, f32)", into = "(char, f32)")]
 pub struct Candidate {
     /// The character.
     pub character: char,
@@ -129,8 +130,20 @@ pub struct Candidate {
     pub probability: f32,
 }
 
+impl From<(char, f32)> for Candidate {
+    fn from((character, probability): (char, f32)) -> Candidate {
+        Candidate { character, probability }
+    }
+}
+
+impl From<Candidate> for (char, f32) {
+    fn from(candidate: Candidate) -> (char, f32) {
+        (candidate.character, candidate.probability)
+    }
+}
+
 /// One character place in a line, with what could stand there, most probable first. Never empty.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReadChar {
     /// The candidates, most probable first; the reader keeps the sixteen best.
     pub candidates: Vec<Candidate>,
@@ -141,7 +154,7 @@ pub struct ReadChar {
 }
 
 /// A field as it was seen, before any rule looked at it.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReadField {
     /// The characters in reading order, lines joined.
     pub chars: Vec<ReadChar>,
@@ -176,8 +189,9 @@ pub struct Quality {
     pub monochrome: bool,
 }
 
-/// One card found in a picture, as read. `Debug` shows nothing of its texts.
-#[derive(Clone, Debug, PartialEq)]
+/// One card found in a picture, as read. `Debug` shows nothing of its texts; serialised it holds all of them, so that
+/// [`assess`](crate::assess) can be run on it again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReadCard {
     /// Front (portrait) or back (emblem).
     pub side: Side,

@@ -7,6 +7,7 @@ mod limits;
 
 mod crop;
 mod decode;
+mod details;
 mod illumination;
 mod locate;
 mod rectify;
@@ -23,6 +24,7 @@ pub mod net;
 mod weights;
 
 pub use crop::Cropper;
+pub use details::{CardDetails, DetailedReading, DetectionDetails, FieldDetails, LineDetails, Round};
 pub use error::{ModelError, ReadError};
 pub use image::RgbImage;
 pub use limits::Limits;

@@ -108,6 +108,11 @@ impl LineHypothesis {
         Ok(LineHypothesis { detections, contrast, crops: 1.0 })
     }
 
+    /// How many crops of the line were averaged.
+    pub(crate) fn crop_count(&self) -> u32 {
+        self.crops as u32
+    }
+
     /// Adds another crop of the same line, whose em box is `em` high. Logits are linear in the features, so averaging the features
     /// averages the crops' log-probabilities of a character. Must be classified again.
     pub(crate) fn add(&mut self, other: LineHypothesis, em: f32) {

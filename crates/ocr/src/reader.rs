@@ -7,6 +7,7 @@ use image::{GrayImage, RgbImage};
 use shenfen_core::{Elapsed, Quad, ReadCard};
 
 use crate::decode::Encoded;
+use crate::details::{CardDetails, DetailedReading};
 use crate::error::ReadError;
 use crate::geometry::{rotated_180, rotation};
 use crate::illumination::Illumination;
@@ -70,6 +71,20 @@ impl CardReader {
     /// # Errors
     /// When the picture is refused or damaged, or a network fails; never for a picture without a card.
     pub fn read(&mut self, bytes: &[u8]) -> Result<Reading, ReadError> {
+        self.read_bytes(bytes, None)
+    }
+
+    /// The same, with everything that lies behind what was read: for fitting, not for serving.
+    ///
+    /// # Errors
+    /// As [`CardReader::read`].
+    pub fn read_detailed(&mut self, bytes: &[u8]) -> Result<DetailedReading, ReadError> {
+        let mut details = Vec::new();
+        let reading = self.read_bytes(bytes, Some(&mut details))?;
+        Ok(DetailedReading { reading, details })
+    }
+
+    fn read_bytes(&mut self, bytes: &[u8], details: Option<&mut Vec<CardDetails>>) -> Result<Reading, ReadError> {
         let begin = Instant::now();
         let limits = self.limits;
         let encoded = Encoded::open(bytes, &limits)?;
@@ -95,7 +110,7 @@ impl CardReader {
         }
 
         let begin_reading = Instant::now();
-        let mut cards = self.read_cards(&mut picture, &found, downscale_log2)?;
+        let mut cards = self.read_cards(&mut picture, &found, downscale_log2, details)?;
         for card in &mut cards {
             card.quad = scaled(&card.quad, scale(downscale_log2));
             card.fields.values_mut().for_each(|field| field.quad = scaled(&field.quad, scale(downscale_log2)));
@@ -122,7 +137,7 @@ impl CardReader {
         let mut picture = Picture::new(image);
         let found = self.locate(&mut picture)?;
         let locating = begin.elapsed();
-        let cards = self.read_cards(&mut picture, &found, 0)?;
+        let cards = self.read_cards(&mut picture, &found, 0, None)?;
         let total = begin.elapsed();
         let elapsed = Elapsed {
             decode: 0.0,
@@ -143,10 +158,16 @@ impl CardReader {
         picture: &mut Picture,
         found: &[Located],
         downscale_log2: u32,
+        mut details: Option<&mut Vec<CardDetails>>,
     ) -> Result<Vec<ReadCard>, ReadError> {
         let mut cards = Vec::with_capacity(found.len());
         for card in found {
-            cards.extend(self.read_card(picture, card, downscale_log2)?);
+            let mut of_card = details.is_some().then(CardDetails::new);
+            let Some(card) = self.read_card(picture, card, downscale_log2, of_card.as_mut())? else { continue };
+            cards.push(card);
+            if let Some(details) = &mut details {
+                details.extend(of_card);
+            }
         }
         Ok(cards)
     }
@@ -156,6 +177,7 @@ impl CardReader {
         picture: &mut Picture,
         found: &Located,
         downscale_log2: u32,
+        details: Option<&mut CardDetails>,
     ) -> Result<Option<ReadCard>, ReadError> {
         let Some(mut rectified) = self.rectify(picture, found)? else { return Ok(None) };
         if rectified.fields() < FEW_FIELDS {
@@ -166,8 +188,15 @@ impl CardReader {
             };
         }
         let RectifiedCard { card, frame, pixels, illumination, lines } = rectified;
-        let RecognisedFields { fields, lowest_contrast } =
-            recognise(&self.models.recogniser, picture, &frame.to_picture, &illumination, &lines, &mut self.buffers)?;
+        let RecognisedFields { fields, lowest_contrast } = recognise(
+            &self.models.recogniser,
+            picture,
+            &frame.to_picture,
+            &illumination,
+            &lines,
+            &mut self.buffers,
+            details,
+        )?;
         let colours = picture.cut(&coarse_frame(&frame));
         let size = picture.size();
         let quality = assess(QualityInput {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use shenfen_core::field::Ethnicity;
 use shenfen_core::{FieldName, Quad, ReadChar, ReadField};
 
+use crate::details::{CardDetails, Recorder};
 use crate::geometry::{Homography, rectangle};
 use crate::illumination::Illumination;
 use crate::line_hypothesis::{Buffers, LineHypothesis, classify};
@@ -49,10 +50,11 @@ pub(crate) struct RecognisedFields {
 /// Reads the lines of one card into fields.
 ///
 /// `to_picture` leads from the lines' frame to the picture; `illumination` is the frame's. A field whose lines hold no character is
-/// left out.
+/// left out. `details`, if asked for, is filled with what lies behind.
 ///
 /// # Errors
 /// When the network fails.
+#[expect(clippy::too_many_arguments, reason = "a picture, what is known of the card in it, and what to fill")]
 pub(crate) fn recognise(
     model: &RecogniserModel,
     picture: &mut Picture,
@@ -60,8 +62,10 @@ pub(crate) fn recognise(
     illumination: &Illumination,
     lines: &[TextLine],
     buffers: &mut Buffers,
+    details: Option<&mut CardDetails>,
 ) -> candle_core::Result<RecognisedFields> {
     let threshold = model.config.threshold;
+    let mut recorder = details.is_some().then(|| Recorder::new(lines.len()));
     let mut lines = lines.to_vec();
     let mut hypotheses = Vec::with_capacity(lines.len());
     for line in &lines {
@@ -103,12 +107,16 @@ pub(crate) fn recognise(
 
     let lowest_contrast = hypotheses.iter().map(|hypothesis| hypothesis.contrast).reduce(f32::min).unwrap_or(0.0);
 
-    let mut unsure: Vec<(&TextLine, &mut LineHypothesis)> = lines.iter().zip(&mut hypotheses).collect();
+    if let Some(recorder) = &mut recorder {
+        hypotheses.iter().enumerate().for_each(|(line, hypothesis)| recorder.round(line, hypothesis, threshold));
+    }
+    let mut unsure: Vec<(usize, (&TextLine, &mut LineHypothesis))> =
+        lines.iter().zip(&mut hypotheses).enumerate().collect();
     for variants in AUGMENTATION_CROPS {
-        unsure.retain(|(_, hypothesis)| {
+        unsure.retain(|(_, (_, hypothesis))| {
             hypothesis.probability(threshold) * hypothesis.no_missed_probability(threshold) < SURE
         });
-        for (line, hypothesis) in &mut unsure {
+        for (_, (line, hypothesis)) in &mut unsure {
             for variant in variants {
                 hypothesis.add(
                     LineHypothesis::new(model, picture, to_picture, illumination, line, variant, &buffers.scratch)?,
@@ -116,15 +124,25 @@ pub(crate) fn recognise(
                 );
             }
         }
-        classify(model, unsure.iter_mut().map(|(_, hypothesis)| &mut **hypothesis), buffers);
+        classify(model, unsure.iter_mut().map(|(_, (_, hypothesis))| &mut **hypothesis), buffers);
+        if let Some(recorder) = &mut recorder {
+            unsure.iter().for_each(|(line, (_, hypothesis))| recorder.round(*line, hypothesis, threshold));
+        }
     }
 
+    if let Some(recorder) = &mut recorder {
+        recorder.detections(&lines, &hypotheses);
+    }
     lines
         .iter()
         .zip(&mut hypotheses)
         .for_each(|(line, hypothesis)| hypothesis.remove_spurious(threshold, line.em, line.field));
+    if let Some(recorder) = &mut recorder {
+        recorder.kept(&lines, &hypotheses, threshold);
+    }
 
     let mut fields = BTreeMap::new();
+    let mut probabilities = Vec::new();
     // The lines of a field stand together.
     let of_fields = lines.chunk_by(|a, b| a.field == b.field);
     let mut hypotheses = hypotheses.into_iter();
@@ -133,7 +151,9 @@ pub(crate) fn recognise(
         let read = |hypothesis: &LineHypothesis| {
             hypothesis.probability(threshold) * hypothesis.no_missed_probability(threshold)
         };
-        let confidence = calibrated(hypotheses.iter().map(read).product(), model.config.calibration);
+        let probability = hypotheses.iter().map(read).product();
+        probabilities.push(probability);
+        let confidence = calibrated(probability, model.config.calibration);
         let chars: Vec<ReadChar> = lines
             .iter()
             .zip(hypotheses)
@@ -144,6 +164,9 @@ pub(crate) fn recognise(
             let quad = to_picture.map_quad(&around(lines));
             fields.insert(lines[0].field, ReadField { chars, confidence, quad });
         }
+    }
+    if let (Some(recorder), Some(details)) = (recorder, details) {
+        *details = recorder.into_details(&lines, &probabilities);
     }
     Ok(RecognisedFields { fields, lowest_contrast })
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use shenfen_core::{Decision, Elapsed, Finding, ModelInfo, PictureResult, Policy, Severity, Status, assess};
-use shenfen_ocr::{CardReader, Limits, Models, ReadError};
+use shenfen_ocr::{CardReader, DetailedReading, Limits, Models, ReadError, Reading};
 use shenfen_store::RequestedSide;
 use thiserror::Error;
 use time::Date;
@@ -21,7 +21,11 @@ use crate::today::Today;
 /// `today` is the day in Asia/Shanghai.
 pub fn read_picture(reader: &mut CardReader, bytes: &[u8], today: Date, policy: &Policy) -> PictureResult {
     let reading = reader.read(bytes);
-    let model = reader.models().info().clone();
+    result_of(reading, reader.models().info().clone(), today, policy)
+}
+
+/// The result of what the networks `model` read in a picture.
+fn result_of(reading: Result<Reading, ReadError>, model: ModelInfo, today: Date, policy: &Policy) -> PictureResult {
     match reading {
         Ok(reading) => assess(reading.cards, today, policy).into_result(model, reading.elapsed),
         Err(error) => refusal(error.status(), rule(&error), error.to_string(), model),
@@ -41,6 +45,11 @@ pub trait PictureReader: Send + 'static {
 
     /// Another one of its kind, for another thread or in the place of one that panicked.
     fn another(&self) -> Self;
+
+    /// What was behind the last result, from a reader that records it; it is handed out once.
+    fn take_recording(&mut self) -> Option<DetailedReading> {
+        None
+    }
 }
 
 /// The reader of cards: networks, limits, the day and the policy.
@@ -50,13 +59,21 @@ pub struct CardPictures {
     today: Today,
     policy: Policy,
     reader: CardReader,
+    records: bool,
+    recording: Option<DetailedReading>,
 }
 
 impl CardPictures {
     /// A reader of cards as of `today`.
     pub fn new(models: Arc<Models>, limits: Limits, today: impl Into<Today>, policy: Policy) -> CardPictures {
         let reader = CardReader::new(Arc::clone(&models), limits);
-        CardPictures { models, limits, today: today.into(), policy, reader }
+        CardPictures { models, limits, today: today.into(), policy, reader, records: false, recording: None }
+    }
+
+    /// The same reader, which hands out with every [`ReadFile`] what it saw.
+    #[must_use]
+    pub fn recording(self) -> CardPictures {
+        CardPictures { records: true, ..self }
     }
 
     /// How many multiplications of the networks it has done so far.
@@ -67,7 +84,22 @@ impl CardPictures {
 
 impl PictureReader for CardPictures {
     fn read(&mut self, bytes: &[u8]) -> PictureResult {
-        read_picture(&mut self.reader, bytes, self.today.date(), &self.policy)
+        if !self.records {
+            return read_picture(&mut self.reader, bytes, self.today.date(), &self.policy);
+        }
+        let (model, today) = (self.models.info().clone(), self.today.date());
+        match self.reader.read_detailed(bytes) {
+            Ok(detailed) => {
+                let reading = detailed.reading.clone();
+                self.recording = Some(detailed);
+                result_of(Ok(reading), model, today, &self.policy)
+            }
+            Err(error) => result_of(Err(error), model, today, &self.policy),
+        }
+    }
+
+    fn take_recording(&mut self) -> Option<DetailedReading> {
+        self.recording.take()
     }
 
     fn model(&self) -> &ModelInfo {
@@ -79,7 +111,8 @@ impl PictureReader for CardPictures {
     }
 
     fn another(&self) -> CardPictures {
-        CardPictures::new(Arc::clone(&self.models), self.limits, self.today, self.policy)
+        let other = CardPictures::new(Arc::clone(&self.models), self.limits, self.today, self.policy);
+        CardPictures { records: self.records, ..other }
     }
 }
 
@@ -89,6 +122,8 @@ pub struct ReadFile {
     pub result: Result<PictureResult, ReaderFault>,
     /// SHA-256 of its bytes in hexadecimal; `None` when they could not be had.
     pub image_sha256: Option<String>,
+    /// What the reader saw, if it records that and the picture could be read.
+    pub recording: Option<DetailedReading>,
 }
 
 /// How a reader failed. No fault of the picture, so there is no result for it.
@@ -125,13 +160,13 @@ pub fn read_bytes<R: PictureReader>(reader: &mut R, bytes: &[u8], side: Requeste
         Ok(result) if result.status == Status::RetryLater => Err(ReaderFault::Engine(details(&result))),
         other => other.map_err(ReaderFault::Panicked),
     };
-    ReadFile { result, image_sha256 }
+    ReadFile { result, image_sha256, recording: reader.take_recording() }
 }
 
 /// The result of a picture whose bytes could not be had.
 pub(crate) fn refused<R: PictureReader>(reader: &R, error: LoadError) -> ReadFile {
     let result = refusal(error.status, error.rule, error.detail, reader.model().clone());
-    ReadFile { result: Ok(result), image_sha256: None }
+    ReadFile { result: Ok(result), image_sha256: None, recording: None }
 }
 
 /// Why a picture's bytes could not be had.

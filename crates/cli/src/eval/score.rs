@@ -109,11 +109,16 @@ pub(super) struct Misread {
 }
 
 impl Scores {
-    /// Counts a picture and returns what was misread in it.
-    pub(super) fn add(&mut self, labelled: &LabelledPicture, result: &PictureResult) -> Vec<Misread> {
+    /// Counts a picture, whose labels are about the cards in `assigned`, and returns what was misread in it.
+    pub(super) fn add(
+        &mut self,
+        labelled: &LabelledPicture,
+        assigned: &[Option<usize>],
+        result: &PictureResult,
+    ) -> Vec<Misread> {
         self.locating.add(&labelled.cards, result);
         let mut misread = Vec::new();
-        for (label, card) in labelled.cards.iter().zip(assign(&labelled.cards, result)) {
+        for (label, &card) in labelled.cards.iter().zip(assigned) {
             let before = misread.len();
             for (&field, text) in &label.fields {
                 let (read, confidence) = text_of(result, card, field);
@@ -168,7 +173,7 @@ impl Accepted {
 }
 
 /// For each label the card that it fits best: of its side, not taken by another label, with most fields equal.
-fn assign(labels: &[Label], result: &PictureResult) -> Vec<Option<usize>> {
+pub(super) fn assign(labels: &[Label], result: &PictureResult) -> Vec<Option<usize>> {
     let mut free: Vec<usize> = (0..result.cards.len()).collect();
     let mut assigned = Vec::with_capacity(labels.len());
     for label in labels {
