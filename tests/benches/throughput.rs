@@ -7,7 +7,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use shenfen_queue::{Broker, Image, Message, Outgoing, Publisher, Route, Side, Topology};
+use shenfen_core::RequestedSide;
+use shenfen_queue::{Broker, Image, Message, Outgoing, Publisher, Route, Topology};
 use shenfen_store::postgres::PostgresOptions;
 use shenfen_store::{Access, Batches};
 use shenfen_tests::{Scratch, StubPictures, remove_queues};
@@ -54,10 +55,10 @@ async fn main() -> Result<()> {
 
 fn outgoing(number: u128) -> Outgoing {
     let message = Message {
-        job_id: Uuid::from_u128(number),
+        job_id: Uuid::from_u128(number).into(),
         batch: "bench".into(),
         reference: None,
-        side: Side::Auto,
+        side: RequestedSide::Auto,
         image: Image::Inline(b"picture".to_vec()),
     };
     Outgoing { route: Route::Jobs, body: message.to_json(), message_id: None, failures: 0, reason: None }

@@ -13,7 +13,8 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rustix::process::{Pid, Signal, kill_process};
-use shenfen_queue::{Broker, DeadLetters, Depths, Image, Limits, Message, Outgoing, Publisher, Route, Side, Topology};
+use shenfen_core::{JobId, RequestedSide};
+use shenfen_queue::{Broker, DeadLetters, Depths, Image, Limits, Message, Outgoing, Publisher, Route, Topology};
 use shenfen_tests::{Postgres, Proxy, Rabbit, stub};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
@@ -56,10 +57,10 @@ fn message(number: u64) -> Message {
         Kind::Plain | Kind::Twice => format!("picture {number}").into_bytes(),
     };
     Message {
-        job_id: Uuid::from_u128(u128::from(number) + 1),
+        job_id: Uuid::from_u128(u128::from(number) + 1).into(),
         batch: "campaign".into(),
         reference: Some(format!("{number}")),
-        side: Side::Auto,
+        side: RequestedSide::Auto,
         image: Image::Inline(bytes),
     }
 }
@@ -306,10 +307,10 @@ async fn nothing_is_lost_and_nothing_counts_twice() {
 
     // Every job once: as a result or as a dead letter.
     let results = scene.postgres.query("campaign", "SELECT job_id FROM results ORDER BY job_id").await.unwrap();
-    let results: Vec<Uuid> = results.lines().filter_map(|line| line.trim().parse().ok()).collect();
-    let stored: HashSet<Uuid> = results.iter().copied().collect();
+    let results: Vec<JobId> = results.lines().filter_map(|line| line.trim().parse().ok()).collect();
+    let stored: HashSet<JobId> = results.iter().copied().collect();
     assert_eq!(stored.len(), results.len(), "no result twice");
-    let dead: HashSet<Uuid> = letters.iter().filter_map(|letter| letter.job_id).collect();
+    let dead: HashSet<JobId> = letters.iter().filter_map(|letter| letter.job_id).collect();
     for number in 0..jobs {
         let id = message(number).job_id;
         let expected = match kind(number) {

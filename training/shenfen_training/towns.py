@@ -1,11 +1,11 @@
-"""Writes the list of towns (乡, 镇, 街道 and others of that level) that the reader's law of addresses walks through:
+"""Writes the list of towns (乡, 镇, 街道 and others of that level) that the lexicon of addresses walks through:
 
     python -m shenfen_training.towns
 
 writes crates/core/data/towns.csv from training/data/towns.csv.gz: a line for each county with its code and its towns, parted by
 `;`, both in ascending order. Left out is what no address prints, headings of statistics, prisons, works and their like, which do
 not end as a town does; the counties that crates/core/data/regions.csv lacks, most of them zones of statistics; and cities without
-counties, whose towns the law does not look at.
+counties, whose towns the lexicon does not look at.
 """
 
 import csv

@@ -8,8 +8,9 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use serde_json::{Map, Value, json};
+use shenfen_core::JobId;
 use shenfen_queue::{Error as QueueError, Message, MessageError, Outgoing, Publisher, Route};
-use shenfen_store::{FlatBatch, JobId, JobStatus, StoreError, WholeRow};
+use shenfen_store::{FlatBatch, JobStatus, StoreError, WholeRow};
 use shenfen_worker::service::job_of;
 use tokio::time::timeout;
 

@@ -1,7 +1,8 @@
 //! The database of the workers, opened on first use and retried while it is unavailable.
 
+use shenfen_core::{Job, JobId};
 use shenfen_store::postgres::PostgresOptions;
-use shenfen_store::{Access, BatchProgress, Batches, Job, JobId, JobStatus, JobStore, PostgresStore, StoreError};
+use shenfen_store::{Access, BatchProgress, Batches, JobStatus, JobStore, PostgresStore, StoreError};
 use tokio::sync::OnceCell;
 
 /// The database of the workers, opened on first use.

@@ -8,11 +8,11 @@ use anyhow::{Context, bail};
 use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand};
 use serde::Serialize;
+use shenfen_core::JobId;
 use shenfen_queue::{Broker, DeadLetter, DeadLetters, Depths, Filter};
-use shenfen_store::{Access, JobId, JobStore};
+use shenfen_store::{Access, JobStore};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use uuid::Uuid;
 
 use crate::broker::BrokerArgs;
 use crate::database::DatabaseArgs;
@@ -84,7 +84,7 @@ struct Selection {
 
     /// The one of this job; may be given several times
     #[arg(long, value_name = "ID")]
-    id: Vec<Uuid>,
+    id: Vec<JobId>,
 
     /// Those whose reason contains this
     #[arg(long, value_name = "TEXT")]
@@ -167,8 +167,8 @@ async fn redrive(broker: Broker, args: &RedriveArgs) -> anyhow::Result<()> {
     let found = letters.list(usize::MAX).await?;
     let (jobs, no_jobs): (Vec<&DeadLetter>, Vec<&DeadLetter>) =
         found.iter().filter(|letter| filter.accepts(letter)).partition(|letter| letter.job_id.is_some());
-    let jobs: HashSet<Uuid> = jobs.into_iter().filter_map(|letter| letter.job_id).collect();
-    let ids: Vec<JobId> = jobs.iter().copied().map(JobId::from).collect();
+    let jobs: HashSet<JobId> = jobs.into_iter().filter_map(|letter| letter.job_id).collect();
+    let ids: Vec<JobId> = jobs.iter().copied().collect();
     for ids in ids.chunks(REOPENED_AT_ONCE) {
         store.reopen(ids).await?;
     }
@@ -195,7 +195,7 @@ async fn purge(broker: Broker, args: &PurgeArgs) -> anyhow::Result<()> {
 /// One line of JSON: a dead letter without its content.
 #[derive(Serialize)]
 struct Line<'a> {
-    job_id: Option<Uuid>,
+    job_id: Option<JobId>,
     message_id: Option<&'a str>,
     batch: Option<&'a str>,
     reference: Option<&'a str>,

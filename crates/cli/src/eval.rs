@@ -19,8 +19,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Args;
 use clap::builder::FalseyValueParser;
-use shenfen_core::PictureResult;
-use shenfen_store::RequestedSide;
+use shenfen_core::{PictureResult, RequestedSide};
 use shenfen_worker::{PictureRef, ReadFile, read_in_order};
 
 use crate::pictures::{ReadingArgs, reasons};

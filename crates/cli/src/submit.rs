@@ -12,8 +12,8 @@ use anyhow::{Context, bail};
 use clap::Args;
 use indicatif::ProgressBar;
 use serde::Serialize;
+use shenfen_core::RequestedSide;
 use shenfen_queue::{Error, Outgoing, Publisher};
-use shenfen_store::RequestedSide;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 

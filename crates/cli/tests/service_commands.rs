@@ -11,7 +11,8 @@ use std::fs;
 use std::process::Command;
 
 use serde_json::Value;
-use shenfen_queue::{Depths, Image, Message, Side};
+use shenfen_core::RequestedSide;
+use shenfen_queue::{Depths, Image, Message};
 use shenfen_store::{ClaimOutcome, Dispatch, JobStore, Jobs, Outcome};
 
 use program::{Place, Ran, sample_pictures};
@@ -94,7 +95,7 @@ fn submitted_pictures_are_jobs_with_the_printed_identifiers() {
     let message = bench.take_job();
     assert_eq!(message.job_id.to_string(), line["job_id"]);
     assert!(message.image == Image::Inline(picture));
-    assert_eq!((message.batch.as_str(), message.side), ("kyc", Side::Front));
+    assert_eq!((message.batch.as_str(), message.side), ("kyc", RequestedSide::Front));
     assert_eq!(message.reference.as_deref(), Some("customer-42"));
     assert_eq!(bench.run(&arguments).lines()[0]["job_id"], line["job_id"], "the same again is the same job");
 }
@@ -110,7 +111,7 @@ fn a_submitted_path_is_relative_to_the_image_root() {
     assert!(ran.err.contains("b.jpg: is not below images"), "{}", ran.err);
     let message = bench.take_job();
     assert!(message.image == Image::Path("2026/a.jpg".to_owned()));
-    assert_eq!((message.reference.as_deref(), message.side), (Some("customer-7"), Side::Back));
+    assert_eq!((message.reference.as_deref(), message.side), (Some("customer-7"), RequestedSide::Back));
 }
 
 #[test]

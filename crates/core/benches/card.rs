@@ -16,7 +16,7 @@ fn front(best: f32) -> ReadCard {
         (FieldName::Gender, "女"),
         (FieldName::Ethnic, "土家"),
         (FieldName::BirthDate, "1993年3月3日"),
-        (FieldName::BirthPlace, "浙江省龙游县某某镇某某村12号"),
+        (FieldName::Address, "浙江省龙游县某某镇某某村12号"),
         (FieldName::IdentityNo, "330825199303034565"),
     ];
     let candidates = |character: char| {

@@ -5,11 +5,11 @@ use std::fmt;
 
 use time::Date;
 
+use crate::constraint::settle::Settled;
+use crate::constraint::{identity, validity, words};
 use crate::cross::{Back, Front, check_sides};
 use crate::field::{Authority, Ethnicity};
 use crate::finding::Finding;
-use crate::law::settle::Settled;
-use crate::law::{identity, validity, words};
 use crate::mask::Count;
 use crate::policy::Policy;
 use crate::reading::{FieldName, ReadCard, Side};
@@ -149,8 +149,8 @@ fn read_front(
     if let Some(read) = card.fields.get(&FieldName::Ethnic) {
         keep(FieldName::Ethnic, words::ethnic(read, policy, findings), fields);
     }
-    let address = card.fields.get(&FieldName::BirthPlace);
-    let address = address.and_then(|read| keep(FieldName::BirthPlace, words::address(read, policy, findings), fields));
+    let address = card.fields.get(&FieldName::Address);
+    let address = address.and_then(|read| keep(FieldName::Address, words::address(read, policy, findings), fields));
     Front { number, birth_date, gender, address }
 }
 
@@ -222,7 +222,7 @@ fn is_of_a_card(name: FieldName, text: &str) -> bool {
     match name {
         FieldName::Name => false,
         FieldName::Ethnic => Ethnicity::parse(text).is_ok(),
-        FieldName::BirthPlace => leading_region(text, |_| true).is_some(),
+        FieldName::Address => leading_region(text, |_| true).is_some(),
         FieldName::Authority => Authority::parse(text).is_ok(),
         _ => !text.is_empty(),
     }

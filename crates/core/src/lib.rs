@@ -4,12 +4,13 @@
 
 pub mod assess;
 pub mod columns;
+mod constraint;
 mod cross;
 pub mod field;
 pub mod finding;
 pub mod gender;
 pub mod id_number;
-mod law;
+pub mod job;
 mod mask;
 pub mod policy;
 pub mod reading;
@@ -22,6 +23,7 @@ pub use columns::CardColumns;
 pub use finding::{Finding, Severity};
 pub use gender::Gender;
 pub use id_number::{Holder, IdNumber, IdNumberError};
+pub use job::{InvalidJobId, Job, JobId, RequestedSide, UnknownSide};
 pub use policy::Policy;
 pub use reading::{Candidate, FieldName, Point, Quad, Quality, ReadCard, ReadChar, ReadField, Rotation, Side};
 pub use region::{Place, Region};

@@ -74,8 +74,9 @@ pub enum FieldName {
     Ethnic,
     /// 出生, as printed: 1993年3月3日.
     BirthDate,
-    /// 住址. Named after the documented service, although it is the registered address.
-    BirthPlace,
+    /// 住址, the registered address. Serialised as `birthPlace`, the name in the documented HTTP service.
+    #[serde(rename = "birthPlace")]
+    Address,
     /// 公民身份号码.
     IdentityNo,
     /// 签发机关.
@@ -91,7 +92,7 @@ impl FieldName {
         FieldName::Gender,
         FieldName::Ethnic,
         FieldName::BirthDate,
-        FieldName::BirthPlace,
+        FieldName::Address,
         FieldName::IdentityNo,
     ];
     /// The fields of the back in reading order.
@@ -112,7 +113,7 @@ impl FieldName {
             FieldName::Gender => "gender",
             FieldName::Ethnic => "ethnic",
             FieldName::BirthDate => "birthDate",
-            FieldName::BirthPlace => "birthPlace",
+            FieldName::Address => "birthPlace",
             FieldName::IdentityNo => "identityNo",
             FieldName::Authority => "authority",
             FieldName::EffectiveDate => "effectiveDate",

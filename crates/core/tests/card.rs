@@ -69,14 +69,14 @@ fn words_that_no_card_prints_show_no_card() {
     let of = |side, name, text| check([card(side, [(name, field(text, 0.9999))])]).status;
     for (side, name, text) in [
         (Side::Front, FieldName::Ethnic, "柔万"),
-        (Side::Front, FieldName::BirthPlace, "民巷荤厌6龙"),
+        (Side::Front, FieldName::Address, "民巷荤厌6龙"),
         (Side::Back, FieldName::Authority, "玄冯卧姨"),
     ] {
         assert_eq!(of(side, name, text), Status::Fail, "{text}");
     }
     for (side, name, text) in [
         (Side::Front, FieldName::Ethnic, "土家"),
-        (Side::Front, FieldName::BirthPlace, "浙江省龙游县某某镇12号"),
+        (Side::Front, FieldName::Address, "浙江省龙游县某某镇12号"),
         (Side::Back, FieldName::Authority, "龙游县公安局"),
     ] {
         assert_eq!(of(side, name, text), Status::Ok, "{text}");
@@ -290,10 +290,10 @@ mod words {
     #[test]
     fn an_address_begins_with_a_province_that_exists() {
         let address = doubt(field("淅江省龙游县某某镇12号", 0.9999), 0, &[('淅', 0.8), ('浙', 0.2)]);
-        let assessment = check([with(front(), FieldName::BirthPlace, address)]);
-        assert_eq!(text(&assessment, FieldName::BirthPlace), "浙江省龙游县某某镇12号");
+        let assessment = check([with(front(), FieldName::Address, address)]);
+        assert_eq!(text(&assessment, FieldName::Address), "浙江省龙游县某某镇12号");
         assert_eq!(rules(&assessment), ["character_corrected"]);
-        let assessment = check([with(front(), FieldName::BirthPlace, field("淅江省龙游县某某镇12号", 0.9999))]);
+        let assessment = check([with(front(), FieldName::Address, field("淅江省龙游县某某镇12号", 0.9999))]);
         assert!(rules(&assessment).contains(&"address_region"));
         assert_ne!(assessment.decision, Decision::Accept);
     }
@@ -301,10 +301,10 @@ mod words {
     #[test]
     fn an_address_whose_bracket_does_not_close_is_doubted() {
         let text = "浙江省龙游县湖镇镇某村1号（集体户";
-        let of = |text: &str| check([with(front(), FieldName::BirthPlace, field(text, 0.999))]);
-        let confidence = of(text).cards[0].fields[&FieldName::BirthPlace].confidence;
+        let of = |text: &str| check([with(front(), FieldName::Address, field(text, 0.999))]);
+        let confidence = of(text).cards[0].fields[&FieldName::Address].confidence;
         assert!(confidence < 0.9, "{confidence}");
-        assert!(of(&format!("{text}）")).cards[0].fields[&FieldName::BirthPlace].confidence > 0.95);
+        assert!(of(&format!("{text}）")).cards[0].fields[&FieldName::Address].confidence > 0.95);
     }
 
     #[test]

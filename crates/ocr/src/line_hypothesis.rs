@@ -219,8 +219,8 @@ impl CharDetection {
     /// How far from what stands before it, in em, it may be at the end of a line.
     fn most_apart(&self, field: FieldName) -> f32 {
         match field {
-            FieldName::BirthPlace if !self.is_wide() && !self.is_wide_bracket() => APART_IN_ADDRESS,
-            FieldName::BirthPlace if self.is_wide() && self.centre < CLEAR => WIDE_APART,
+            FieldName::Address if !self.is_wide() && !self.is_wide_bracket() => APART_IN_ADDRESS,
+            FieldName::Address if self.is_wide() && self.centre < CLEAR => WIDE_APART,
             _ if self.is_letter_or_mark() => APART,
             _ => f32::INFINITY,
         }
@@ -349,7 +349,7 @@ mod tests {
     }
 
     fn remaining(mut line: LineHypothesis) -> String {
-        line.remove_spurious(0.5, 10.0, FieldName::BirthPlace);
+        line.remove_spurious(0.5, 10.0, FieldName::Address);
         line.detections.iter().filter_map(CharDetection::best).collect()
     }
 

@@ -24,7 +24,7 @@ const CHANNELS: [FieldName; 8] = [
     FieldName::Gender,
     FieldName::Ethnic,
     FieldName::BirthDate,
-    FieldName::BirthPlace,
+    FieldName::Address,
     FieldName::IdentityNo,
     FieldName::Authority,
     FieldName::EffectiveDate,
@@ -143,7 +143,7 @@ impl FeatureMap {
 /// How many rows a field can take on a card.
 fn max_rows(field: FieldName) -> usize {
     match field {
-        FieldName::BirthPlace => 4,
+        FieldName::Address => 4,
         FieldName::Name | FieldName::Authority => 2,
         _ => 1,
     }

@@ -86,7 +86,7 @@ pub(crate) fn recognise(
             continue;
         }
         let longer = line.extended(match line.field {
-            FieldName::BirthPlace => BRACKET_EXTENSION,
+            FieldName::Address => BRACKET_EXTENSION,
             FieldName::Ethnic => ETHNIC_EXTENSION,
             _ => EXTENSION,
         });
@@ -178,7 +178,7 @@ fn is_complete(field: FieldName, characters: &[char]) -> bool {
         FieldName::EffectiveDate if characters.last() == Some(&'期') => characters.len() == LONG_TERM,
         FieldName::EffectiveDate => characters.len() == TERM,
         FieldName::BirthDate => characters.last() == Some(&'日'),
-        FieldName::BirthPlace => !has_open_bracket(characters),
+        FieldName::Address => !has_open_bracket(characters),
         FieldName::Ethnic => Ethnicity::parse(&characters.iter().collect::<String>()).is_ok(),
         _ => true,
     }
@@ -234,8 +234,8 @@ mod tests {
             assert!(field == FieldName::BirthDate || !is_complete(field, &cut[1..]), "{text} without its beginning");
         }
         assert!(whole(FieldName::Ethnic, "乌孜别克") && !whole(FieldName::Ethnic, "孜别克"));
-        assert!(whole(FieldName::BirthPlace, "") && whole(FieldName::Name, "王"));
-        assert!(whole(FieldName::BirthPlace, "号（东岸）") && !whole(FieldName::BirthPlace, "12号（东"));
+        assert!(whole(FieldName::Address, "") && whole(FieldName::Name, "王"));
+        assert!(whole(FieldName::Address, "号（东岸）") && !whole(FieldName::Address, "12号（东"));
     }
 
     #[test]

@@ -51,7 +51,7 @@ fn reads_card_from_bytes_to_characters() {
     let card = &reading.cards[0];
     assert_eq!((card.side, card.rotation), (Side::Front, Rotation::Deg0));
 
-    let address = &card.fields[&FieldName::BirthPlace];
+    let address = &card.fields[&FieldName::Address];
     assert!(!address.chars.is_empty());
     assert!(address.chars.iter().any(|read| read.line == 3), "four lines");
     assert!(address.chars.is_sorted_by_key(|read| (read.line, (read.position * 1e6) as u32)), "in reading order");
@@ -66,7 +66,7 @@ fn reads_card_from_bytes_to_characters() {
 #[test]
 fn field_quad_covers_its_lines_in_the_picture() {
     let reading = reader().read_image(&fixture::picture()).unwrap();
-    let [top_left, _, bottom_right, _] = reading.cards[0].fields[&FieldName::BirthPlace].quad;
+    let [top_left, _, bottom_right, _] = reading.cards[0].fields[&FieldName::Address].quad;
     // The bars reach from (300, 300) to (700, 602); the em box around a bar may be a little higher or lower than it.
     for (found, drawn) in [(top_left, [300.0, 300.0]), (bottom_right, [700.0, 602.0])] {
         assert!((found[0] - drawn[0]).abs() < 15.0 && (found[1] - drawn[1]).abs() < 25.0, "{found:?}");

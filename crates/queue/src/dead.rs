@@ -8,7 +8,7 @@ use std::fmt;
 
 use lapin::Channel;
 use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions, QueuePurgeOptions};
-use uuid::Uuid;
+use shenfen_core::JobId;
 
 use crate::link::{Link, within};
 use crate::{Broker, Error, Message, Outgoing, Publisher, Route, headers};
@@ -23,7 +23,7 @@ pub struct DeadLetter {
     /// The AMQP message id, if it has one.
     pub message_id: Option<String>,
     /// The job, if the message describes one.
-    pub job_id: Option<Uuid>,
+    pub job_id: Option<JobId>,
     /// The job's batch.
     pub batch: Option<String>,
     /// The publisher's name for the job.
@@ -51,11 +51,12 @@ impl fmt::Debug for DeadLetter {
 
 impl DeadLetter {
     /// The letter, and what tells it from others: the job's id, or that of a content that is no job.
-    fn of(message: &lapin::message::Delivery) -> (Uuid, Self) {
+    fn of(message: &lapin::message::Delivery) -> (JobId, Self) {
         let properties = &message.properties;
         let message_id = properties.message_id().as_ref().map(ToString::to_string);
         let job = Message::parse(&message.data, message_id.as_deref()).ok();
-        let name = job.as_ref().map_or_else(|| Uuid::new_v5(&Uuid::nil(), &message.data), |job| job.job_id);
+        let name =
+            job.as_ref().map_or_else(|| JobId::of_message(&[b"no job".as_slice(), &message.data]), |job| job.job_id);
         let letter = Self {
             job_id: job.as_ref().map(|job| job.job_id),
             batch: job.as_ref().map(|job| job.batch.clone()),
@@ -76,7 +77,7 @@ pub enum Filter {
     /// All.
     All,
     /// Those of these jobs.
-    Jobs(HashSet<Uuid>),
+    Jobs(HashSet<JobId>),
     /// Those of this batch.
     Batch(String),
     /// Those whose reason contains this.
@@ -208,7 +209,7 @@ impl Taken<'_> {
     async fn next_chunk(
         &mut self,
         filter: &Filter,
-        done: &mut HashSet<Uuid>,
+        done: &mut HashSet<JobId>,
     ) -> Result<(Vec<u64>, Vec<Outgoing>), Error> {
         let (mut tags, mut chunk, mut bytes) = (Vec::new(), Vec::new(), 0);
         while chunk.len() < CHUNK && bytes < CHUNK_BYTES {

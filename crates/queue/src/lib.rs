@@ -1,6 +1,6 @@
 //! Jobs in flight on RabbitMQ: topology, confirmed publishing, supervised consuming, dead letters, and the JSON of a job.
 //!
-//! This is the only crate that names lapin. It knows nothing of cards, results or databases. Everything is delivered at
+//! This is the only crate that names lapin. It knows a job, but nothing of cards, results or databases. Everything is delivered at
 //! least once: what is published is confirmed or reported, what is received is acknowledged or comes again.
 //!
 //! Of lapin's own recovery nothing is used: every part rebuilds what it needs from [`Broker`] after any loss.
@@ -31,7 +31,7 @@ pub use dead::{DeadLetter, DeadLetters, Filter};
 pub use delivery::{Delivery, Receipt, Settled};
 pub use depth::{Depth, Depths};
 pub use error::Error;
-pub use message::{Image, Message, MessageError, Side};
+pub use message::{Image, Message, MessageError};
 pub use publisher::{Outgoing, Publisher, Route};
 pub use topology::{RetryStep, Topology};
 

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use serde_json::value::RawValue;
-use uuid::Uuid;
+use shenfen_core::{JobId, RequestedSide};
 
 #[cfg(test)]
 mod tests;
@@ -27,10 +27,6 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Under which identifiers are made of message ids and contents (version 5, RFC 9562). Changing it would let repeats of
-/// old messages pass for new jobs.
-const NAMESPACE: Uuid = Uuid::from_u128(0x5d2f_6c0a_3b0e_5a61_9f4c_7e8d_21ab_904f);
-
 const DEFAULT_BATCH: &str = "default";
 const LONGEST_TEXT: usize = 300;
 const LONGEST_LOCATION: usize = 4096;
@@ -39,38 +35,15 @@ const LONGEST_LOCATION: usize = 4096;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Message {
     /// Names the job: what arrives twice under one id is one job.
-    pub job_id: Uuid,
+    pub job_id: JobId,
     /// The group of jobs it is counted in; `default` unless given.
     pub batch: String,
     /// The publisher's own name for it, stored with the result.
     pub reference: Option<String>,
     /// Which side of the card to expect.
-    pub side: Side,
+    pub side: RequestedSide,
     /// The picture.
     pub image: Image,
-}
-
-/// Which side of the card the publisher says the picture shows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Side {
-    /// Whichever is there.
-    #[default]
-    Auto,
-    /// The side with the portrait.
-    Front,
-    /// The side with the emblem.
-    Back,
-}
-
-impl Side {
-    /// Its name in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Side::Auto => "auto",
-            Side::Front => "front",
-            Side::Back => "back",
-        }
-    }
 }
 
 /// Where the picture is.
@@ -153,20 +126,25 @@ impl Message {
             return Err(MessageError::Version);
         }
         let batch = text("batch", "1 to 300 bytes of text without control characters", envelope.batch)?;
-        let mut message = Message {
-            job_id: Uuid::nil(),
-            batch: batch.unwrap_or_else(|| DEFAULT_BATCH.to_owned()),
-            reference: text("reference", "1 to 300 bytes of text without control characters", envelope.reference)?,
-            side: side(envelope.side)?,
-            image: image(envelope.image)?,
-        };
+        let batch = batch.unwrap_or_else(|| DEFAULT_BATCH.to_owned());
+        let reference = text("reference", "1 to 300 bytes of text without control characters", envelope.reference)?;
+        let side = side(envelope.side)?;
+        let image = image(envelope.image)?;
         let given: Option<String> = value("job_id", "a UUID", envelope.job_id)?;
-        message.job_id = match (given, message_id.filter(|id| !id.is_empty())) {
-            (Some(id), _) => Uuid::parse_str(&id).map_err(|_| wrong("job_id", "a UUID"))?,
-            (None, Some(id)) => Uuid::parse_str(id).unwrap_or_else(|_| made_of(&[b"message_id", id.as_bytes()])),
-            (None, None) => message.id_from_content(),
+        let job_id = match (given, message_id.filter(|id| !id.is_empty())) {
+            (Some(id), _) => id.parse().map_err(|_| wrong("job_id", "a UUID"))?,
+            (None, Some(id)) => {
+                id.parse().unwrap_or_else(|_| JobId::of_message(&[b"message_id".as_slice(), id.as_bytes()]))
+            }
+            (None, None) => content_id(&batch, reference.as_deref(), side, &image),
         };
-        Ok(message)
+        Ok(Message { job_id, batch, reference, side, image })
+    }
+
+    /// A job with the id that its content has when nobody gives it one.
+    pub fn new(batch: String, reference: Option<String>, side: RequestedSide, image: Image) -> Message {
+        let job_id = content_id(&batch, reference.as_deref(), side, &image);
+        Message { job_id, batch, reference, side, image }
     }
 
     /// The JSON to publish.
@@ -184,18 +162,17 @@ impl Message {
         }
         json.to_string().into_bytes()
     }
+}
 
-    /// The id that this content has when nobody gives it one.
-    pub fn id_from_content(&self) -> Uuid {
-        let (kind, content) = match &self.image {
-            Image::Inline(bytes) => ("base64", bytes.as_slice()),
-            Image::Path(path) => ("path", path.as_bytes()),
-            Image::Url(url) => ("url", url.as_bytes()),
-        };
-        let reference = self.reference.as_deref().unwrap_or_default();
-        let parts = ["content", &self.batch, reference, self.side.as_str(), kind];
-        made_of(&[parts.map(str::as_bytes).as_slice(), &[content]].concat())
-    }
+/// The id of a content to which nobody gave one.
+fn content_id(batch: &str, reference: Option<&str>, side: RequestedSide, image: &Image) -> JobId {
+    let (kind, content) = match image {
+        Image::Inline(bytes) => ("base64", bytes.as_slice()),
+        Image::Path(path) => ("path", path.as_bytes()),
+        Image::Url(url) => ("url", url.as_bytes()),
+    };
+    let parts = ["content", batch, reference.unwrap_or_default(), side.as_str(), kind];
+    JobId::of_message(&[parts.map(str::as_bytes).as_slice(), &[content]].concat())
 }
 
 /// Shows ids and sizes only: a reference, a path and of course a picture may tell who somebody is.
@@ -244,14 +221,10 @@ fn text(key: &'static str, expected: &'static str, raw: Option<&RawValue>) -> Re
     }
 }
 
-fn side(raw: Option<&RawValue>) -> Result<Side, MessageError> {
+fn side(raw: Option<&RawValue>) -> Result<RequestedSide, MessageError> {
     let expected = "\"auto\", \"front\" or \"back\"";
-    match value::<String>("side", expected, raw)?.as_deref() {
-        None | Some("auto") => Ok(Side::Auto),
-        Some("front") => Ok(Side::Front),
-        Some("back") => Ok(Side::Back),
-        Some(_) => Err(wrong("side", expected)),
-    }
+    let Some(side) = value::<String>("side", expected, raw)? else { return Ok(RequestedSide::Auto) };
+    side.parse().map_err(|_| wrong("side", expected))
 }
 
 fn image(raw: Option<&RawValue>) -> Result<Image, MessageError> {
@@ -287,16 +260,6 @@ fn fits(location: &str) -> bool {
 
 fn is_web(url: &str) -> bool {
     ["http://", "https://"].iter().any(|scheme| url.get(..scheme.len()).is_some_and(|s| s.eq_ignore_ascii_case(scheme)))
-}
-
-/// A UUID of version 5 that depends on every part and on where one ends and the next begins.
-fn made_of(parts: &[&[u8]]) -> Uuid {
-    let mut name = Vec::with_capacity(parts.iter().map(|part| part.len() + 8).sum());
-    for part in parts {
-        name.extend_from_slice(&(part.len() as u64).to_be_bytes());
-        name.extend_from_slice(part);
-    }
-    Uuid::new_v5(&NAMESPACE, &name)
 }
 
 fn wrong(key: &'static str, expected: &'static str) -> MessageError {

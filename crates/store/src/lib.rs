@@ -24,7 +24,7 @@ pub use access::Access;
 pub use batch::{BatchProgress, BatchState};
 pub use error::StoreError;
 pub use flat::{FlatBatch, FlatRow, WholeRow};
-pub use job::{ClaimedJob, Finished, Job, JobId, NewJob, Outcome, RequestedSide};
+pub use job::{ClaimedJob, Finished, NewJob, Outcome};
 pub use port::{Batches, ClaimOutcome, Dispatch, JobQueue, JobStatus, JobStore, Jobs, Results};
 pub use postgres::PostgresStore;
 pub use result::{ResultFilter, ResultRow, Sides};

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use crate::batch::{BatchProgress, BatchState};
 use crate::error::StoreError;
-use crate::job::{ClaimedJob, Finished, Job, JobId, NewJob};
+use crate::job::{ClaimedJob, Finished, NewJob};
 use crate::result::{ResultFilter, ResultRow};
+use shenfen_core::{Job, JobId};
 
 /// What [`JobQueue::recover`] found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

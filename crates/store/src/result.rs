@@ -1,10 +1,8 @@
 //! A stored result, as the table holds it.
 
 use serde::{Deserialize, Serialize};
-use shenfen_core::{CardColumns, Decision, PictureResult, Side, Status};
+use shenfen_core::{CardColumns, Decision, JobId, PictureResult, Side, Status};
 use time::OffsetDateTime;
-
-use crate::job::JobId;
 
 /// Which sides of a card a picture shows, as the column `side` says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

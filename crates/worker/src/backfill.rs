@@ -6,8 +6,9 @@
 use std::io;
 use std::time::Duration;
 
+use shenfen_core::JobId;
 use shenfen_store::port::Recovered;
-use shenfen_store::{ClaimedJob, Finished, JobId, JobQueue, NewJob, Outcome, StoreError};
+use shenfen_store::{ClaimedJob, Finished, JobQueue, NewJob, Outcome, StoreError};
 use thiserror::Error;
 use tokio::sync::mpsc::{self, Receiver};
 use tokio::sync::watch;

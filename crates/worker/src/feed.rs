@@ -7,9 +7,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use shenfen_queue::{Error as QueueError, Image, Message, Outgoing, Publisher, Route, Side};
+use shenfen_core::JobId;
+use shenfen_queue::{Error as QueueError, Image, Message, Outgoing, Publisher, Route};
 use shenfen_store::port::{Batches, Dispatch, Jobs};
-use shenfen_store::{BatchProgress, BatchState, JobId, NewJob, RequestedSide, StoreError};
+use shenfen_store::{BatchProgress, BatchState, NewJob, StoreError};
 use thiserror::Error;
 use tokio::sync::mpsc::{self, Receiver};
 use tokio::sync::watch;
@@ -253,16 +254,11 @@ fn job(picture: PictureRef, batch: &str, root: &Path) -> Result<NewJob, String> 
     let full = Path::new(&picture).canonicalize().map_err(|error| format!("cannot open {}: {error}", job.source))?;
     let relative = full.strip_prefix(root).map_err(|_| outside())?;
     let relative = relative.to_str().ok_or_else(outside)?.to_owned();
-    let side = match job.side {
-        RequestedSide::Auto => Side::Auto,
-        RequestedSide::Front => Side::Front,
-        RequestedSide::Back => Side::Back,
-    };
     let message = Message {
-        job_id: job.id.into(),
+        job_id: job.id,
         batch: job.batch.clone(),
         reference: job.reference.clone(),
-        side,
+        side: job.side,
         image: Image::Path(relative),
     };
     let text = String::from_utf8(message.to_json()).map_err(|_| outside())?;

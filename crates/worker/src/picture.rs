@@ -6,9 +6,10 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use shenfen_core::{Decision, Elapsed, Finding, ModelInfo, PictureResult, Policy, Severity, Status, assess};
+use shenfen_core::{
+    Decision, Elapsed, Finding, ModelInfo, PictureResult, Policy, RequestedSide, Severity, Status, assess,
+};
 use shenfen_ocr::{CardReader, DetailedReading, Limits, Models, ReadError, Reading};
-use shenfen_store::RequestedSide;
 use thiserror::Error;
 use time::Date;
 

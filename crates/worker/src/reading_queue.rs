@@ -7,8 +7,7 @@ use std::thread;
 use std::time::Duration;
 use std::{fmt, io};
 
-use shenfen_core::{ModelInfo, PictureResult, Status};
-use shenfen_store::RequestedSide;
+use shenfen_core::{ModelInfo, PictureResult, RequestedSide, Status};
 use thiserror::Error;
 use tokio::sync::oneshot;
 use tokio::time::timeout;

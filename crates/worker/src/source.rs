@@ -8,7 +8,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use shenfen_store::{Job, JobId, NewJob, RequestedSide};
+use shenfen_core::{Job, JobId, RequestedSide};
+use shenfen_store::NewJob;
 use thiserror::Error;
 
 use folder::Folder;

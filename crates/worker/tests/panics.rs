@@ -1,7 +1,6 @@
 //! A panicking reader: its place is told, what it held is not. Alone in its program, since it silences all panics.
 
-use shenfen_core::{ModelInfo, PictureResult};
-use shenfen_store::RequestedSide;
+use shenfen_core::{ModelInfo, PictureResult, RequestedSide};
 use shenfen_worker::{PictureReader, read_file};
 
 struct Stumbling(ModelInfo);

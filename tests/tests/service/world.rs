@@ -3,14 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
+use shenfen_core::{Job, RequestedSide};
 use shenfen_queue::{
-    Broker, DeadLetter, DeadLetters, Depth, Depths, Image, Limits, Message, Outgoing, Publisher, Route, Side, Topology,
+    Broker, DeadLetter, DeadLetters, Depth, Depths, Image, Limits, Message, Outgoing, Publisher, Route, Topology,
 };
 use shenfen_store::port::ClaimOutcome;
 use shenfen_store::postgres::PostgresOptions;
-use shenfen_store::{
-    Access, BatchProgress, Batches, Job, JobStore, PostgresStore, RequestedSide, ResultFilter, ResultRow, Results,
-};
+use shenfen_store::{Access, BatchProgress, Batches, JobStore, PostgresStore, ResultFilter, ResultRow, Results};
 use shenfen_tests::{Scratch, StubPictures, remove_queues};
 use shenfen_worker::service::{Images, Metrics};
 use shenfen_worker::{Service, ServiceReport, ServiceSettings};
@@ -29,10 +28,10 @@ pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
 /// A job of the batch `test` whose picture are these letters.
 pub(crate) fn message(name: &str) -> Message {
     Message {
-        job_id: Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()),
+        job_id: Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).into(),
         batch: "test".into(),
         reference: None,
-        side: Side::Auto,
+        side: RequestedSide::Auto,
         image: Image::Inline(name.as_bytes().to_vec()),
     }
 }
@@ -172,7 +171,7 @@ impl World {
 
     pub(crate) async fn begin_without_end(&self, message: &Message, times: u32) {
         let job = Job {
-            id: message.job_id.into(),
+            id: message.job_id,
             batch: message.batch.clone(),
             reference: None,
             source: "inline".into(),

@@ -111,7 +111,7 @@ fn field_named(name: &str) -> Option<FieldName> {
     all.into_iter().find(|field| field.as_str() == name).or(match name {
         "identity_no" => Some(FieldName::IdentityNo),
         "birth_date" => Some(FieldName::BirthDate),
-        "birth_place" | "address" => Some(FieldName::BirthPlace),
+        "birth_place" | "address" => Some(FieldName::Address),
         "effective_date" => Some(FieldName::EffectiveDate),
         _ => None,
     })
@@ -132,7 +132,7 @@ mod tests {
         std::fs::write(folder.path().join("labels.jsonl"), lines).unwrap();
         let pictures = read_labels(folder.path()).unwrap();
         assert_eq!(pictures.iter().map(|picture| picture.cards.len()).collect::<Vec<_>>(), [2, 0]);
-        assert_eq!(pictures[0].cards[0].fields[&FieldName::BirthPlace], "x");
+        assert_eq!(pictures[0].cards[0].fields[&FieldName::Address], "x");
         assert_eq!(pictures[0].slices, ["scan"]);
         assert_eq!(pictures[1].slices, ["photo", "glare"]);
     }

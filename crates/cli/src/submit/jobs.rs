@@ -5,10 +5,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use shenfen_queue::{Image, Message, Outgoing, Route, Side};
-use shenfen_store::RequestedSide;
+use shenfen_core::{JobId, RequestedSide};
+use shenfen_queue::{Image, Message, Outgoing, Route};
 use shenfen_worker::{Found, PictureRef, Source};
-use uuid::Uuid;
 
 use super::SubmitArgs;
 
@@ -120,14 +119,13 @@ impl Jobs {
     }
 
     /// The JSON of a job, as a worker will take it, and the job's id.
-    fn message(&self, image: Image, reference: Option<String>, side: RequestedSide) -> Result<(Uuid, Vec<u8>), String> {
-        let side = match side {
-            RequestedSide::Auto => Side::Auto,
-            RequestedSide::Front => Side::Front,
-            RequestedSide::Back => Side::Back,
-        };
-        let mut message = Message { job_id: Uuid::nil(), batch: self.batch.clone(), reference, side, image };
-        message.job_id = message.id_from_content();
+    fn message(
+        &self,
+        image: Image,
+        reference: Option<String>,
+        side: RequestedSide,
+    ) -> Result<(JobId, Vec<u8>), String> {
+        let message = Message::new(self.batch.clone(), reference, side, image);
         let body = message.to_json();
         Message::parse(&body, None).map_err(|error| error.to_string())?;
         Ok((message.job_id, body))

@@ -5,10 +5,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::json;
-use shenfen_core::PictureResult;
-use shenfen_queue::{Broker, Consumer, ConsumerSettings, Image, Message, Outgoing, Publisher, Route, Side, Topology};
+use shenfen_core::{Job, JobId, PictureResult, RequestedSide};
+use shenfen_queue::{Broker, Consumer, ConsumerSettings, Image, Message, Outgoing, Publisher, Route, Topology};
 use shenfen_store::postgres::PostgresOptions;
-use shenfen_store::{Access, Finished, Job, JobId, NewJob, Outcome, PostgresStore, RequestedSide};
+use shenfen_store::{Access, Finished, NewJob, Outcome, PostgresStore};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 use tokio::runtime::{self, Runtime};
@@ -116,21 +116,14 @@ async fn tell_server(statement: String) {
 
 /// A job with a picture of this content.
 pub(crate) fn message(batch: &str, picture: &[u8]) -> Message {
-    let mut message = Message {
-        job_id: Uuid::nil(),
-        batch: batch.to_owned(),
-        reference: Some("customer-42".to_owned()),
-        side: Side::Auto,
-        image: Image::Inline(picture.to_vec()),
-    };
-    message.job_id = message.id_from_content();
-    message
+    let image = Image::Inline(picture.to_vec());
+    Message::new(batch.to_owned(), Some("customer-42".to_owned()), RequestedSide::Auto, image)
 }
 
 /// The message as the books know it.
 pub(crate) fn job_of(message: &Message) -> Job {
     Job {
-        id: message.job_id.into(),
+        id: message.job_id,
         batch: message.batch.clone(),
         reference: message.reference.clone(),
         source: "message".to_owned(),

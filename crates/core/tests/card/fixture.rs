@@ -55,7 +55,7 @@ pub(crate) fn front() -> ReadCard {
         (FieldName::Gender, "女"),
         (FieldName::Ethnic, "土家"),
         (FieldName::BirthDate, "1993年3月3日"),
-        (FieldName::BirthPlace, "浙江省龙游县某某镇某某村12号"),
+        (FieldName::Address, "浙江省龙游县某某镇某某村12号"),
         (FieldName::IdentityNo, NUMBER),
     ];
     card(Side::Front, texts.map(|(name, text)| (name, field(text, 0.9999))))

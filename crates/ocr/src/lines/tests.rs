@@ -25,7 +25,7 @@ fn draw(map: &mut FeatureMap, channel: usize, [left, right]: [f32; 2], middle: i
 }
 
 fn address(map: &FeatureMap) -> Vec<TextLine> {
-    lines_of_field(map, ADDRESS, FieldName::BirthPlace, 0.5)
+    lines_of_field(map, ADDRESS, FieldName::Address, 0.5)
 }
 
 #[test]

@@ -1,16 +1,17 @@
 use std::collections::HashSet;
 
-use shenfen_queue::{DeadLetters, Filter, Image, Message, Outgoing, Route, Side};
+use shenfen_core::RequestedSide;
+use shenfen_queue::{DeadLetters, Filter, Image, Message, Outgoing, Route};
 use uuid::Uuid;
 
 use crate::world::{World, body, job, receive};
 
 fn dead(number: u128, batch: &str, reason: &str) -> Outgoing {
     let message = Message {
-        job_id: Uuid::from_u128(number),
+        job_id: Uuid::from_u128(number).into(),
         batch: batch.to_owned(),
         reference: Some(format!("customer {number}")),
-        side: Side::Auto,
+        side: RequestedSide::Auto,
         image: Image::Path("a.jpg".to_owned()),
     };
     Outgoing {
@@ -44,7 +45,7 @@ async fn a_list_tells_all_there_is_to_know_and_takes_nothing_away() {
     for _ in 0..2 {
         let letters = dead.list(100).await.unwrap();
         assert_eq!(letters.len(), 3);
-        assert_eq!(letters[0].job_id, Some(Uuid::from_u128(1)));
+        assert_eq!(letters[0].job_id, Some(Uuid::from_u128(1).into()));
         assert_eq!(
             (letters[0].batch.as_deref(), letters[0].reference.as_deref()),
             (Some("spring"), Some("customer 1"))
@@ -61,11 +62,11 @@ async fn a_list_tells_all_there_is_to_know_and_takes_nothing_away() {
 #[tokio::test]
 async fn redriven_letters_become_new_jobs_and_the_others_stay() {
     let (world, dead) = with_three_dead().await;
-    assert_eq!(dead.redrive(&Filter::Jobs(HashSet::from([Uuid::from_u128(1)]))).await.unwrap(), 1);
+    assert_eq!(dead.redrive(&Filter::Jobs(HashSet::from([Uuid::from_u128(1).into()]))).await.unwrap(), 1);
     let (_consumer, mut deliveries) = world.consumer(10).await;
     let delivery = receive(&mut deliveries).await;
     let message = Message::parse(&delivery.body, delivery.message_id.as_deref()).unwrap();
-    assert_eq!((message.job_id, delivery.failures), (Uuid::from_u128(1), 0));
+    assert_eq!((message.job_id, delivery.failures), (Uuid::from_u128(1).into(), 0));
     let _ = delivery.ack().await;
     world.until_depth(0, 3).await;
 

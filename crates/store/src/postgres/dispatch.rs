@@ -10,9 +10,9 @@ use super::PostgresStore;
 use super::job_store::uuids;
 use crate::batch::BatchState;
 use crate::error::StoreError;
-use crate::job::JobId;
 use crate::port::{Dispatch, Unsent};
 use crate::words;
+use shenfen_core::JobId;
 
 /// Jobs cancelled by one statement, so that a batch of millions keeps within the time limit.
 const CANCELLED_AT_ONCE: i64 = 10_000;

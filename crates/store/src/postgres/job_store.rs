@@ -9,8 +9,9 @@ use uuid::Uuid;
 use super::PostgresStore;
 use super::jobs::JobColumns;
 use crate::error::StoreError;
-use crate::job::{Job, JobId, MAX_ATTEMPTS, POISON_CANDIDATE_ATTEMPTS};
+use crate::job::{MAX_ATTEMPTS, POISON_CANDIDATE_ATTEMPTS};
 use crate::port::{ClaimOutcome, JobStatus, JobStore};
+use shenfen_core::{Job, JobId};
 
 /// Losing a claim in a crash of the server costs only its count, so this does not wait for the disk
 /// (`synchronous_commit = off`). A job of a paused batch stays with the broker, and so does a poison candidate ($7 attempts

@@ -9,9 +9,10 @@ use uuid::Uuid;
 
 use super::{PostgresStore, storable};
 use crate::error::StoreError;
-use crate::job::{Finished, Job, NewJob, Outcome};
+use crate::job::{Finished, NewJob, Outcome};
 use crate::port::{Completed, Jobs};
 use crate::stored::StoredResult;
+use shenfen_core::Job;
 
 /// Where there are all of them already, which is nearly always, this only looks.
 const NAME_BATCHES: &str = "

@@ -1,6 +1,6 @@
 //! The table of results.
 
-use shenfen_core::CardColumns;
+use shenfen_core::{CardColumns, JobId};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
@@ -8,7 +8,6 @@ use uuid::Uuid;
 use super::PostgresStore;
 use super::jobs::STORING;
 use crate::error::StoreError;
-use crate::job::JobId;
 use crate::port::Results;
 use crate::result::{ResultFilter, ResultRow};
 use crate::words;

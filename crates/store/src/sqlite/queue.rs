@@ -7,10 +7,11 @@ use time::OffsetDateTime;
 
 use super::{SqliteStore, results};
 use crate::error::StoreError;
-use crate::job::{ClaimedJob, Finished, Job, JobId, MAX_ATTEMPTS, NewJob, Outcome, POISON_CANDIDATE_ATTEMPTS};
+use crate::job::{ClaimedJob, Finished, MAX_ATTEMPTS, NewJob, Outcome, POISON_CANDIDATE_ATTEMPTS};
 use crate::port::{Completed, JobQueue, Jobs, Recovered};
 use crate::stored::StoredResult;
 use crate::timestamp;
+use shenfen_core::{Job, JobId};
 
 /// Claims jobs that are not poison candidates, in the order of the index: no sorting, however many wait.
 const CLAIM_OLDEST: &str = "

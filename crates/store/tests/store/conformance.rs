@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use proptest::prelude::*;
-use shenfen_core::{Decision, PictureResult, Status};
+use shenfen_core::{Decision, Job, JobId, PictureResult, Status};
 use shenfen_store::port::Completed;
-use shenfen_store::{BatchProgress, Batches, Finished, Job, JobId, Jobs, ResultFilter, ResultRow, Results};
+use shenfen_store::{BatchProgress, Batches, Finished, Jobs, ResultFilter, ResultRow, Results};
 use time::macros::date;
 
 use crate::made::{dead, job, jobs, number_of, read, result};

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use shenfen_core::{Decision, Elapsed, ModelInfo, PictureResult, Status};
-use shenfen_store::{Finished, Job, JobId, NewJob, Outcome, RequestedSide};
+use shenfen_core::{Decision, Elapsed, Job, JobId, ModelInfo, PictureResult, RequestedSide, Status};
+use shenfen_store::{Finished, NewJob, Outcome};
 
 /// The job of the picture `NUMBER.jpg`.
 pub(crate) fn job(batch: &str, number: usize) -> Job {

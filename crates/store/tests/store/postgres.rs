@@ -10,7 +10,8 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use shenfen_store::{ClaimOutcome, Dispatch, Job, JobId, JobStore, Jobs, PostgresStore};
+use shenfen_core::{Job, JobId};
+use shenfen_store::{ClaimOutcome, Dispatch, JobStore, Jobs, PostgresStore};
 
 use crate::conformance::{Taken, World, keeps_the_promises};
 use crate::made::{dead, job, number_of};

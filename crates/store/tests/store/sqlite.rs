@@ -5,8 +5,9 @@ mod queue;
 use std::fs;
 use std::path::PathBuf;
 
+use shenfen_core::JobId;
 use shenfen_store::sqlite::{Access, OpenOptions};
-use shenfen_store::{Batches, JobId, JobQueue, Jobs, SqliteQueue, SqliteStore, StoreError};
+use shenfen_store::{Batches, JobQueue, Jobs, SqliteQueue, SqliteStore, StoreError};
 use tempfile::TempDir;
 
 use crate::conformance::{Taken, World, keeps_the_promises};

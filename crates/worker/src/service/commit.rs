@@ -4,8 +4,9 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use rand::Rng;
+use shenfen_core::JobId;
 use shenfen_store::port::JobStore;
-use shenfen_store::{Finished, JobId, StoreError};
+use shenfen_store::{Finished, StoreError};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 

@@ -11,10 +11,10 @@ use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 
-use shenfen_core::Decision;
+use shenfen_core::{Decision, Job, JobId};
 use shenfen_queue::{Consumer, Delivery, Message, Outgoing, Publisher, Receipt, Route};
 use shenfen_store::port::{ClaimOutcome, JobStore};
-use shenfen_store::{Finished, Job, JobId, Outcome};
+use shenfen_store::{Finished, Outcome};
 use tokio::sync::mpsc::{self, Receiver, UnboundedReceiver, UnboundedSender};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use shenfen_queue::{Delivery, Image, Message, MessageError, Receipt, Side};
-use shenfen_store::{Job, JobId, RequestedSide};
+use shenfen_core::Job;
+use shenfen_queue::{Delivery, Image, Message, MessageError, Receipt};
 
 /// A delivery that is a job.
 pub(crate) struct Arrived {
@@ -36,15 +36,11 @@ pub(crate) fn parse(delivery: Delivery) -> Result<Arrived, Box<Malformed>> {
 /// The job of a message, as the books and the table of results name it.
 pub fn job_of(message: &Message) -> Job {
     Job {
-        id: JobId::from(message.job_id),
+        id: message.job_id,
         batch: message.batch.clone(),
         reference: message.reference.clone(),
         source: source(&message.image),
-        side: match message.side {
-            Side::Auto => RequestedSide::Auto,
-            Side::Front => RequestedSide::Front,
-            Side::Back => RequestedSide::Back,
-        },
+        side: message.side,
     }
 }
 

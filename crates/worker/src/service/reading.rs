@@ -4,9 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
-use shenfen_core::PictureResult;
+use shenfen_core::{JobId, PictureResult, RequestedSide};
 use shenfen_queue::Message;
-use shenfen_store::{JobId, RequestedSide};
 
 use super::failure::Failure;
 use super::images::{FetchError, Images};

@@ -6,9 +6,9 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use shenfen_store::RequestedSide;
 
 use super::{Found, PictureRef, SourceError};
+use shenfen_core::RequestedSide;
 
 /// A longer line is no manifest's.
 const LINE_LIMIT: u64 = 1 << 20;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use shenfen_core::Decision;
+use shenfen_core::{Decision, JobId};
 use shenfen_store::port::Unsent;
-use shenfen_store::{BatchState, Dispatch, JobId, JobStore, Jobs};
+use shenfen_store::{BatchState, Dispatch, JobStore, Jobs};
 
 use super::NEVER;
 use super::server::TestDatabase;

@@ -1,10 +1,10 @@
 //! Claims are counted, ends are detected, and any number of workers may write at once.
 
-use shenfen_core::Decision;
+use shenfen_core::{Decision, Job};
 use shenfen_store::job::{MAX_ATTEMPTS, POISON_CANDIDATE_ATTEMPTS};
 use shenfen_store::port::Completed;
 use shenfen_store::{
-    BatchState, Batches, ClaimOutcome, Dispatch, Finished, Job, JobStatus, JobStore, Jobs, PostgresStore, ResultFilter,
+    BatchState, Batches, ClaimOutcome, Dispatch, Finished, JobStatus, JobStore, Jobs, PostgresStore, ResultFilter,
     Results,
 };
 

@@ -1,9 +1,9 @@
 //! The embedded queue's own promises: order, and what becomes of a picture that ends its readers.
 
-use shenfen_core::Decision;
+use shenfen_core::{Decision, Job, JobId, RequestedSide};
 use shenfen_store::job::{MAX_ATTEMPTS, POISON_CANDIDATE_ATTEMPTS};
 use shenfen_store::port::Recovered;
-use shenfen_store::{ClaimedJob, Finished, Job, JobId, JobQueue, Jobs, NewJob, RequestedSide};
+use shenfen_store::{ClaimedJob, Finished, JobQueue, Jobs, NewJob};
 
 use super::Sqlite;
 use crate::conformance::{World, only};

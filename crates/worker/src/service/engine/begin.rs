@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use shenfen_core::{Job, JobId};
 use shenfen_ocr::Limits;
 use shenfen_queue::{Image, Receipt};
 use shenfen_store::port::{ClaimOutcome, JobStore};
-use shenfen_store::{Job, JobId};
 use tokio::time::Instant;
 
 use super::{Engine, Event};

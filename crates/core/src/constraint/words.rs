@@ -2,14 +2,14 @@
 
 use std::sync::LazyLock;
 
-use super::belief::{Belief, Law, Verdict};
+use super::bigram::{Bigrams, PERSONS, PLACES};
 use super::lattice::Lattice;
-use super::listed::{self, Listed};
-use super::noise::{Span, spans};
-use super::pairs::{PERSONS, PLACES, Pairs};
-use super::places::{usual_address, usual_authority};
-use super::seen::Seen;
+use super::lexicon::{self, LexiconMatches};
+use super::observation::Observation;
+use super::place_prior::{address_prior, authority_prior};
+use super::posterior::{Constraint, Interpretation, Posterior};
 use super::settle::{Field, Settled};
+use super::trim::{Span, spans};
 use crate::field::{Address, Authority, Ethnicity, PersonName, is_han};
 use crate::finding::Finding;
 use crate::policy::Policy;
@@ -31,17 +31,17 @@ struct Words<T> {
     /// How usual a lawful text is among the lawful ones, up to 1.
     prior: fn(&T) -> f64,
     /// Which characters usually follow each other.
-    usual: Option<&'static LazyLock<Pairs>>,
+    usual: Option<&'static LazyLock<Bigrams>>,
     /// What a list says about the places.
-    listed: Option<fn(&Lattice, &[Span]) -> Listed>,
+    lexicon: Option<fn(&Lattice, &[Span]) -> LexiconMatches>,
     /// A character of which no more than this can stand in the field is noise.
     noise_below: f64,
-    /// As in [`Law`].
-    chance: f64,
-    /// As in [`Law`].
-    broken: f64,
-    /// As in [`Law`].
-    cut_off: f64,
+    /// As in [`Constraint`].
+    false_match_rate: f64,
+    /// As in [`Constraint`].
+    violation_rate: f64,
+    /// As in [`Constraint`].
+    truncation_rate: f64,
 }
 
 /// A prior for fields of which every lawful text is as usual as any other.
@@ -60,11 +60,11 @@ pub(crate) fn name(read: &ReadField, policy: &Policy, findings: &mut Vec<Finding
         corrected: Rule::CharacterCorrected,
         prior: even,
         usual: Some(&PERSONS),
-        listed: None,
+        lexicon: None,
         noise_below: 0.0,
-        chance: 1.0,
-        broken: 0.05,
-        cut_off: 0.0,
+        false_match_rate: 1.0,
+        violation_rate: 0.05,
+        truncation_rate: 0.0,
     };
     let settled = words.settle(read, policy, findings);
     if settled.value.as_ref().is_some_and(PersonName::lacks_separator) {
@@ -84,11 +84,11 @@ pub(crate) fn ethnic(read: &ReadField, policy: &Policy, findings: &mut Vec<Findi
         corrected: Rule::EthnicCorrected,
         prior: even,
         usual: None,
-        listed: None,
+        lexicon: None,
         noise_below: 0.05,
-        chance: 0.02,
-        broken: 1e-3,
-        cut_off: 1e-3,
+        false_match_rate: 0.02,
+        violation_rate: 1e-3,
+        truncation_rate: 1e-3,
     };
     words.settle(read, policy, findings)
 }
@@ -96,23 +96,23 @@ pub(crate) fn ethnic(read: &ReadField, policy: &Policy, findings: &mut Vec<Findi
 /// 住址. Its regions are in a list.
 pub(crate) fn address(read: &ReadField, policy: &Policy, findings: &mut Vec<Finding>) -> Settled<Address> {
     let words = Words {
-        name: FieldName::BirthPlace,
+        name: FieldName::Address,
         labels: &["住址", "址"],
         standard: Address::standard_character,
         parse: Address::parse,
         text: Address::reveal,
         corrected: Rule::CharacterCorrected,
-        prior: usual_address,
+        prior: address_prior,
         usual: Some(&PLACES),
-        listed: Some(listed::address),
+        lexicon: Some(lexicon::address),
         noise_below: 0.0,
-        chance: 1.0,
-        broken: 0.05,
-        cut_off: 0.0,
+        false_match_rate: 1.0,
+        violation_rate: 0.05,
+        truncation_rate: 0.0,
     };
     let settled = words.settle(read, policy, findings);
     if settled.value.as_ref().is_some_and(Address::has_unknown_province) {
-        findings.push(Rule::AddressRegion.of(FieldName::BirthPlace));
+        findings.push(Rule::AddressRegion.of(FieldName::Address));
     }
     settled
 }
@@ -126,46 +126,52 @@ pub(crate) fn authority(read: &ReadField, policy: &Policy, findings: &mut Vec<Fi
         parse: Authority::parse,
         text: Authority::reveal,
         corrected: Rule::CharacterCorrected,
-        prior: usual_authority,
+        prior: authority_prior,
         usual: Some(&PLACES),
-        listed: Some(listed::authority),
+        lexicon: Some(lexicon::authority),
         noise_below: 0.0,
-        chance: 0.6,
-        broken: 0.02,
-        cut_off: 0.0,
+        false_match_rate: 0.6,
+        violation_rate: 0.02,
+        truncation_rate: 0.0,
     };
     words.settle(read, policy, findings)
 }
 
 impl<T: Clone> Words<T> {
     fn settle(&self, read: &ReadField, policy: &Policy, findings: &mut Vec<Finding>) -> Settled<T> {
-        let seen = Seen::of_more_than(self.noise_below, read, self.labels, self.standard);
-        if seen.label_removed {
+        let observation = Observation::of_more_than(self.noise_below, read, self.labels, self.standard);
+        if observation.label_removed {
             findings.push(Rule::LabelRemoved.of(self.name));
         }
-        let judge = |text: &str| {
+        let interpret = |text: &str| {
             let value = (self.parse)(text).ok()?;
-            Some(Verdict { text: (self.text)(&value).to_owned(), prior: (self.prior)(&value), value })
+            Some(Interpretation { text: (self.text)(&value).to_owned(), prior: (self.prior)(&value), value })
         };
-        let law = Law { chance: self.chance, broken: self.broken, cut_off: self.cut_off, judge };
-        let (lattice, confidence) = self.weighed(&seen);
-        let listed = self.listed.map(|listed| {
+        let constraint = Constraint {
+            false_match_rate: self.false_match_rate,
+            violation_rate: self.violation_rate,
+            truncation_rate: self.truncation_rate,
+            interpret,
+        };
+        let (lattice, confidence) = self.weighed(&observation);
+        let lexicon = self.lexicon.map(|lexicon| {
             let label = self.labels.first().copied().unwrap_or_default();
-            listed(&lattice, &spans(&seen.chars, label))
+            lexicon(&lattice, &spans(&observation.chars, label))
         });
-        let belief = Belief::among(&lattice, confidence, &law, listed.as_ref(), &seen.lattice.best());
+        let posterior =
+            Posterior::among(&lattice, confidence, &constraint, lexicon.as_ref(), &observation.lattice.best());
         let is_shorter = |text: &str| text.chars().count() < lattice.len();
-        let without_noise = belief.readings.first().is_some_and(|best| !best.as_read && is_shorter(&best.text));
+        let without_noise = posterior.readings.first().is_some_and(|best| !best.as_read && is_shorter(&best.text));
         let field = Field {
             name: self.name,
             read,
-            text: &seen.text,
+            text: &observation.text,
             corrected: if without_noise { Rule::NoiseRemoved } else { self.corrected },
             is_clear: false,
             by_odds: self.usual.is_some(),
-            label_removed: seen.label_removed,
+            label_removed: observation.label_removed,
         };
-        let settled = field.settle(&belief, policy, findings);
+        let settled = field.settle(&posterior, policy, findings);
         if let (None, Some(result)) = (&settled.value, &settled.result)
             && let Err(rule) = (self.parse)(&result.text)
             && !result.text.is_empty()
@@ -181,13 +187,14 @@ impl<T: Clone> Words<T> {
     }
 
     /// The places by what usually stands there, and how sure their best reading is now.
-    fn weighed(&self, seen: &Seen) -> (Lattice, f64) {
-        let Some(usual) = self.usual else { return (seen.lattice.clone(), seen.confidence) };
-        let lattice = usual.weighed(&seen.lattice);
-        let confidence = shifted(seen.confidence, seen.lattice.best_probability(), lattice.best_probability());
+    fn weighed(&self, observation: &Observation) -> (Lattice, f64) {
+        let Some(usual) = self.usual else { return (observation.lattice.clone(), observation.confidence) };
+        let lattice = usual.weighed(&observation.lattice);
+        let confidence =
+            shifted(observation.confidence, observation.lattice.best_probability(), lattice.best_probability());
         // Usual characters do not tell that none was missed; whole names of places, which are listed, do.
-        let is_same = self.listed.is_none() && lattice.best() == seen.lattice.best();
-        (lattice, if is_same { confidence.min(seen.confidence) } else { confidence })
+        let is_same = self.lexicon.is_none() && lattice.best() == observation.lattice.best();
+        (lattice, if is_same { confidence.min(observation.confidence) } else { confidence })
     }
 }
 

@@ -84,16 +84,16 @@ pub(crate) fn median_pitch<'a>(chars: impl IntoIterator<Item = &'a ReadChar>) ->
 #[cfg(test)]
 mod tests {
     use super::spans;
-    use crate::law::fixture::read;
+    use crate::constraint::fixture::read;
     use crate::reading::ReadChar;
 
-    fn chars(places: &[(char, f32, f32, u8)]) -> Vec<ReadChar> {
+    fn chars(slots: &[(char, f32, f32, u8)]) -> Vec<ReadChar> {
         let one = |&(character, probability, position, line)| ReadChar {
             position,
             line,
             ..read(&[(character, probability)])
         };
-        places.iter().map(one).collect()
+        slots.iter().map(one).collect()
     }
 
     fn probability(chars: &[ReadChar], kept: std::ops::Range<usize>) -> f64 {

@@ -1,13 +1,13 @@
 //! A field's characters prepared for its law: labels taken off, look-alikes mapped, noise left out.
 
-use super::lattice::{Lattice, Place};
+use super::lattice::{Lattice, Slot};
 use crate::reading::{ReadChar, ReadField};
 
 /// How probable it is that a character of which the field can hold nothing is noise, and the others are right.
 const NOISE: f64 = 0.5;
 
 /// A field ready to be weighed.
-pub(crate) struct Seen<'a> {
+pub(crate) struct Observation<'a> {
     pub(crate) lattice: Lattice,
     /// The characters of its places.
     pub(crate) chars: Vec<&'a ReadChar>,
@@ -19,10 +19,10 @@ pub(crate) struct Seen<'a> {
     pub(crate) text: String,
 }
 
-impl<'a> Seen<'a> {
+impl<'a> Observation<'a> {
     /// A field of which one of `labels` may stick to the start, through `map`.
-    pub(crate) fn new(read: &'a ReadField, labels: &[&str], map: impl Fn(char) -> Option<char>) -> Seen<'a> {
-        Seen::of_more_than(0.0, read, labels, map)
+    pub(crate) fn new(read: &'a ReadField, labels: &[&str], map: impl Fn(char) -> Option<char>) -> Observation<'a> {
+        Observation::of_more_than(0.0, read, labels, map)
     }
 
     /// The same, where a character of which no more than `least` can stand in the field is noise.
@@ -31,18 +31,18 @@ impl<'a> Seen<'a> {
         read: &'a ReadField,
         labels: &[&str],
         map: impl Fn(char) -> Option<char>,
-    ) -> Seen<'a> {
+    ) -> Observation<'a> {
         let chars = without_label(&read.chars, labels);
-        let place = |read| Some(Place::of(read, &map)).filter(|place| place.mass() > least).unwrap_or_default();
-        let places: Vec<Place> = chars.iter().map(place).collect();
+        let slot = |read| Some(Slot::of(read, &map)).filter(|slot| slot.mass() > least).unwrap_or_default();
+        let slots: Vec<Slot> = chars.iter().map(slot).collect();
         let mut confidence = plausible(read.confidence);
-        for (read, place) in chars.iter().zip(&places) {
-            confidence *= kept(read, place, &map);
+        for (read, slot) in chars.iter().zip(&slots) {
+            confidence *= kept(read, slot, &map);
         }
-        let readable = chars.iter().zip(places).filter(|(_, place)| place.best().is_some());
-        let (kept, places): (Vec<&ReadChar>, Vec<Place>) = readable.unzip();
-        Seen {
-            lattice: Lattice::new(places),
+        let readable = chars.iter().zip(slots).filter(|(_, slot)| slot.best().is_some());
+        let (kept, slots): (Vec<&ReadChar>, Vec<Slot>) = readable.unzip();
+        Observation {
+            lattice: Lattice::new(slots),
             chars: kept,
             confidence,
             label_removed: chars.len() < read.chars.len(),
@@ -63,13 +63,13 @@ pub(crate) fn text(chars: &[ReadChar]) -> String {
 }
 
 /// The part of the confidence that remains when a place's best character had to go.
-fn kept(read: &ReadChar, place: &Place, map: impl Fn(char) -> Option<char>) -> f64 {
-    match place.best() {
+fn kept(read: &ReadChar, slot: &Slot, map: impl Fn(char) -> Option<char>) -> f64 {
+    match slot.best() {
         None => NOISE,
         Some(kept) if best(read).and_then(map) == Some(kept) => 1.0,
         Some(_) => {
             let lost = read.candidates.first().map_or(1.0, |best| f64::from(best.probability));
-            (place.mass() / lost.max(1e-3)).min(1.0)
+            (slot.mass() / lost.max(1e-3)).min(1.0)
         }
     }
 }

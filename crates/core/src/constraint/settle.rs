@@ -1,7 +1,7 @@
-//! From belief to a field's result: the text to give out, how sure it is, and what has to be said about it.
+//! From posterior to a field's result: the text to give out, how sure it is, and what has to be said about it.
 
+use crate::constraint::posterior::{Posterior, Reading};
 use crate::finding::{Finding, Severity};
-use crate::law::belief::{Belief, Reading};
 use crate::policy::Policy;
 use crate::reading::{FieldName, ReadField};
 use crate::result::FieldResult;
@@ -48,19 +48,19 @@ impl Field<'_> {
     /// Every change of the text raises a finding.
     pub(crate) fn settle<T: Clone>(
         &self,
-        belief: &Belief<T>,
+        posterior: &Posterior<T>,
         policy: &Policy,
         findings: &mut Vec<Finding>,
     ) -> Settled<T> {
-        let as_read = belief.as_read();
-        let kept = as_read.map_or(belief.broken, |reading| reading.weight);
+        let as_read = posterior.as_read();
+        let kept = as_read.map_or(posterior.violated, |reading| reading.weight);
         let rivals = |best: &Reading<T>| if self.by_odds { best.weight + kept } else { 1.0 };
         let is_probable = |best: &Reading<T>| best.weight >= f64::from(policy.correct_from) * rivals(best);
-        let best = belief.readings.first().filter(|best| best.as_read || is_probable(best));
+        let best = posterior.readings.first().filter(|best| best.as_read || is_probable(best));
         let taken = if self.is_clear { as_read } else { best.or(as_read) };
         let (text, value, confidence) = match taken {
             Some(Reading { text, value, weight, .. }) => (text.clone(), Some(value.clone()), *weight),
-            None => (self.text.to_owned(), None, belief.broken),
+            None => (self.text.to_owned(), None, posterior.violated),
         };
         let raw = self.read.text();
         let value_as_read = if self.label_removed { self.text } else { &raw };
@@ -72,7 +72,7 @@ impl Field<'_> {
             _ => {}
         }
         let others =
-            belief.readings.iter().filter(|reading| reading.text != text && reading.weight >= LEAST_ALTERNATIVE);
+            posterior.readings.iter().filter(|reading| reading.text != text && reading.weight >= LEAST_ALTERNATIVE);
         let alternatives = others.take(MOST_ALTERNATIVES).map(|reading| reading.text.clone()).collect();
         let raw = Some(raw).filter(|raw| *raw != text);
         let result = FieldResult { text, confidence: confidence as f32, quad: self.read.quad, raw, alternatives };

@@ -32,7 +32,7 @@ const IN_PROVINCE: u32 = 10_000;
 const IN_PREFECTURE: u32 = 100;
 
 /// The prior of an address, up to 1.
-pub(crate) fn usual_address(address: &Address) -> f64 {
+pub(crate) fn address_prior(address: &Address) -> f64 {
     let paired = if has_paired_brackets(address.reveal()) { 1.0 } else { UNPAIRED };
     paired * usual_place(address)
 }
@@ -105,7 +105,7 @@ pub(super) fn governs(above: u32, code: u32) -> bool {
 }
 
 /// The prior of an authority, up to 1.
-pub(crate) fn usual_authority(authority: &Authority) -> f64 {
+pub(crate) fn authority_prior(authority: &Authority) -> f64 {
     let text = authority.reveal();
     let (place, branch) = match (text.strip_suffix("公安分局"), text.split_once("公安局")) {
         (_, Some((place, branch))) => (place, branch.trim_end_matches("分局").trim_end_matches("公安")),
@@ -141,15 +141,15 @@ pub(super) fn is_branch_of(codes: &[u32], stem: Beginning) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{NO_COUNTY, NO_SUCH_TOWN, NO_TOWN, UNPAIRED, governs, usual_address, usual_authority};
+    use super::{NO_COUNTY, NO_SUCH_TOWN, NO_TOWN, UNPAIRED, address_prior, authority_prior, governs};
     use crate::field::{Address, Authority};
 
     fn address(text: &str) -> f64 {
-        usual_address(&Address::parse(text).unwrap())
+        address_prior(&Address::parse(text).unwrap())
     }
 
     fn authority(text: &str) -> f64 {
-        usual_authority(&Authority::parse(text).unwrap())
+        authority_prior(&Authority::parse(text).unwrap())
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use time::Date;
 
-use super::belief::Belief;
-use super::number::NumberSeen;
+use super::number::NumberObservation;
+use super::posterior::Posterior;
 use super::settle::{Field, Settled, corrected};
 use super::{birth_date, gender, number};
 use crate::field::BirthDate;
@@ -38,16 +38,16 @@ pub(crate) fn settle(card: &ReadCard, today: Date, policy: &Policy, findings: &m
     let of = |name: FieldName| card.fields.get(&name).filter(|read| !read.text().is_empty());
     let (number, birth_date, gender) = (of(FieldName::IdentityNo), of(FieldName::BirthDate), of(FieldName::Gender));
 
-    let birth_dates = birth_date.map_or_else(Belief::nothing, |read| birth_date::weigh(read, today));
-    let genders = gender.map_or_else(Belief::nothing, gender::weigh);
-    let seen = number.map(|read| number::weigh(read, &birth_dates, today));
-    let numbers = seen.as_ref().map_or_else(Belief::nothing, |seen| seen.belief.clone());
+    let birth_dates = birth_date.map_or_else(Posterior::nothing, |read| birth_date::weigh(read, today));
+    let genders = gender.map_or_else(Posterior::nothing, gender::weigh);
+    let observation = number.map(|read| number::weigh(read, &birth_dates, today));
+    let numbers = observation.as_ref().map_or_else(Posterior::nothing, |observation| observation.posterior.clone());
 
     // A date that completed the number cannot support it as well.
-    let completed = seen.as_ref().is_some_and(|seen| seen.wrong_length);
+    let completed = observation.as_ref().is_some_and(|observation| observation.wrong_length);
     let joint_numbers = numbers_given(numbers.clone(), if completed { None } else { Some(&birth_dates) }, &genders);
-    let number = match (number, &seen) {
-        (Some(read), Some(seen)) => settle_number(read, seen, &joint_numbers, today, policy, findings),
+    let number = match (number, &observation) {
+        (Some(read), Some(observation)) => settle_number(read, observation, &joint_numbers, today, policy, findings),
         _ => Settled::missing(),
     };
 
@@ -83,16 +83,16 @@ pub(crate) fn settle(card: &ReadCard, today: Date, policy: &Policy, findings: &m
 }
 
 /// What was read is lawful and hardly to be doubted.
-fn is_clear<T>(belief: &Belief<T>) -> bool {
-    belief.as_read().is_some_and(|reading| reading.weight >= CLEAR)
+fn is_clear<T>(posterior: &Posterior<T>) -> bool {
+    posterior.as_read().is_some_and(|reading| reading.weight >= CLEAR)
 }
 
 /// The numbers, given what birth date and gender say.
 fn numbers_given(
-    numbers: Belief<IdNumber>,
-    dates: Option<&Belief<Date>>,
-    genders: &Belief<Gender>,
-) -> Belief<IdNumber> {
+    numbers: Posterior<IdNumber>,
+    dates: Option<&Posterior<Date>>,
+    genders: &Posterior<Gender>,
+) -> Posterior<IdNumber> {
     let of_gender =
         |gender: Gender| genders.sum(|one| *one == gender) + genders.unknown() * SOME_GENDER + CONTRADICTION;
     let numbers_dates: Vec<Date> = numbers.readings.iter().map(|reading| reading.value.birth_date()).collect();
@@ -113,34 +113,34 @@ fn numbers_given(
 
 /// A field's readings, given what the number says. `some` is the probability that an unknown reading is a certain one.
 fn given_number<T: PartialEq>(
-    field: Belief<T>,
-    numbers: &Belief<IdNumber>,
+    field: Posterior<T>,
+    numbers: &Posterior<IdNumber>,
     of: fn(&IdNumber) -> T,
     some: f64,
-) -> Belief<T> {
+) -> Posterior<T> {
     let agreement = |value: &T| numbers.sum(|number| of(number) == *value) + numbers.unknown() * some + CONTRADICTION;
     field.times(agreement, some + CONTRADICTION)
 }
 
 fn settle_number(
     read: &ReadField,
-    seen: &NumberSeen,
-    belief: &Belief<IdNumber>,
+    observation: &NumberObservation,
+    posterior: &Posterior<IdNumber>,
     today: Date,
     policy: &Policy,
     findings: &mut Vec<Finding>,
 ) -> Settled<IdNumber> {
-    let corrected = if seen.wrong_length { Rule::LengthCorrected } else { Rule::ChecksumCorrected };
+    let corrected = if observation.wrong_length { Rule::LengthCorrected } else { Rule::ChecksumCorrected };
     let field = Field {
         name: FieldName::IdentityNo,
         read,
-        text: &seen.text,
+        text: &observation.text,
         corrected,
-        is_clear: is_clear(&seen.belief),
+        is_clear: is_clear(&observation.posterior),
         by_odds: false,
         label_removed: false,
     };
-    let settled = field.settle(belief, policy, findings);
+    let settled = field.settle(posterior, policy, findings);
     match (&settled.value, &settled.result) {
         (Some(number), _) => findings.extend(number.warnings(today).into_iter().map(|warning| {
             let rule = match warning {
@@ -206,11 +206,11 @@ impl<T: Clone + PartialEq> Repeated<'_, T> {
     fn settle(
         &self,
         asked: &Asked<'_>,
-        belief: &Belief<T>,
+        posterior: &Posterior<T>,
         policy: &Policy,
         findings: &mut Vec<Finding>,
     ) -> Settled<T> {
-        if let Some(filled) = self.fill(asked, belief, policy, findings) {
+        if let Some(filled) = self.fill(asked, posterior, policy, findings) {
             return filled;
         }
         let Some(read) = asked.read else { return Settled::missing() };
@@ -224,7 +224,7 @@ impl<T: Clone + PartialEq> Repeated<'_, T> {
             by_odds: false,
             label_removed: false,
         };
-        let settled = field.settle(belief, policy, findings);
+        let settled = field.settle(posterior, policy, findings);
         if settled.value.is_none() {
             findings.push((asked.unlawful)(&text).of(asked.name));
         }
@@ -234,17 +234,17 @@ impl<T: Clone + PartialEq> Repeated<'_, T> {
     fn fill(
         &self,
         asked: &Asked<'_>,
-        belief: &Belief<T>,
+        posterior: &Posterior<T>,
         policy: &Policy,
         findings: &mut Vec<Finding>,
     ) -> Option<Settled<T>> {
         let (Some(number), Some(source)) = (&self.number.value, &self.number.result) else { return None };
-        let unreadable = belief.unknown() >= f64::from(policy.correct_from) && !asked.is_clear;
+        let unreadable = posterior.unknown() >= f64::from(policy.correct_from) && !asked.is_clear;
         if !unreadable || f64::from(source.confidence) < CLEAR {
             return None;
         }
         let value = (self.of)(number);
-        let confidence = belief.unknown() * f64::from(source.confidence);
+        let confidence = posterior.unknown() * f64::from(source.confidence);
         findings.push(corrected(Rule::FilledFromNumber, asked.name, confidence, policy));
         let text = (self.printed)(&value);
         let result = FieldResult {

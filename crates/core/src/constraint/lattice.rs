@@ -8,7 +8,7 @@ use crate::reading::ReadChar;
 /// More readings are never looked at. A field that needs more is not readable.
 const MOST_READINGS: usize = 1000;
 /// Longer fields are no fields; the rest of one is not looked at.
-const MOST_PLACES: usize = 128;
+const MOST_SLOTS: usize = 128;
 /// Less probable candidates are left out.
 const LEAST_PROBABILITY: f64 = 1e-6;
 /// Readings so much less probable than the best are left out.
@@ -16,13 +16,13 @@ const LEAST_RATIO: f64 = 1e-9;
 
 /// One character place: what could stand there, most probable first.
 #[derive(Clone, Default)]
-pub(crate) struct Place {
+pub(crate) struct Slot {
     options: Vec<(char, f64)>,
 }
 
-impl Place {
+impl Slot {
     /// The candidates that `map` accepts, as what it makes of them; equal ones are added up.
-    pub(crate) fn of(read: &ReadChar, map: impl Fn(char) -> Option<char>) -> Place {
+    pub(crate) fn of(read: &ReadChar, map: impl Fn(char) -> Option<char>) -> Slot {
         let mut options: Vec<(char, f64)> = Vec::with_capacity(read.candidates.len());
         for candidate in &read.candidates {
             let probability = f64::from(candidate.probability);
@@ -37,12 +37,12 @@ impl Place {
         }
         options.iter_mut().for_each(|(_, probability)| *probability = probability.min(1.0));
         options.sort_by(|one, other| other.1.total_cmp(&one.1));
-        Place { options }
+        Slot { options }
     }
 
     /// A place where only one character can stand.
-    pub(crate) fn certain(character: char) -> Place {
-        Place { options: vec![(character, 1.0)] }
+    pub(crate) fn certain(character: char) -> Slot {
+        Slot { options: vec![(character, 1.0)] }
     }
 
     /// Leaves out every option but one.
@@ -74,28 +74,28 @@ impl Place {
 /// Places in reading order.
 #[derive(Clone, Default)]
 pub(crate) struct Lattice {
-    places: Vec<Place>,
+    slots: Vec<Slot>,
 }
 
 impl Lattice {
-    pub(crate) fn new(mut places: Vec<Place>) -> Lattice {
-        places.truncate(MOST_PLACES);
-        Lattice { places }
+    pub(crate) fn new(mut slots: Vec<Slot>) -> Lattice {
+        slots.truncate(MOST_SLOTS);
+        Lattice { slots }
     }
 
     /// The same places with one more before the place `at`, or at the end.
-    pub(crate) fn with(&self, at: usize, place: Place) -> Lattice {
-        let mut places = self.places.clone();
-        places.insert(at.min(places.len()), place);
-        Lattice { places }
+    pub(crate) fn with(&self, at: usize, slot: Slot) -> Lattice {
+        let mut slots = self.slots.clone();
+        slots.insert(at.min(slots.len()), slot);
+        Lattice { slots }
     }
 
     /// The same places, of which those with one of `fixed` hold that character only.
     pub(crate) fn narrowed(&self, fixed: &[(usize, char)]) -> Lattice {
         let mut narrowed = self.clone();
         for &(at, character) in fixed {
-            if let Some(place) = narrowed.places.get_mut(at) {
-                place.keep(character);
+            if let Some(slot) = narrowed.slots.get_mut(at) {
+                slot.keep(character);
             }
         }
         narrowed
@@ -103,52 +103,52 @@ impl Lattice {
 
     /// Gives the options of a place other probabilities, in their order.
     pub(crate) fn reweigh(&mut self, at: usize, probabilities: impl Iterator<Item = f64>) {
-        let Some(place) = self.places.get_mut(at) else { return };
-        place.options.iter_mut().zip(probabilities).for_each(|(option, probability)| option.1 = probability);
-        place.options.sort_by(|one, other| other.1.total_cmp(&one.1));
+        let Some(slot) = self.slots.get_mut(at) else { return };
+        slot.options.iter_mut().zip(probabilities).for_each(|(option, probability)| option.1 = probability);
+        slot.options.sort_by(|one, other| other.1.total_cmp(&one.1));
     }
 
     /// The probability of the best reading.
     pub(crate) fn best_probability(&self) -> f64 {
-        self.places.iter().filter_map(|place| place.options.first()).map(|option| option.1).product()
+        self.slots.iter().filter_map(|slot| slot.options.first()).map(|option| option.1).product()
     }
 
     /// Some of the places only.
-    pub(crate) fn span(&self, places: Range<usize>) -> Lattice {
-        Lattice { places: self.places.get(places).unwrap_or_default().to_vec() }
+    pub(crate) fn span(&self, slots: Range<usize>) -> Lattice {
+        Lattice { slots: self.slots.get(slots).unwrap_or_default().to_vec() }
     }
 
-    pub(crate) fn places(&self) -> &[Place] {
-        &self.places
+    pub(crate) fn slots(&self) -> &[Slot] {
+        &self.slots
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.places.len()
+        self.slots.len()
     }
 
     /// Whether a text is one of its readings.
     pub(crate) fn holds(&self, text: &str) -> bool {
         let mut characters = text.chars();
-        let all = self.places.iter().all(|place| characters.next().is_some_and(|one| place.probability(one) > 0.0));
+        let all = self.slots.iter().all(|slot| characters.next().is_some_and(|one| slot.probability(one) > 0.0));
         all && characters.next().is_none()
     }
 
     /// The most probable character at every place.
     pub(crate) fn best(&self) -> String {
-        self.places.iter().filter_map(Place::best).collect()
+        self.slots.iter().filter_map(Slot::best).collect()
     }
 
     /// Whole readings with their probabilities, the most probable first. None without places, or if a place has no option.
     pub(crate) fn readings(&self) -> Readings<'_> {
-        let readable = !self.places.is_empty() && self.places.iter().all(|place| !place.options.is_empty());
+        let readable = !self.slots.is_empty() && self.slots.iter().all(|slot| !slot.options.is_empty());
         let mut heap = BinaryHeap::new();
         let mut floor = 0.0;
         if readable {
-            let best: f64 = self.places.iter().map(|place| place.options[0].1).product();
+            let best: f64 = self.slots.iter().map(|slot| slot.options[0].1).product();
             floor = best * LEAST_RATIO;
-            heap.push(Node { probability: best, ranks: vec![0; self.places.len()], changed: 0 });
+            heap.push(Node { probability: best, ranks: vec![0; self.slots.len()], changed: 0 });
         }
-        Readings { places: &self.places, heap, floor, left: MOST_READINGS }
+        Readings { slots: &self.slots, heap, floor, left: MOST_READINGS }
     }
 }
 
@@ -184,7 +184,7 @@ impl Ord for Node {
 
 /// Iterator of [`Lattice::readings`].
 pub(crate) struct Readings<'a> {
-    places: &'a [Place],
+    slots: &'a [Slot],
     heap: BinaryHeap<Node>,
     floor: f64,
     left: usize,
@@ -196,8 +196,8 @@ impl Iterator for Readings<'_> {
     fn next(&mut self) -> Option<(String, f64)> {
         self.left = self.left.checked_sub(1)?;
         let node = self.heap.pop()?;
-        for at in node.changed..self.places.len() {
-            let options = &self.places[at].options;
+        for at in node.changed..self.slots.len() {
+            let options = &self.slots[at].options;
             let rank = usize::from(node.ranks[at]);
             let Some(next) = options.get(rank + 1) else { continue };
             let probability = node.probability / options[rank].1 * next.1;
@@ -207,15 +207,15 @@ impl Iterator for Readings<'_> {
                 self.heap.push(Node { probability, ranks, changed: at });
             }
         }
-        let text = self.places.iter().zip(&node.ranks).map(|(place, &rank)| place.options[usize::from(rank)].0);
+        let text = self.slots.iter().zip(&node.ranks).map(|(slot, &rank)| slot.options[usize::from(rank)].0);
         Some((text.collect(), node.probability))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Lattice, Place};
-    use crate::law::fixture::{lattice, read};
+    use super::{Lattice, Slot};
+    use crate::constraint::fixture::{lattice, read};
 
     #[test]
     fn readings_come_once_each_and_in_order() {
@@ -234,9 +234,9 @@ mod tests {
     #[test]
     fn candidates_that_mean_the_same_are_added_up() {
         let read = read(&[('O', 0.4), ('8', 0.35), ('0', 0.25)]);
-        let place = Place::of(&read, |character| Some(if character == 'O' { '0' } else { character }));
-        assert_eq!(place.best(), Some('0'));
-        assert_eq!(Lattice::new(vec![place]).readings().count(), 2);
+        let slot = Slot::of(&read, |character| Some(if character == 'O' { '0' } else { character }));
+        assert_eq!(slot.best(), Some('0'));
+        assert_eq!(Lattice::new(vec![slot]).readings().count(), 2);
     }
 
     #[test]

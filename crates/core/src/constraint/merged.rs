@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::iter::{Peekable, Take};
 
 use super::lattice::{Lattice, Readings};
-use super::listed::Listed;
+use super::lexicon::LexiconMatches;
 
 /// So many readings of each listed beginning are looked at.
 const MOST_OF_LISTED: usize = 40;
@@ -13,16 +13,16 @@ const MOST_OF_LISTED: usize = 40;
 pub(crate) struct Merged<'a> {
     free: Peekable<Readings<'a>>,
     /// With the probability that what they leave out is noise.
-    listed: Vec<(Peekable<Take<Readings<'a>>>, f64)>,
+    lexicon: Vec<(Peekable<Take<Readings<'a>>>, f64)>,
     given: HashSet<String>,
 }
 
 impl<'a> Merged<'a> {
-    pub(crate) fn new(lattice: &'a Lattice, listed: Option<&'a Listed>) -> Merged<'a> {
-        let listed = listed.map_or(&[][..], |listed| &listed.likely);
+    pub(crate) fn new(lattice: &'a Lattice, lexicon: Option<&'a LexiconMatches>) -> Merged<'a> {
+        let lexicon = lexicon.map_or(&[][..], |lexicon| &lexicon.matches);
         Merged {
             free: lattice.readings().peekable(),
-            listed: listed
+            lexicon: lexicon
                 .iter()
                 .map(|one| (one.lattice.readings().take(MOST_OF_LISTED).peekable(), one.noise))
                 .collect(),
@@ -34,7 +34,7 @@ impl<'a> Merged<'a> {
     fn pop(&mut self) -> Option<(String, f64)> {
         let free = self.free.peek().map(|(_, probability)| *probability);
         let mut best: Option<(usize, f64)> = None;
-        for (index, (source, noise)) in self.listed.iter_mut().enumerate() {
+        for (index, (source, noise)) in self.lexicon.iter_mut().enumerate() {
             let Some(probability) = source.peek().map(|(_, probability)| probability * *noise) else { continue };
             if best.is_none_or(|(_, most)| probability > most) {
                 best = Some((index, probability));
@@ -42,7 +42,7 @@ impl<'a> Merged<'a> {
         }
         match (free, best) {
             (free, Some((index, probability))) if free.is_none_or(|free| probability > free) => {
-                self.listed[index].0.next().map(|(text, _)| (text, probability))
+                self.lexicon[index].0.next().map(|(text, _)| (text, probability))
             }
             _ => self.free.next(),
         }
@@ -56,7 +56,7 @@ impl Iterator for Merged<'_> {
         loop {
             let reading = self.pop()?;
             // Without listed ones no reading comes twice.
-            if self.listed.is_empty() || self.given.insert(reading.0.clone()) {
+            if self.lexicon.is_empty() || self.given.insert(reading.0.clone()) {
                 return Some(reading);
             }
         }

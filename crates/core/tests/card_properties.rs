@@ -215,7 +215,7 @@ fn debug_shows_nothing_personal() {
         (FieldName::Gender, "女"),
         (FieldName::Ethnic, "士家"),
         (FieldName::BirthDate, "1993年3月3日"),
-        (FieldName::BirthPlace, "浙江省龙游县某某镇某某村12号"),
+        (FieldName::Address, "浙江省龙游县某某镇某某村12号"),
         (FieldName::IdentityNo, "33O825199303034665"),
     ];
     let card = front(values.map(|(name, text)| (name, sure(text, 0.9, &['土', '5']))));

@@ -1,7 +1,7 @@
 //! Probabilities of the readings of a field, after laws and other fields have spoken.
 
 use super::lattice::Lattice;
-use super::listed::Listed;
+use super::lexicon::LexiconMatches;
 use super::merged::Merged;
 
 /// The enumeration ends at readings so much less probable than the best lawful one. What is left out counts as unknown.
@@ -12,19 +12,19 @@ const MOST_OF_ALTERNATIVE: usize = 200;
 const MOST_KEPT: usize = 64;
 
 /// What can lawfully stand in a field.
-pub(crate) struct Law<F> {
+pub(crate) struct Constraint<F> {
     /// The part of all wrong readings that would be lawful by chance: the smaller, the more a lawful reading proves itself.
-    pub(crate) chance: f64,
+    pub(crate) false_match_rate: f64,
     /// How rarely a card breaks this law: forged, a specimen, misprinted, or unknown to our lists.
-    pub(crate) broken: f64,
+    pub(crate) violation_rate: f64,
     /// How often a lawful text is read clearly but for a character at one end, which is lost.
-    pub(crate) cut_off: f64,
+    pub(crate) truncation_rate: f64,
     /// What a reading means, if it is lawful.
-    pub(crate) judge: F,
+    pub(crate) interpret: F,
 }
 
 /// A lawful reading.
-pub(crate) struct Verdict<T> {
+pub(crate) struct Interpretation<T> {
     /// The text in its standard form.
     pub(crate) text: String,
     /// What it means.
@@ -43,58 +43,58 @@ pub(crate) struct Reading<T> {
     pub(crate) as_read: bool,
 }
 
-/// Lawful readings, the most probable first. Their weights, `broken` and `rest` make 1.
+/// Possible readings, the most probable first. Their weights, `violated` and `rest` sum to 1.
 #[derive(Clone)]
-pub(crate) struct Belief<T> {
+pub(crate) struct Posterior<T> {
     pub(crate) readings: Vec<Reading<T>>,
     /// The probability that the card breaks the law and says what was read.
-    pub(crate) broken: f64,
+    pub(crate) violated: f64,
     /// The probability of anything else.
     pub(crate) rest: f64,
 }
 
-impl<T> Belief<T> {
+impl<T> Posterior<T> {
     /// Nothing is known.
-    pub(crate) fn nothing() -> Belief<T> {
-        Belief { readings: Vec::new(), broken: 0.0, rest: 1.0 }
+    pub(crate) fn nothing() -> Posterior<T> {
+        Posterior { readings: Vec::new(), violated: 0.0, rest: 1.0 }
     }
 
     /// The readings of a lattice under a law. `confidence` is the probability that the best reading is right.
-    pub(crate) fn under<F: Fn(&str) -> Option<Verdict<T>>>(
+    pub(crate) fn under<F: Fn(&str) -> Option<Interpretation<T>>>(
         lattice: &Lattice,
         confidence: f64,
-        law: &Law<F>,
-    ) -> Belief<T> {
-        Belief::among(lattice, confidence, law, None, &lattice.best())
+        constraint: &Constraint<F>,
+    ) -> Posterior<T> {
+        Posterior::among(lattice, confidence, constraint, None, &lattice.best())
     }
 
     /// The same where a list makes some readings likely: they are looked at however many others are more probable by
     /// their characters, and others are rare.
-    pub(crate) fn among<F: Fn(&str) -> Option<Verdict<T>>>(
+    pub(crate) fn among<F: Fn(&str) -> Option<Interpretation<T>>>(
         lattice: &Lattice,
         confidence: f64,
-        law: &Law<F>,
-        listed: Option<&Listed>,
+        constraint: &Constraint<F>,
+        lexicon: Option<&LexiconMatches>,
         as_read: &str,
-    ) -> Belief<T> {
-        let mut raw = Merged::new(lattice, listed);
-        let Some((first, first_probability)) = raw.next() else { return Belief::nothing() };
-        let mut belief = Belief { readings: Vec::new(), broken: 0.0, rest: 0.0 };
-        if !belief.add(&first, confidence, first == as_read, law) {
-            belief.broken = confidence * law.broken;
-            belief.rest = confidence * law.cut_off;
+    ) -> Posterior<T> {
+        let mut raw = Merged::new(lattice, lexicon);
+        let Some((first, first_probability)) = raw.next() else { return Posterior::nothing() };
+        let mut posterior = Posterior { readings: Vec::new(), violated: 0.0, rest: 0.0 };
+        if !posterior.add(&first, confidence, first == as_read, constraint) {
+            posterior.violated = confidence * constraint.violation_rate;
+            posterior.rest = confidence * constraint.truncation_rate;
         }
         // The calibrated confidence leaves so much for all others; the characters' probabilities only share it out.
         let mut left = 1.0 - confidence;
         let share = left / (1.0 - first_probability).max(1e-9);
-        let mut remaining = listed.map(|listed| listed.remaining(&first, first_probability));
+        let mut remaining = lexicon.map(|lexicon| lexicon.remaining(&first, first_probability));
         for (text, probability) in raw {
             let weight = (probability * share).min(left);
-            if weight <= belief.best_weight() * NEGLIGIBLE {
+            if weight <= posterior.best_weight() * NEGLIGIBLE {
                 break;
             }
             left -= weight;
-            belief.add(&text, weight, text == as_read, law);
+            posterior.add(&text, weight, text == as_read, constraint);
             if let Some(remaining) = &mut remaining {
                 remaining.take(&text, probability);
             }
@@ -102,38 +102,44 @@ impl<T> Belief<T> {
         match remaining {
             Some(remaining) => {
                 let doubt = remaining.unseen(&first, confidence);
-                belief.rest += (left * remaining.usual() + doubt) * law.chance;
+                posterior.rest += (left * remaining.usual() + doubt) * constraint.false_match_rate;
             }
-            None => belief.rest += left * law.chance,
+            None => posterior.rest += left * constraint.false_match_rate,
         }
-        belief.normalized()
+        posterior.normalized()
     }
 
     /// The readings of several lattices, of which at most one is right, each with its probability. None of them is what
     /// was read.
-    pub(crate) fn of_alternatives<F: Fn(&str) -> Option<Verdict<T>>>(
+    pub(crate) fn of_alternatives<F: Fn(&str) -> Option<Interpretation<T>>>(
         lattices: &[(Lattice, f64)],
-        law: &Law<F>,
-    ) -> Belief<T> {
-        let mut belief = Belief { readings: Vec::new(), broken: 0.0, rest: 0.0 };
+        constraint: &Constraint<F>,
+    ) -> Posterior<T> {
+        let mut posterior = Posterior { readings: Vec::new(), violated: 0.0, rest: 0.0 };
         let mut left = 1.0_f64;
         for (lattice, prior) in lattices {
             for (text, probability) in lattice.readings().take(MOST_OF_ALTERNATIVE) {
                 let weight = (probability * prior).min(left);
-                if weight <= belief.best_weight() * NEGLIGIBLE {
+                if weight <= posterior.best_weight() * NEGLIGIBLE {
                     break;
                 }
                 left -= weight;
-                belief.add(&text, weight, false, law);
+                posterior.add(&text, weight, false, constraint);
             }
         }
-        belief.rest += left * law.chance;
-        belief.normalized()
+        posterior.rest += left * constraint.false_match_rate;
+        posterior.normalized()
     }
 
     /// Adds a reading if it is lawful.
-    fn add<F: Fn(&str) -> Option<Verdict<T>>>(&mut self, text: &str, weight: f64, as_read: bool, law: &Law<F>) -> bool {
-        let Some(Verdict { text, value, prior }) = (law.judge)(text) else { return false };
+    fn add<F: Fn(&str) -> Option<Interpretation<T>>>(
+        &mut self,
+        text: &str,
+        weight: f64,
+        as_read: bool,
+        constraint: &Constraint<F>,
+    ) -> bool {
+        let Some(Interpretation { text, value, prior }) = (constraint.interpret)(text) else { return false };
         let weight = weight * prior;
         let kept = self.readings.len();
         match self.readings.iter_mut().find(|reading| reading.text == text) {
@@ -149,11 +155,11 @@ impl<T> Belief<T> {
     }
 
     /// Every weight times a factor: how well another field agrees.
-    pub(crate) fn times(mut self, agreement: impl Fn(&T) -> f64, of_others: f64) -> Belief<T> {
+    pub(crate) fn times(mut self, agreement: impl Fn(&T) -> f64, of_others: f64) -> Posterior<T> {
         for reading in &mut self.readings {
             reading.weight *= agreement(&reading.value);
         }
-        self.broken *= of_others;
+        self.violated *= of_others;
         self.rest *= of_others;
         self.normalized()
     }
@@ -165,7 +171,7 @@ impl<T> Belief<T> {
 
     /// The probability that the truth is none of the readings.
     pub(crate) fn unknown(&self) -> f64 {
-        self.broken + self.rest
+        self.violated + self.rest
     }
 
     /// The reading that corrects nothing, if it is lawful.
@@ -173,13 +179,13 @@ impl<T> Belief<T> {
         self.readings.iter().find(|reading| reading.as_read)
     }
 
-    fn normalized(mut self) -> Belief<T> {
+    fn normalized(mut self) -> Posterior<T> {
         let total = self.sum(|_| true) + self.unknown();
         if !(total > 0.0 && total.is_finite()) {
-            return Belief::nothing();
+            return Posterior::nothing();
         }
         self.readings.iter_mut().for_each(|reading| reading.weight /= total);
-        self.broken /= total;
+        self.violated /= total;
         self.rest /= total;
         // Stable, so that equal ones keep the order in which they were found.
         self.readings.sort_by(|one, other| other.weight.total_cmp(&one.weight));
@@ -189,23 +195,26 @@ impl<T> Belief<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Belief, Law, Verdict};
-    use crate::law::fixture::lattice;
+    use super::{Constraint, Interpretation, Posterior};
+    use crate::constraint::fixture::lattice;
 
     /// Only texts that begin and end alike are lawful.
-    fn symmetry(text: &str) -> Option<Verdict<()>> {
+    fn symmetry(text: &str) -> Option<Interpretation<()>> {
         let lawful = text.chars().next() == text.chars().last();
-        lawful.then(|| Verdict { text: text.to_owned(), value: (), prior: 1.0 })
+        lawful.then(|| Interpretation { text: text.to_owned(), value: (), prior: 1.0 })
     }
 
     #[test]
     fn a_law_raises_what_keeps_it_and_prefers_it_to_what_does_not() {
-        let law = Law { chance: 0.1, broken: 1e-3, cut_off: 0.0, judge: symmetry };
-        let lawful = Belief::under(&lattice(&[&[('a', 0.9), ('b', 0.1)], &[('a', 0.9), ('b', 0.1)]]), 0.81, &law);
+        let constraint =
+            Constraint { false_match_rate: 0.1, violation_rate: 1e-3, truncation_rate: 0.0, interpret: symmetry };
+        let lawful =
+            Posterior::under(&lattice(&[&[('a', 0.9), ('b', 0.1)], &[('a', 0.9), ('b', 0.1)]]), 0.81, &constraint);
         assert_eq!(lawful.readings[0].text, "aa");
         assert!(lawful.readings[0].as_read && lawful.readings[0].weight > 0.95);
 
-        let unlawful = Belief::under(&lattice(&[&[('a', 0.9), ('b', 0.1)], &[('b', 0.6), ('a', 0.4)]]), 0.54, &law);
+        let unlawful =
+            Posterior::under(&lattice(&[&[('a', 0.9), ('b', 0.1)], &[('b', 0.6), ('a', 0.4)]]), 0.54, &constraint);
         assert_eq!(unlawful.readings[0].text, "aa");
         assert!(!unlawful.readings[0].as_read);
         assert!(unlawful.as_read().is_none());
@@ -213,20 +222,26 @@ mod tests {
 
     #[test]
     fn what_is_read_for_certain_stays_unlawful() {
-        let law = Law { chance: 0.1, broken: 1e-3, cut_off: 0.0, judge: symmetry };
-        let belief = Belief::under(&lattice(&[&[('a', 0.9999)], &[('b', 0.9999), ('a', 1e-5)]]), 0.9998, &law);
-        assert!(belief.broken > 0.5, "{}", belief.broken);
-        let belief =
-            Belief::under(&lattice(&[&[('a', 0.9999)], &[('b', 0.9999)]]), 0.9998, &Law { cut_off: 0.01, ..law });
-        assert!(belief.broken < 0.2, "{}", belief.broken);
+        let constraint =
+            Constraint { false_match_rate: 0.1, violation_rate: 1e-3, truncation_rate: 0.0, interpret: symmetry };
+        let posterior =
+            Posterior::under(&lattice(&[&[('a', 0.9999)], &[('b', 0.9999), ('a', 1e-5)]]), 0.9998, &constraint);
+        assert!(posterior.violated > 0.5, "{}", posterior.violated);
+        let posterior = Posterior::under(
+            &lattice(&[&[('a', 0.9999)], &[('b', 0.9999)]]),
+            0.9998,
+            &Constraint { truncation_rate: 0.01, ..constraint },
+        );
+        assert!(posterior.violated < 0.2, "{}", posterior.violated);
     }
 
     #[test]
     fn weights_make_one() {
-        let law = Law { chance: 0.3, broken: 1e-3, cut_off: 0.0, judge: symmetry };
-        let places: [&[(char, f32)]; 2] = [&[('a', 0.5), ('b', 0.4)], &[('a', 0.5), ('b', 0.5)]];
-        let belief = Belief::under(&lattice(&places), 0.2, &law).times(|()| 0.3, 0.7);
-        assert!((belief.sum(|()| true) + belief.unknown() - 1.0).abs() < 1e-9);
-        assert!((Belief::<()>::nothing().unknown() - 1.0).abs() < 1e-9);
+        let constraint =
+            Constraint { false_match_rate: 0.3, violation_rate: 1e-3, truncation_rate: 0.0, interpret: symmetry };
+        let slots: [&[(char, f32)]; 2] = [&[('a', 0.5), ('b', 0.4)], &[('a', 0.5), ('b', 0.5)]];
+        let posterior = Posterior::under(&lattice(&slots), 0.2, &constraint).times(|()| 0.3, 0.7);
+        assert!((posterior.sum(|()| true) + posterior.unknown() - 1.0).abs() < 1e-9);
+        assert!((Posterior::<()>::nothing().unknown() - 1.0).abs() < 1e-9);
     }
 }

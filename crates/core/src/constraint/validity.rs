@@ -2,10 +2,10 @@
 
 use time::Date;
 
-use super::belief::{Belief, Law, Verdict};
-use super::lattice::Place;
+use super::lattice::Slot;
 use super::number::{digit, one_less};
-use super::seen::{Seen, text};
+use super::observation::{Observation, text};
+use super::posterior::{Constraint, Interpretation, Posterior};
 use super::settle::{Field, Settled};
 use crate::field::{FIRST_ISSUE, Validity};
 use crate::finding::Finding;
@@ -20,22 +20,22 @@ const LEAST_DIGIT: f64 = 0.3;
 /// 长期 stands there if at least this much of 长 or of 期 was seen.
 const LEAST_LONG_TERM: f64 = 0.3;
 /// Of wrong readings of two dates so many are a lawful term, and of one date so many a real day since 2004.
-const CHANCE: [f64; 2] = [0.05, 0.4];
+const FALSE_MATCH_RATE: [f64; 2] = [0.05, 0.4];
 /// Dates that do not exist are printed on no card.
-const BROKEN: f64 = 1e-4;
+const VIOLATION_RATE: f64 = 1e-4;
 /// How much rarer cards with another term are, and cards issued before there were any or in the future.
 const UNLAWFUL: f64 = 1e-3;
 
 /// A validity's field, weighed.
-struct ValiditySeen {
-    belief: Belief<Validity>,
+struct ValidityObservation {
+    posterior: Posterior<Validity>,
     /// A digit too many was left out.
     wrong_length: bool,
 }
 
 /// Settles a validity.
 pub(crate) fn settle(read: &ReadField, today: Date, policy: &Policy, findings: &mut Vec<Finding>) -> Settled<Validity> {
-    let ValiditySeen { belief, wrong_length } = weigh(read, today);
+    let ValidityObservation { posterior, wrong_length } = weigh(read, today);
     let text = read.text();
     let field = Field {
         name: FieldName::EffectiveDate,
@@ -46,7 +46,7 @@ pub(crate) fn settle(read: &ReadField, today: Date, policy: &Policy, findings: &
         by_odds: false,
         label_removed: false,
     };
-    let settled = field.settle(&belief, policy, findings);
+    let settled = field.settle(&posterior, policy, findings);
     if settled.value.is_none() {
         let rule = Validity::parse(&text).err().unwrap_or(Rule::ValidityForm);
         findings.push(rule.of(FieldName::EffectiveDate));
@@ -55,35 +55,42 @@ pub(crate) fn settle(read: &ReadField, today: Date, policy: &Policy, findings: &
 }
 
 /// Weighs the readings of a validity. Only digits and 长期 count; full stops and hyphen stand at fixed places.
-fn weigh(read: &ReadField, today: Date) -> ValiditySeen {
+fn weigh(read: &ReadField, today: Date) -> ValidityObservation {
     let read = &without_what_follows(read);
-    let is_digit = |read: &&ReadChar| Place::of(read, digit).mass() >= LEAST_DIGIT;
+    let is_digit = |read: &&ReadChar| Slot::of(read, digit).mass() >= LEAST_DIGIT;
     let digits: Vec<ReadChar> = read.chars.iter().filter(is_digit).cloned().collect();
     let after_digits = read.chars.iter().rposition(|read| is_digit(&read)).map_or(0, |last| last + 1);
     let long_term = long_term(&read.chars[after_digits..]);
     let read_digits = ReadField { chars: digits.clone(), ..read.clone() };
-    let seen = Seen::new(&read_digits, &[], digit);
-    let law = |chance: f64| Law { chance, broken: BROKEN, cut_off: 0.0, judge: |text: &str| judge(text, today) };
-    let whole = |belief| ValiditySeen { belief, wrong_length: false };
-    match seen.lattice.len() {
-        DATE if long_term >= LEAST_LONG_TERM => {
-            whole(Belief::under(&seen.lattice, seen.confidence * long_term.min(1.0), &law(CHANCE[1])))
-        }
+    let observation = Observation::new(&read_digits, &[], digit);
+    let constraint = |false_match_rate: f64| Constraint {
+        false_match_rate,
+        violation_rate: VIOLATION_RATE,
+        truncation_rate: 0.0,
+        interpret: |text: &str| interpret(text, today),
+    };
+    let whole = |posterior| ValidityObservation { posterior, wrong_length: false };
+    match observation.lattice.len() {
+        DATE if long_term >= LEAST_LONG_TERM => whole(Posterior::under(
+            &observation.lattice,
+            observation.confidence * long_term.min(1.0),
+            &constraint(FALSE_MATCH_RATE[1]),
+        )),
         length if length == 2 * DATE && long_term < LEAST_LONG_TERM => {
-            whole(Belief::under(&seen.lattice, seen.confidence, &law(CHANCE[0])))
+            whole(Posterior::under(&observation.lattice, observation.confidence, &constraint(FALSE_MATCH_RATE[0])))
         }
         length if length == 2 * DATE + 1 && long_term < LEAST_LONG_TERM => {
-            let belief = Belief::of_alternatives(&one_less(&digits, digit), &law(CHANCE[0]));
-            ValiditySeen { belief, wrong_length: true }
+            let posterior = Posterior::of_alternatives(&one_less(&digits, digit), &constraint(FALSE_MATCH_RATE[0]));
+            ValidityObservation { posterior, wrong_length: true }
         }
-        _ => whole(Belief::nothing()),
+        _ => whole(Posterior::nothing()),
     }
 }
 
 /// The field up to the end of the first whole validity, after which nothing is printed: what follows stands beside the card or
 /// is noise, but for a digit after another one, which may as well be one too many before. The confidence is then that of the characters that stay.
 fn without_what_follows(read: &ReadField) -> ReadField {
-    let is_digit = |read: &ReadChar| Place::of(read, digit).mass() >= LEAST_DIGIT;
+    let is_digit = |read: &ReadChar| Slot::of(read, digit).mass() >= LEAST_DIGIT;
     let from = read.chars.iter().position(is_digit).unwrap_or(0);
     let goes_on = |end: usize| is_digit(&read.chars[end - 1]) && is_digit(&read.chars[end]);
     let is_whole = |end: &usize| !goes_on(*end) && Validity::parse(&text(&read.chars[from..*end])).is_ok();
@@ -94,14 +101,14 @@ fn without_what_follows(read: &ReadField) -> ReadField {
 }
 
 /// A validity from 16 digits, or without end from 8.
-fn judge(digits: &str, today: Date) -> Option<Verdict<Validity>> {
+fn interpret(digits: &str, today: Date) -> Option<Interpretation<Validity>> {
     let text = match digits.split_at_checked(DATE)? {
         (from, "") => format!("{}-长期", dotted(from)?),
         (from, until) => format!("{}-{}", dotted(from)?, dotted(until)?),
     };
     let value = Validity::parse(&text).ok()?;
     let lawful = value.term().is_some() && (FIRST_ISSUE..=today).contains(&value.from());
-    Some(Verdict { text, value, prior: if lawful { 1.0 } else { UNLAWFUL } })
+    Some(Interpretation { text, value, prior: if lawful { 1.0 } else { UNLAWFUL } })
 }
 
 fn dotted(digits: &str) -> Option<String> {
@@ -111,7 +118,7 @@ fn dotted(digits: &str) -> Option<String> {
 /// How sure it is that 长期 stands there: one of its characters is enough.
 fn long_term(chars: &[ReadChar]) -> f64 {
     let mass = |wanted: char| {
-        let of = |read: &ReadChar| Place::of(read, |character| Some(character).filter(|one| *one == wanted)).mass();
+        let of = |read: &ReadChar| Slot::of(read, |character| Some(character).filter(|one| *one == wanted)).mass();
         chars.iter().map(of).fold(0.0, f64::max)
     };
     mass('长').max(mass('期'))

@@ -1,9 +1,9 @@
-"""Counts which characters follow each other in names of places and of persons, for the reader's laws of words:
+"""Counts which characters follow each other in names of places and of persons, for the priors of the text fields:
 
-    python -m shenfen_training.pairs
+    python -m shenfen_training.bigrams
 
-writes crates/core/data/place_pairs.bin from the lists in training/data of regions, towns, villages, roads and estates, and
-person_pairs.bin from those of surnames, characters of given names and minorities' names. Only pairs of characters are kept, so
+writes crates/core/data/place_bigrams.bin from the lists in training/data of regions, towns, villages, roads and estates, and
+person_bigrams.bin from those of surnames, characters of given names and minorities' names. Only pairs of characters are kept, so
 no list can be had back from it. The format, all numbers little-endian:
 
     u32 C, u32 P                  characters, pairs
@@ -137,12 +137,12 @@ def write(file: Path, names: Iterator[tuple[str, int]], single: Counter[str], be
 def main() -> None:
     han = [row for row in _rows("charset.csv") if row["tier"] in "012" and ord(row["char"]) >= 0x3400]
     in_places = Counter({row["char"]: int(row["n_place"] or 0) for row in han})
-    write(OUT / "place_pairs.bin", places(), in_places, PLACE, PLACE)
+    write(OUT / "place_bigrams.bin", places(), in_places, PLACE, PLACE)
     in_persons = Counter({row["char"]: 0 for row in han})
     for row in _rows("given_chars.csv"):
         if row["char"] in in_persons:
             in_persons[row["char"]] += sum(int(row[column]) for column in ("news_first", "news_second", "news_single"))
-    write(OUT / "person_pairs.bin", persons(), in_persons, SURNAME, PERSON)
+    write(OUT / "person_bigrams.bin", persons(), in_persons, SURNAME, PERSON)
 
 
 if __name__ == "__main__":

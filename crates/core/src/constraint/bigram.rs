@@ -9,14 +9,14 @@ use std::sync::LazyLock;
 use super::lattice::Lattice;
 use crate::field::is_han;
 
-static PLACE_BYTES: &[u8] = include_bytes!("../../data/place_pairs.bin");
-static PERSON_BYTES: &[u8] = include_bytes!("../../data/person_pairs.bin");
+static PLACE_BYTES: &[u8] = include_bytes!("../../data/place_bigrams.bin");
+static PERSON_BYTES: &[u8] = include_bytes!("../../data/person_bigrams.bin");
 /// Names of places. Empty, so that it says nothing, if the file were damaged.
-pub(crate) static PLACES: LazyLock<Pairs> =
-    LazyLock::new(|| Pairs::parse(PLACE_BYTES, PLACE_TRUST).unwrap_or_default());
+pub(crate) static PLACES: LazyLock<Bigrams> =
+    LazyLock::new(|| Bigrams::parse(PLACE_BYTES, PLACE_TRUST).unwrap_or_default());
 /// Names of persons; empty as above.
-pub(crate) static PERSONS: LazyLock<Pairs> =
-    LazyLock::new(|| Pairs::parse(PERSON_BYTES, PERSON_TRUST).unwrap_or_default());
+pub(crate) static PERSONS: LazyLock<Bigrams> =
+    LazyLock::new(|| Bigrams::parse(PERSON_BYTES, PERSON_TRUST).unwrap_or_default());
 
 /// A name that is in no list is no rarity: a pair's odds count with this power. Persons' names are freer.
 const PLACE_TRUST: f64 = 0.5;
@@ -29,7 +29,7 @@ const UNUSUAL: u8 = 125;
 
 /// The file's tables; its layout is told where it is made.
 #[derive(Default)]
-pub(crate) struct Pairs {
+pub(crate) struct Bigrams {
     characters: Vec<char>,
     costs_alone: &'static [u8],
     begins: Vec<u32>,
@@ -47,8 +47,8 @@ enum Before {
     Other,
 }
 
-impl Pairs {
-    fn parse(bytes: &'static [u8], trust: f64) -> Option<Pairs> {
+impl Bigrams {
+    fn parse(bytes: &'static [u8], trust: f64) -> Option<Bigrams> {
         let (sizes, rest) = bytes.split_at_checked(8)?;
         let [count, pairs] =
             [0, 4].map(|at| u32::from_le_bytes([sizes[at], sizes[at + 1], sizes[at + 2], sizes[at + 3]]));
@@ -62,7 +62,7 @@ impl Pairs {
         };
         let characters = words(characters).into_iter().map(char::from_u32).collect::<Option<Vec<_>>>()?;
         let seconds = seconds.chunks_exact(2).map(|half| u16::from_le_bytes([half[0], half[1]])).collect();
-        (costs.len() == pairs).then_some(Pairs {
+        (costs.len() == pairs).then_some(Bigrams {
             characters,
             costs_alone,
             begins: words(begins),
@@ -111,17 +111,17 @@ impl Pairs {
     /// The places of a text that consists of such names, each option's probability by what may stand before and after it
     /// (forward and backward sums over all readings). A place keeps its sum, for what is no candidate.
     pub(crate) fn weighed(&self, lattice: &Lattice) -> Lattice {
-        let places = lattice.places();
-        if self.characters.is_empty() || places.iter().any(|place| place.options().is_empty()) {
+        let slots = lattice.slots();
+        if self.characters.is_empty() || slots.iter().any(|slot| slot.options().is_empty()) {
             return lattice.clone();
         }
-        let steps: Vec<Vec<Vec<f64>>> = (0..places.len())
+        let steps: Vec<Vec<Vec<f64>>> = (0..slots.len())
             .map(|at| {
                 let before: Vec<Before> = match at.checked_sub(1) {
                     None => vec![Before::Start],
-                    Some(last) => places[last].options().iter().map(|&(character, _)| self.before(character)).collect(),
+                    Some(last) => slots[last].options().iter().map(|&(character, _)| self.before(character)).collect(),
                 };
-                let here = places[at].options();
+                let here = slots[at].options();
                 let row = |before: &Before| here.iter().map(|&(one, p)| p * self.probability(*before, one)).collect();
                 before.iter().map(row).collect()
             })
@@ -132,11 +132,11 @@ impl Pairs {
             let sum = |to: usize| last.iter().zip(step).map(|(sum, row)| sum * row[to]).sum();
             forward.push(normalized((0..step[0].len()).map(sum).collect()));
         }
-        let mut after = vec![1.0; places.last().map_or(0, |place| place.options().len())];
+        let mut after = vec![1.0; slots.last().map_or(0, |slot| slot.options().len())];
         let mut weighed = lattice.clone();
-        for (at, place) in places.iter().enumerate().rev() {
+        for (at, slot) in slots.iter().enumerate().rev() {
             let both = normalized(forward[at + 1].iter().zip(&after).map(|(before, after)| before * after).collect());
-            weighed.reweigh(at, both.iter().map(|share| share * place.mass()));
+            weighed.reweigh(at, both.iter().map(|share| share * slot.mass()));
             let back = |row: &Vec<f64>| row.iter().zip(&after).map(|(step, after)| step * after).sum();
             after = normalized(steps[at].iter().map(back).collect());
         }
@@ -157,17 +157,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::law::fixture::lattice;
+    use crate::constraint::fixture::lattice;
 
     #[test]
     fn the_file_is_whole_and_knows_usual_pairs() {
-        let pairs = Pairs::parse(PLACE_BYTES, PLACE_TRUST).unwrap();
+        let pairs = Bigrams::parse(PLACE_BYTES, PLACE_TRUST).unwrap();
         let cost = |first: char, second: char| pairs.cost(pairs.before(first), second);
         assert!(cost('哈', '尔') < cost('哈', '小'));
         assert!(cost('尔', '滨') < cost('尔', '宾'));
         assert!(pairs.cost(Before::Start, '浙') < pairs.cost(Before::Start, '淅'));
         assert_eq!((cost('路', '1'), pairs.cost(Before::Start, '㐀')), (OTHER, UNUSUAL));
-        assert!(Pairs::parse(&PLACE_BYTES[..PLACE_BYTES.len() - 1], PLACE_TRUST).is_none());
+        assert!(Bigrams::parse(&PLACE_BYTES[..PLACE_BYTES.len() - 1], PLACE_TRUST).is_none());
     }
 
     #[test]
@@ -189,16 +189,16 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_is_invented_and_every_place_keeps_its_sum(
-            places in prop::collection::vec(prop::collection::vec((prop::sample::select(vec!['村', '材', '桥', '1', '㐀', '-']), 0.001_f32..1.0), 1..4), 1..12)
+            slots in prop::collection::vec(prop::collection::vec((prop::sample::select(vec!['村', '材', '桥', '1', '㐀', '-']), 0.001_f32..1.0), 1..4), 1..12)
         ) {
-            let options: Vec<&[(char, f32)]> = places.iter().map(Vec::as_slice).collect();
+            let options: Vec<&[(char, f32)]> = slots.iter().map(Vec::as_slice).collect();
             let before = lattice(&options);
             let after = PLACES.weighed(&before);
             prop_assert_eq!(before.len(), after.len());
-            for (one, other) in before.places().iter().zip(after.places()) {
+            for (one, other) in before.slots().iter().zip(after.slots()) {
                 prop_assert!((one.mass() - other.mass()).abs() < 1e-9);
-                let characters = |place: &crate::law::lattice::Place| {
-                    let mut all: Vec<char> = place.options().iter().map(|option| option.0).collect();
+                let characters = |slot: &crate::constraint::lattice::Slot| {
+                    let mut all: Vec<char> = slot.options().iter().map(|option| option.0).collect();
                     all.sort_unstable();
                     all
                 };

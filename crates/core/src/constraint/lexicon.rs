@@ -2,15 +2,15 @@
 //! beginning of an address and the place of an authority are among a few thousand regions, and a county has some fifteen
 //! towns. Only candidates are taken.
 
-use super::lattice::{Lattice, Place};
-use super::noise::Span;
-use super::places::{NO_COUNTY, NO_TOWN, governs, is_branch_of};
+use super::lattice::{Lattice, Slot};
+use super::place_prior::{NO_COUNTY, NO_TOWN, governs, is_branch_of};
+use super::trim::Span;
 use crate::region::gazetteer::{Beginning, Names};
 
 /// Names so much less probable than the best characters are left out.
 const LEAST_RATIO: f64 = 1e-7;
 /// So many of the most probable are looked at.
-const MOST_LIKELY: usize = 12;
+const MOST_MATCHES: usize = 12;
 /// Of what begins with no listed region so much is as usual as if it did: by names that are no candidates.
 const UNLISTED: f64 = 0.05;
 
@@ -20,7 +20,7 @@ const CUT: f64 = 0.002;
 const NO_CANDIDATE: f64 = 0.1;
 
 /// Readings that have a listed beginning in common.
-pub(crate) struct Likely {
+pub(crate) struct LexiconMatch {
     /// The lattice with these characters only at their places.
     pub(crate) lattice: Lattice,
     /// The probability of its readings, by the characters, without those of others that say more.
@@ -32,22 +32,22 @@ pub(crate) struct Likely {
 }
 
 /// What a list says about a lattice.
-pub(crate) struct Listed {
+pub(crate) struct LexiconMatches {
     /// The most probable first.
-    pub(crate) likely: Vec<Likely>,
+    pub(crate) matches: Vec<LexiconMatch>,
 }
 
 /// How much of the probability by the characters is not looked at yet.
 pub(crate) struct Remaining<'a> {
-    listed: &'a Listed,
+    listed: &'a LexiconMatches,
     all: f64,
     usual: f64,
 }
 
-impl Listed {
+impl LexiconMatches {
     /// Everything but the first reading.
     pub(crate) fn remaining(&self, first: &str, probability: f64) -> Remaining<'_> {
-        let usual = self.likely.iter().map(|one| one.mass * one.prior * one.noise).sum();
+        let usual = self.matches.iter().map(|one| one.mass * one.prior * one.noise).sum();
         let mut remaining = Remaining { listed: self, all: 1.0, usual };
         remaining.take(first, probability);
         remaining
@@ -58,14 +58,14 @@ impl Remaining<'_> {
     /// A reading was looked at.
     pub(crate) fn take(&mut self, text: &str, probability: f64) {
         self.all -= probability;
-        let holding = self.listed.likely.iter().filter(|one| one.lattice.holds(text));
+        let holding = self.listed.matches.iter().filter(|one| one.lattice.holds(text));
         self.usual -= probability * holding.map(|one| one.prior).fold(0.0, f64::max);
     }
 
     /// The probability of a listed reading that the characters do not hold: one is cut off at an end, which nothing tells,
     /// or one is no candidate, which unsure ones tell.
     pub(crate) fn unseen(&self, first: &str, confidence: f64) -> f64 {
-        let is_listed = self.listed.likely.iter().any(|one| one.lattice.holds(first));
+        let is_listed = self.listed.matches.iter().any(|one| one.lattice.holds(first));
         if is_listed { 0.0 } else { CUT * confidence + NO_CANDIDATE * (1.0 - confidence) }
     }
 
@@ -77,14 +77,14 @@ impl Remaining<'_> {
 }
 
 /// The regions with which an address can begin, down to the town.
-pub(crate) fn address(lattice: &Lattice, _: &[Span]) -> Listed {
+pub(crate) fn address(lattice: &Lattice, _: &[Span]) -> LexiconMatches {
     let mut walk = Walk::new(lattice);
     walk.regions(0, 1.0, &Vec::new(), None);
     listed(walk.found)
 }
 
 /// The bureaus of listed regions and their branches, also inside of noise.
-pub(crate) fn authority(lattice: &Lattice, spans: &[Span]) -> Listed {
+pub(crate) fn authority(lattice: &Lattice, spans: &[Span]) -> LexiconMatches {
     let bureaus = |lattice: &Lattice, noise: f64| {
         let mut walk = Walk::new(lattice);
         walk.bureaus(0, 1.0, &Vec::new(), None);
@@ -96,10 +96,10 @@ pub(crate) fn authority(lattice: &Lattice, spans: &[Span]) -> Listed {
 }
 
 /// The most probable of what was found.
-fn listed(mut found: Vec<Likely>) -> Listed {
+fn listed(mut found: Vec<LexiconMatch>) -> LexiconMatches {
     found.sort_by(|one, other| (other.mass * other.noise).total_cmp(&(one.mass * one.noise)));
-    found.truncate(MOST_LIKELY);
-    Listed { likely: found }
+    found.truncate(MOST_MATCHES);
+    LexiconMatches { matches: found }
 }
 
 /// Characters taken at places, with their probability by what they replace.
@@ -109,7 +109,7 @@ struct Walk<'a> {
     lattice: &'a Lattice,
     /// The probability of any option from each place to the end.
     masses: Vec<f64>,
-    found: Vec<Likely>,
+    found: Vec<LexiconMatch>,
 }
 
 /// A beginning of names that was walked to.
@@ -123,8 +123,8 @@ struct Step<'a> {
 impl Walk<'_> {
     fn new(lattice: &Lattice) -> Walk<'_> {
         let mut masses = vec![1.0; lattice.len() + 1];
-        for (at, place) in lattice.places().iter().enumerate().rev() {
-            masses[at] = masses[at + 1] * place.mass();
+        for (at, slot) in lattice.slots().iter().enumerate().rev() {
+            masses[at] = masses[at + 1] * slot.mass();
         }
         Walk { lattice, masses, found: Vec::new() }
     }
@@ -139,11 +139,11 @@ impl Walk<'_> {
         let mut steps = vec![first];
         let mut next = 0;
         while let Some(step) = steps.get(next) {
-            let Some(place) = self.lattice.places().get(step.at) else {
+            let Some(slot) = self.lattice.slots().get(step.at) else {
                 next += 1;
                 continue;
             };
-            let longer = longer(step, place);
+            let longer = longer(step, slot);
             steps.extend(longer);
             next += 1;
         }
@@ -220,8 +220,8 @@ impl Walk<'_> {
     }
 
     /// Finds the branches of a bureau: 公安局X分局 and 公安局X公安分局.
-    fn branches(&mut self, place: &Step, codes: &[u32]) {
-        let Some(begin) = self.then(place, "公安局") else { return };
+    fn branches(&mut self, bureau: &Step, codes: &[u32]) {
+        let Some(begin) = self.then(bureau, "公安局") else { return };
         let end = self.lattice.len();
         let mut listed = 0.0;
         for step in self.steps(begin.at, begin.ratio, &begin.taken) {
@@ -241,8 +241,8 @@ impl Walk<'_> {
     fn then<'a>(&self, step: &Step<'a>, form: &str) -> Option<Step<'a>> {
         let (mut at, mut taken) = (step.at, step.taken.clone());
         for character in form.chars() {
-            let place = self.lattice.places().get(at)?;
-            if place.probability(character) <= 0.0 {
+            let slot = self.lattice.slots().get(at)?;
+            if slot.probability(character) <= 0.0 {
                 return None;
             }
             taken.push((at, character));
@@ -257,11 +257,11 @@ impl Walk<'_> {
         let fixed = |at: usize| whole.taken.iter().any(|&(taken, _)| taken == at);
         let open: f64 = self
             .lattice
-            .places()
+            .slots()
             .iter()
             .enumerate()
             .filter(|(at, _)| !fixed(*at))
-            .map(|(_, place)| place.mass())
+            .map(|(_, slot)| slot.mass())
             .product();
         let probability = self.probability(&whole.taken) * open;
         let prior = if others.is_some() { NO_COUNTY } else { 1.0 };
@@ -270,17 +270,17 @@ impl Walk<'_> {
     }
 
     fn push(&mut self, taken: &Taken, mass: f64, prior: f64) {
-        self.found.push(Likely { lattice: self.lattice.narrowed(taken), mass: mass.max(0.0), prior, noise: 1.0 });
+        self.found.push(LexiconMatch { lattice: self.lattice.narrowed(taken), mass: mass.max(0.0), prior, noise: 1.0 });
     }
 
     fn probability(&self, taken: &Taken) -> f64 {
-        taken.iter().map(|&(at, character)| self.lattice.places()[at].probability(character)).product()
+        taken.iter().map(|&(at, character)| self.lattice.slots()[at].probability(character)).product()
     }
 }
 
 /// A step with each of a place's characters with which a name goes on.
-fn longer<'a>(step: &Step<'a>, place: &Place) -> Vec<Step<'a>> {
-    let best = place.options().first().map_or(1.0, |&(_, probability)| probability);
+fn longer<'a>(step: &Step<'a>, slot: &Slot) -> Vec<Step<'a>> {
+    let best = slot.options().first().map_or(1.0, |&(_, probability)| probability);
     let with = |&(character, probability): &(char, f64)| {
         let ratio = step.ratio * probability / best;
         let name = step.name.then(character).filter(|_| ratio > LEAST_RATIO)?;
@@ -288,7 +288,7 @@ fn longer<'a>(step: &Step<'a>, place: &Place) -> Vec<Step<'a>> {
         taken.push((step.at, character));
         Some(Step { at: step.at + 1, ratio, taken, name })
     };
-    place.options().iter().filter_map(with).collect()
+    slot.options().iter().filter_map(with).collect()
 }
 
 /// Those of a name's codes that lie in one of the regions `above`.
@@ -301,42 +301,42 @@ fn inside(codes: &[u32], above: Option<&[u32]>) -> Vec<u32> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Listed, NO_COUNTY, NO_TOWN, address};
+    use super::{LexiconMatches, NO_COUNTY, NO_TOWN, address};
+    use crate::constraint::fixture::lattice;
+    use crate::constraint::lattice::Lattice;
+    use crate::constraint::place_prior::address_prior;
+    use crate::constraint::posterior::{Constraint, Interpretation, Posterior};
     use crate::field::Address;
-    use crate::law::belief::{Belief, Law, Verdict};
-    use crate::law::fixture::lattice;
-    use crate::law::lattice::Lattice;
-    use crate::law::places::usual_address;
     use crate::region::{Region, towns};
 
     /// Certain characters, with other candidates where `|` parts them: `龙|尤`. The first is as probable as said.
     fn read(text: &str, best: f32, other: f32) -> Lattice {
-        let mut places: Vec<Vec<(char, f32)>> = Vec::new();
+        let mut slots: Vec<Vec<(char, f32)>> = Vec::new();
         let mut characters = text.chars();
         while let Some(character) = characters.next() {
-            match (character, places.last_mut()) {
+            match (character, slots.last_mut()) {
                 ('|', Some(last)) => {
                     last[0].1 = best;
                     last.extend(characters.next().map(|character| (character, other)));
                 }
-                _ => places.push(vec![(character, 0.999)]),
+                _ => slots.push(vec![(character, 0.999)]),
             }
         }
-        let options: Vec<&[(char, f32)]> = places.iter().map(Vec::as_slice).collect();
+        let options: Vec<&[(char, f32)]> = slots.iter().map(Vec::as_slice).collect();
         lattice(&options)
     }
 
-    fn belief(lattice: &Lattice, listed: &Listed) -> Belief<()> {
-        let judge = |text: &str| {
-            let prior = usual_address(&Address::parse(text).ok()?);
-            Some(Verdict { text: text.to_owned(), value: (), prior })
+    fn posterior(lattice: &Lattice, listed: &LexiconMatches) -> Posterior<()> {
+        let interpret = |text: &str| {
+            let prior = address_prior(&Address::parse(text).ok()?);
+            Some(Interpretation { text: text.to_owned(), value: (), prior })
         };
-        let law = Law { chance: 1.0, broken: 0.05, cut_off: 0.0, judge };
-        Belief::among(lattice, lattice.best_probability(), &law, Some(listed), &lattice.best())
+        let constraint = Constraint { false_match_rate: 1.0, violation_rate: 0.05, truncation_rate: 0.0, interpret };
+        Posterior::among(lattice, lattice.best_probability(), &constraint, Some(listed), &lattice.best())
     }
 
     fn settled(lattice: &Lattice) -> String {
-        belief(lattice, &address(lattice, &[])).readings[0].text.clone()
+        posterior(lattice, &address(lattice, &[])).readings[0].text.clone()
     }
 
     #[test]
@@ -348,7 +348,7 @@ mod tests {
         assert_eq!(settled(&elsewhere), "山西省朔州市朔城区周村乡某村");
         let clear = read("山西省朔州市平鲁区周|陶村乡某村", 0.9999, 5e-5);
         assert_eq!(settled(&clear), "山西省朔州市平鲁区周村乡某村");
-        assert!(belief(&clear, &address(&clear, &[])).readings[0].weight > 0.8);
+        assert!(posterior(&clear, &address(&clear, &[])).readings[0].weight > 0.8);
     }
 
     #[test]
@@ -364,31 +364,31 @@ mod tests {
         let road = read("浙江省衢州市龙游县文|大化|街路12号", 0.6, 0.3);
         assert_eq!(settled(&road), "浙江省衢州市龙游县文化路12号");
         // Of the county and of the prefecture alone.
-        let priors: Vec<f64> = address(&road, &[]).likely.iter().map(|one| one.prior).collect();
+        let priors: Vec<f64> = address(&road, &[]).matches.iter().map(|one| one.prior).collect();
         assert_eq!(priors, [NO_TOWN, NO_COUNTY]);
     }
 
     #[test]
     fn what_lies_in_a_prefecture_with_the_name_of_a_former_county_is_found() {
         let unsure = read("江西省赣州市全南县域|城厢镇某村", 0.6, 0.3);
-        let likely = address(&unsure, &[]).likely;
-        let usual: Vec<String> = likely.iter().filter(|one| one.prior == 1.0).map(|one| one.lattice.best()).collect();
+        let matches = address(&unsure, &[]).matches;
+        let usual: Vec<String> = matches.iter().filter(|one| one.prior == 1.0).map(|one| one.lattice.best()).collect();
         assert_eq!(usual, ["江西省赣州市全南县城厢镇某村"]);
     }
 
     #[test]
     fn a_county_keeps_what_its_towns_leave() {
         let unsure = read("山西省朔州市平鲁区周|陶村乡", 0.6, 0.3);
-        let likely = address(&unsure, &[]).likely;
+        let matches = address(&unsure, &[]).matches;
         let best = unsure.best_probability();
-        let found: Vec<(f64, f64)> = likely.iter().map(|one| (one.prior, one.mass / best)).collect();
+        let found: Vec<(f64, f64)> = matches.iter().map(|one| (one.prior, one.mass / best)).collect();
         let of = |prior: f64, mass: f64| move |&(one, other): &(f64, f64)| one == prior && (other - mass).abs() < 1e-6;
         // Of the county without the town, of the town, and nothing of the prefecture without the county.
         assert!(of(NO_TOWN, 1.0)(&found[0]) && of(1.0, 0.5)(&found[1]) && of(NO_COUNTY, 0.0)(&found[2]), "{found:?}");
-        assert!(address(&Lattice::default(), &[]).likely.is_empty());
+        assert!(address(&Lattice::default(), &[]).matches.is_empty());
         // 龙镇 is a town there, and so is 龙镇农场.
         let longer = read("黑龙江省五大连池市龙镇农场", 1.0, 0.0);
-        let masses: f64 = address(&longer, &[]).likely.iter().map(|one| one.mass).sum();
+        let masses: f64 = address(&longer, &[]).matches.iter().map(|one| one.mass).sum();
         assert!((masses / longer.best_probability() - 1.0).abs() < 1e-6, "{masses}");
     }
 
@@ -400,9 +400,9 @@ mod tests {
             // One of each county: all would take long. A former county may have the name of the prefecture of today.
             let town = towns::of_county(code).last().filter(|_| region.codes_today().contains(&code));
             let Some(town) = town else { continue };
-            let place = region.at_issue();
+            let names = region.at_issue();
             counties += 1;
-            let [province, city, county] = [place.province, place.city, place.county].map(Option::unwrap_or_default);
+            let [province, city, county] = [names.province, names.city, names.county].map(Option::unwrap_or_default);
             // A heading, and a city that was a prefecture once: below such ones counties are looked for.
             if matches!(county, "市辖区" | "石河子市") {
                 continue;
@@ -410,35 +410,35 @@ mod tests {
             let city = if [province, county].contains(&city) { "" } else { city };
             let text = format!("{province}{city}{county}{town}某村1号");
             let lattice = read(&text, 1.0, 0.0);
-            let found = address(&lattice, &[]).likely;
+            let found = address(&lattice, &[]).matches;
             let of_town: f64 = found.iter().filter(|one| one.prior == 1.0).map(|one| one.mass).sum();
             assert!((of_town / lattice.best_probability() - 1.0).abs() < 1e-6, "{code} {text}");
-            assert_eq!(usual_address(&Address::parse(&text).unwrap()), 1.0, "{code} {text}");
+            assert_eq!(address_prior(&Address::parse(&text).unwrap()), 1.0, "{code} {text}");
         }
         assert!(counties > 2_800, "{counties}");
     }
 
     /// Places where the characters of some addresses are mixed up.
-    fn places() -> impl Strategy<Value = Vec<Vec<(char, f32)>>> {
+    fn slots() -> impl Strategy<Value = Vec<Vec<(char, f32)>>> {
         const TEXTS: [&str; 3] = ["浙江省龙游县湖镇镇某村", "山西省平鲁区陶村乡某村", "浙江省龙游县湖东路某号"];
-        let place = |at: usize| {
+        let slot = |at: usize| {
             let characters: Vec<char> = TEXTS.iter().filter_map(|text| text.chars().nth(at)).collect();
             prop::collection::vec((prop::sample::select(characters), 0.001_f32..0.3), 1..4)
         };
-        (0..11).map(place).collect::<Vec<_>>()
+        (0..11).map(slot).collect::<Vec<_>>()
     }
 
     proptest! {
         #[test]
-        fn no_reading_counts_twice_and_none_is_invented(places in places()) {
-            let options: Vec<&[(char, f32)]> = places.iter().map(Vec::as_slice).collect();
+        fn no_reading_counts_twice_and_none_is_invented(slots in slots()) {
+            let options: Vec<&[(char, f32)]> = slots.iter().map(Vec::as_slice).collect();
             let lattice = lattice(&options);
             let listed = address(&lattice, &[]);
-            let all: f64 = lattice.places().iter().map(|place| place.mass()).product();
-            prop_assert!(listed.likely.iter().map(|one| one.mass).sum::<f64>() <= all * (1.0 + 1e-9));
-            let belief = belief(&lattice, &listed);
-            prop_assert!(belief.readings.iter().all(|reading| lattice.holds(&reading.text)));
-            prop_assert!((belief.sum(|()| true) + belief.unknown() - 1.0).abs() < 1e-9);
+            let all: f64 = lattice.slots().iter().map(|slot| slot.mass()).product();
+            prop_assert!(listed.matches.iter().map(|one| one.mass).sum::<f64>() <= all * (1.0 + 1e-9));
+            let posterior = posterior(&lattice, &listed);
+            prop_assert!(posterior.readings.iter().all(|reading| lattice.holds(&reading.text)));
+            prop_assert!((posterior.sum(|()| true) + posterior.unknown() - 1.0).abs() < 1e-9);
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use time::{Date, Month};
 
-use super::belief::{Belief, Law, Verdict};
-use super::lattice::{Lattice, Place};
+use super::lattice::{Lattice, Slot};
 use super::number::digit;
-use super::seen::Seen;
+use super::observation::Observation;
+use super::posterior::{Constraint, Interpretation, Posterior};
 use crate::field::BirthDate;
 use crate::reading::{ReadChar, ReadField};
 
@@ -14,48 +14,53 @@ const LEAST_DIGIT: f64 = 0.2;
 /// Digits so many times farther apart than the nearest ones stand on both sides of 年, 月 or 日.
 const WIDE: f32 = 2.2;
 /// Of wrong readings so many are some date in the past: a weak law.
-const CHANCE: f64 = 0.4;
+const FALSE_MATCH_RATE: f64 = 0.4;
 /// Dates that do not exist are printed on no card.
-const BROKEN: f64 = 1e-4;
+const VIOLATION_RATE: f64 = 1e-4;
 /// Nobody born before this year holds one of these cards; births before it are so much rarer.
 const FIRST_USUAL_YEAR: i32 = 1900;
 const UNUSUAL: f64 = 0.01;
 
 /// Weighs the readings of a birth date.
-pub(crate) fn weigh(read: &ReadField, today: Date) -> Belief<Date> {
+pub(crate) fn weigh(read: &ReadField, today: Date) -> Posterior<Date> {
     let (digits, breaks) = digits(&read.chars);
     let months = month_lengths(digits.len(), &breaks);
     let read_digits = ReadField { chars: digits, ..read.clone() };
-    let seen = Seen::new(&read_digits, &[], digit);
-    let law = Law { chance: CHANCE, broken: BROKEN, cut_off: 0.0, judge: |text: &str| judge(text, today) };
-    let with_separator = |month: usize| seen.lattice.with(4 + month, Place::certain('月'));
+    let observation = Observation::new(&read_digits, &[], digit);
+    let constraint = Constraint {
+        false_match_rate: FALSE_MATCH_RATE,
+        violation_rate: VIOLATION_RATE,
+        truncation_rate: 0.0,
+        interpret: |text: &str| interpret(text, today),
+    };
+    let with_separator = |month: usize| observation.lattice.with(4 + month, Slot::certain('月'));
     match months.as_slice() {
-        [] => Belief::nothing(),
-        [month] => Belief::under(&with_separator(*month), seen.confidence, &law),
+        [] => Posterior::nothing(),
+        [month] => Posterior::under(&with_separator(*month), observation.confidence, &constraint),
         several => {
             // 1993123 may be 23 January or 3 December: the number has to decide.
-            let each = seen.confidence / several.len() as f64;
+            let each = observation.confidence / several.len() as f64;
             let lattices: Vec<(Lattice, f64)> = several.iter().map(|&month| (with_separator(month), each)).collect();
-            Belief::of_alternatives(&lattices, &law)
+            Posterior::of_alternatives(&lattices, &constraint)
         }
     }
 }
 
 /// A date from the year's four digits, the month's, 月, and the day's.
-fn judge(text: &str, today: Date) -> Option<Verdict<Date>> {
+fn interpret(text: &str, today: Date) -> Option<Interpretation<Date>> {
     let (year, rest) = text.split_at_checked(4)?;
     let (month, day) = rest.split_once('月')?;
     let month = Month::try_from(month.parse::<u8>().ok()?).ok()?;
     let date = Date::from_calendar_date(year.parse().ok()?, month, day.parse().ok()?).ok()?;
     let prior = if date.year() < FIRST_USUAL_YEAR { UNUSUAL } else { 1.0 };
-    (date <= today).then(|| Verdict { text: BirthDate::new(date).reveal_printed(), value: date, prior })
+    (date <= today).then(|| Interpretation { text: BirthDate::new(date).reveal_printed(), value: date, prior })
 }
 
 /// The digits, and before which of them something else stands: a character that is none, or much room.
 fn digits(chars: &[ReadChar]) -> (Vec<ReadChar>, Vec<usize>) {
     let is_digit = |read: &ReadChar| {
         let best = read.candidates.first().map(|best| best.character);
-        !matches!(best, Some('年' | '月' | '日')) && Place::of(read, digit).mass() >= LEAST_DIGIT
+        !matches!(best, Some('年' | '月' | '日')) && Slot::of(read, digit).mass() >= LEAST_DIGIT
     };
     let gaps =
         chars.windows(2).filter(|pair| pair.iter().all(is_digit)).map(|pair| pair[1].position - pair[0].position);

@@ -2,10 +2,10 @@
 
 use time::Date;
 
-use super::belief::{Belief, Law, Verdict};
-use super::lattice::{Lattice, Place};
-use super::noise::median_pitch;
-use super::seen::{Seen, plausible};
+use super::lattice::{Lattice, Slot};
+use super::observation::{Observation, plausible};
+use super::posterior::{Constraint, Interpretation, Posterior};
+use super::trim::median_pitch;
 use crate::id_number::{Holder, IdNumber};
 use crate::reading::{ReadChar, ReadField};
 use crate::region::Fit;
@@ -17,17 +17,17 @@ const DATE: std::ops::Range<usize> = 6..14;
 /// A character of which less than this is a digit is no part of the number.
 const LEAST_DIGIT: f64 = 0.05;
 /// Of wrong numbers, one in eleven has a fitting check digit, and about two in three a possible birth date.
-const CHANCE: f64 = 0.06;
+const FALSE_MATCH_RATE: f64 = 0.06;
 /// Numbers fail their own check digit so rarely.
-const BROKEN: f64 = 1e-3;
+const VIOLATION_RATE: f64 = 1e-3;
 /// How much rarer numbers are whose address code is in no table, and those of other holders than citizens.
 const UNUSUAL: f64 = 0.05;
 /// Numbers of people born before this year are rarer by the same factor: nobody older holds one of these cards.
 const FIRST_USUAL_YEAR: i32 = 1900;
 
 /// A number's field, weighed.
-pub(crate) struct NumberSeen {
-    pub(crate) belief: Belief<IdNumber>,
+pub(crate) struct NumberObservation {
+    pub(crate) posterior: Posterior<IdNumber>,
     /// What stays if no reading is lawful.
     pub(crate) text: String,
     /// A character too many or too few had to be put right.
@@ -57,25 +57,30 @@ fn digit_or_x(character: char) -> Option<char> {
 
 /// Weighs the readings of a number. `birth_dates` are the readings of the birth date's field: one of them may give a digit
 /// that is missing in the number.
-pub(crate) fn weigh(read: &ReadField, birth_dates: &Belief<Date>, today: Date) -> NumberSeen {
-    let law = Law { chance: CHANCE, broken: BROKEN, cut_off: 0.0, judge: |text: &str| judge(text, today) };
-    let is_digit = |read: &&ReadChar| Place::of(read, digit_or_x).mass() >= LEAST_DIGIT;
+pub(crate) fn weigh(read: &ReadField, birth_dates: &Posterior<Date>, today: Date) -> NumberObservation {
+    let constraint = Constraint {
+        false_match_rate: FALSE_MATCH_RATE,
+        violation_rate: VIOLATION_RATE,
+        truncation_rate: 0.0,
+        interpret: |text: &str| interpret(text, today),
+    };
+    let is_digit = |read: &&ReadChar| Slot::of(read, digit_or_x).mass() >= LEAST_DIGIT;
     let kept: Vec<ReadChar> = read.chars.iter().filter(is_digit).cloned().collect();
     let digits = ReadField { chars: kept, confidence: read.confidence, quad: read.quad };
-    let seen = Seen::new(&digits, &[], digit_or_x);
-    let text = if seen.lattice.len() == LENGTH { seen.lattice.best() } else { read.text() };
-    let belief = match seen.lattice.len() {
-        LENGTH => Belief::under(&seen.lattice, seen.confidence, &law),
-        length if length == LENGTH + 1 => Belief::of_alternatives(&one_less(&digits.chars, digit_or_x), &law),
+    let observation = Observation::new(&digits, &[], digit_or_x);
+    let text = if observation.lattice.len() == LENGTH { observation.lattice.best() } else { read.text() };
+    let posterior = match observation.lattice.len() {
+        LENGTH => Posterior::under(&observation.lattice, observation.confidence, &constraint),
+        length if length == LENGTH + 1 => Posterior::of_alternatives(&one_less(&digits.chars, digit_or_x), &constraint),
         length if length + 1 == LENGTH => {
-            Belief::of_alternatives(&one_more(&digits.chars, read.confidence, birth_dates), &law)
+            Posterior::of_alternatives(&one_more(&digits.chars, read.confidence, birth_dates), &constraint)
         }
-        _ => Belief::nothing(),
+        _ => Posterior::nothing(),
     };
-    NumberSeen { belief, wrong_length: seen.lattice.len() != LENGTH, text }
+    NumberObservation { posterior, wrong_length: observation.lattice.len() != LENGTH, text }
 }
 
-fn judge(text: &str, today: Date) -> Option<Verdict<IdNumber>> {
+fn interpret(text: &str, today: Date) -> Option<Interpretation<IdNumber>> {
     // Cards of this generation never bear 15 digits.
     let number = Some(text).filter(|text| text.len() == LENGTH).and_then(|text| IdNumber::parse(text, today).ok())?;
     let unusual = [
@@ -84,7 +89,7 @@ fn judge(text: &str, today: Date) -> Option<Verdict<IdNumber>> {
         number.birth_date().year() < FIRST_USUAL_YEAR,
     ];
     let prior = unusual.iter().filter(|unusual| **unusual).map(|_| UNUSUAL).product();
-    Some(Verdict { text: number.reveal().to_owned(), value: number, prior })
+    Some(Interpretation { text: number.reveal().to_owned(), value: number, prior })
 }
 
 /// The places without any one of them. The nearer a character stands to its neighbour and the less sure it is, the more
@@ -98,14 +103,14 @@ pub(crate) fn one_less(chars: &[ReadChar], map: impl Fn(char) -> Option<char> + 
         };
         let nearest = gap(at.wrapping_sub(1), at).min(gap(at, at + 1));
         let crowded = if pitch > 0.0 { 1.0 - (nearest / pitch).clamp(0.0, 1.0) } else { 0.0 };
-        let unsure = 1.0 - Place::of(&chars[at], map).mass();
+        let unsure = 1.0 - Slot::of(&chars[at], map).mass();
         0.05 + crowded + unsure
     };
     let surpluses: Vec<f64> = (0..chars.len()).map(surplus).collect();
     let total: f64 = surpluses.iter().sum();
     let without = |at: usize| {
-        let places = chars.iter().enumerate().filter(|(index, _)| *index != at).map(|(_, read)| Place::of(read, map));
-        (Lattice::new(places.collect()), surpluses[at] / total)
+        let slots = chars.iter().enumerate().filter(|(index, _)| *index != at).map(|(_, read)| Slot::of(read, map));
+        (Lattice::new(slots.collect()), surpluses[at] / total)
     };
     (0..chars.len()).map(without).filter(|(_, prior)| prior.is_finite()).collect()
 }
@@ -113,18 +118,18 @@ pub(crate) fn one_less(chars: &[ReadChar], map: impl Fn(char) -> Option<char> + 
 /// 17 places and the digit of a birth date as read that could be missing among those of the number's date.
 ///
 /// A digit missing elsewhere is not made up: the check digit alone would fit one digit at nearly every place.
-fn one_more(chars: &[ReadChar], confidence: f32, birth_dates: &Belief<Date>) -> Vec<(Lattice, f64)> {
-    let places: Vec<Place> = chars.iter().map(|read| Place::of(read, digit_or_x)).collect();
+fn one_more(chars: &[ReadChar], confidence: f32, birth_dates: &Posterior<Date>) -> Vec<(Lattice, f64)> {
+    let slots: Vec<Slot> = chars.iter().map(|read| Slot::of(read, digit_or_x)).collect();
     let mut found = Vec::new();
     for reading in &birth_dates.readings {
         let date = reading.value;
         let printed = format!("{:04}{:02}{:02}", date.year(), u8::from(date.month()), date.day());
         for (at, digit) in DATE.zip(printed.chars()) {
-            let mut completed = places.clone();
-            completed.insert(at, Place::certain(digit));
+            let mut completed = slots.clone();
+            completed.insert(at, Slot::certain(digit));
             // Only numbers that now bear this very date.
-            for (place, want) in completed[DATE].iter_mut().zip(printed.chars()) {
-                place.keep(want);
+            for (slot, want) in completed[DATE].iter_mut().zip(printed.chars()) {
+                slot.keep(want);
             }
             let prior = plausible(confidence) * reading.weight / DATE.len() as f64;
             found.push((Lattice::new(completed), prior));
