@@ -4,7 +4,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use shenfen_core::{Decision, Elapsed, ModelInfo, PictureResult, Status};
+use shenfen_core::{Decision, Elapsed, ModelInfo, PictureResult, ReadOutcome, Status};
 use shenfen_worker::PictureReader;
 
 /// Ends the process, as a picture would that breaks a decoder.
@@ -25,7 +25,7 @@ impl Default for StubPictures {
 }
 
 impl PictureReader for StubPictures {
-    fn read(&mut self, bytes: &[u8]) -> PictureResult {
+    fn read(&mut self, bytes: &[u8]) -> ReadOutcome {
         match bytes {
             DEADLY => std::process::abort(),
             PANICKING => panic!("asked to"),
@@ -33,7 +33,7 @@ impl PictureReader for StubPictures {
         }
         let wait = std::str::from_utf8(bytes).ok().and_then(|text| text.strip_prefix(SLOW)?.parse().ok());
         sleep(Duration::from_millis(wait.unwrap_or(0)));
-        PictureResult {
+        ReadOutcome::Read(PictureResult {
             status: Status::Ok,
             message: Default::default(),
             cards: Vec::new(),
@@ -41,7 +41,7 @@ impl PictureReader for StubPictures {
             decision: Decision::Accept,
             model: self.0.clone(),
             elapsed_ms: Elapsed::default(),
-        }
+        })
     }
 
     fn model(&self) -> &ModelInfo {

@@ -32,7 +32,7 @@ pub(crate) fn sentence(status: Status) -> Response {
 
 /// A body with a documented status.
 pub(crate) fn of_status(status: Status, body: &impl Serialize) -> Response {
-    let mut response = private(json(body), word(status));
+    let mut response = private(json(body), status.as_str());
     if status == Status::RetryLater {
         response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
     }
@@ -97,16 +97,5 @@ fn message(status: Status) -> &'static str {
         Status::ImageInvalidFormat => "image format not support",
         Status::ImageInvalidSize => "image larger than 2M",
         Status::RetryLater => "Service is not available right now, please try again later",
-    }
-}
-
-fn word(status: Status) -> &'static str {
-    match status {
-        Status::Ok => "OK",
-        Status::Fail => "FAIL",
-        Status::InvalidRequest => "INVALID_REQUEST",
-        Status::ImageInvalidFormat => "IMAGE_INVALID_FORMAT",
-        Status::ImageInvalidSize => "IMAGE_INVALID_SIZE",
-        Status::RetryLater => "RETRY_LATER",
     }
 }

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::Serialize;
-use shenfen_core::{PictureResult, Status};
+use shenfen_core::{PictureResult, Refusal, Rule, Status};
 use shenfen_worker::NotRead;
 use thiserror::Error;
 
 use crate::answer::{QueryError, detail, of_status, sentence, status};
 use crate::encoding;
 use crate::fields::{Field, FieldError, Plus, field};
-use crate::service::{Authenticated, Refusal, Service, log_refusal};
+use crate::service::{self, Authenticated, Service, log_refusal};
 
 /// The most bytes of a picture: 2 MiB, as it is in its file.
 pub const MAX_PICTURE: usize = 2 << 20;
@@ -25,7 +25,7 @@ const MOST_BYTES: usize = 9 << 20;
 #[derive(Debug, Error)]
 enum Refused {
     #[error(transparent)]
-    NotLetIn(#[from] Refusal),
+    NotLetIn(#[from] service::Refusal),
     #[error(transparent)]
     Query(#[from] QueryError),
     #[error("img: {0}")]
@@ -57,7 +57,7 @@ pub(crate) async fn answer(State(service): State<Arc<Service>>, request: Request
             if asked != Ok(true) {
                 return sentence(status);
             }
-            service.reading_queue.refusal(status, refused.rule(), refused.to_string())
+            service.reading_queue.refuse(refused.refusal())
         }
     };
     match (asked, result.status) {
@@ -97,13 +97,14 @@ impl Refused {
         }
     }
 
-    /// The finding's rule: the status in small letters, for each has one reason to a program.
-    fn rule(&self) -> &'static str {
-        match self.status() {
-            Status::ImageInvalidSize => "picture_bytes",
-            Status::RetryLater => "busy",
-            _ => "request_invalid",
-        }
+    /// The refusal for `?detail=1`: each status has one reason to a program.
+    fn refusal(&self) -> Refusal {
+        let rule = match self.status() {
+            Status::ImageInvalidSize => Rule::PictureBytes,
+            Status::RetryLater => Rule::Busy,
+            _ => Rule::RequestInvalid,
+        };
+        Refusal::new(rule, self.to_string())
     }
 
     fn log(&self) {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use clap::Args;
 use serde::Serialize;
-use shenfen_core::Elapsed;
+use shenfen_core::{Elapsed, ReadOutcome};
 use shenfen_ocr::net::fastest_rate;
 use shenfen_worker::{CardPictures, Found, PictureReader, Source};
 
@@ -185,10 +185,14 @@ fn measure(reader: &CardPictures, pictures: &[Vec<u8>], threads: usize, time: Du
         while begin.elapsed() < time || samples.is_empty() {
             let picture = &pictures[next.fetch_add(1, Ordering::Relaxed) % pictures.len()];
             let (start, before) = (Instant::now(), reader.products());
-            let result = reader.read(picture);
+            let outcome = reader.read(picture);
             let whole = start.elapsed().as_secs_f64() * 1000.0;
             let products = reader.products() - before;
-            samples.push(Sample { whole, products, stages: result.elapsed_ms, cards: result.cards.len() });
+            let (stages, cards) = match outcome {
+                ReadOutcome::Read(result) => (result.elapsed_ms, result.cards.len()),
+                ReadOutcome::Refused(_) | ReadOutcome::Fault(_) => (Elapsed::default(), 0),
+            };
+            samples.push(Sample { whole, products, stages, cards });
         }
         samples
     };

@@ -19,8 +19,8 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Args;
 use clap::builder::FalseyValueParser;
-use shenfen_core::{PictureResult, RequestedSide};
-use shenfen_worker::{PictureRef, ReadFile, read_in_order};
+use shenfen_core::{ModelInfo, PictureResult, RequestedSide};
+use shenfen_worker::{PictureReader, PictureRef, ReadFile, read_in_order};
 
 use crate::pictures::{ReadingArgs, reasons};
 use crate::table::{Format, Table};
@@ -81,7 +81,7 @@ pub(crate) fn run(args: EvalArgs) -> anyhow::Result<ExitCode> {
     read_in_order(&reader, args.reading.threads(), references.into_iter(), |picture, mut read| {
         let Some(labels) = labelled.next() else { return ControlFlow::Break(()) };
         let recording = read.recording.take();
-        let kept = opened(&picture, read).and_then(|result| {
+        let kept = opened(&picture, read, reader.model()).and_then(|result| {
             let assigned = assign(&labels.cards, &result);
             dump.as_mut().map_or(Ok(()), |file| file.write(labels, &assigned, &result, recording.as_ref()))?;
             let misread = scores.add(labels, &assigned, &result);
@@ -126,9 +126,10 @@ pub(crate) fn run(args: EvalArgs) -> anyhow::Result<ExitCode> {
 
 /// The result of a picture whose bytes could be had. Labels without their picture are a mistake in the labelled set, and
 /// must not pass for a misreading.
-fn opened(picture: &PictureRef, read: ReadFile) -> anyhow::Result<PictureResult> {
-    match read.result {
-        Ok(result) if read.image_sha256.is_some() => Ok(result),
+fn opened(picture: &PictureRef, read: ReadFile, model: &ModelInfo) -> anyhow::Result<PictureResult> {
+    let has_bytes = read.image_sha256.is_some();
+    match read.outcome.into_result(model) {
+        Ok(result) if has_bytes => Ok(result),
         Ok(result) => bail!("{}: {}; mend the labels or the folder", picture.source, reasons(&result)),
         Err(reason) => bail!("{}: {reason}", picture.source),
     }

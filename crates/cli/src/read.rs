@@ -9,8 +9,8 @@ use anyhow::bail;
 use clap::Args;
 use clap::builder::FalseyValueParser;
 use serde::Serialize;
-use shenfen_core::{PictureResult, Status};
-use shenfen_worker::{Found, PictureRef, ReadFile, Source, read_in_order};
+use shenfen_core::{ModelInfo, PictureResult, Status};
+use shenfen_worker::{Found, PictureReader, PictureRef, ReadFile, Source, read_in_order};
 
 use crate::pictures::{ReadingArgs, reasons};
 use crate::table::{Format, Table};
@@ -51,7 +51,7 @@ pub(crate) fn run(args: ReadArgs) -> anyhow::Result<ExitCode> {
             None
         }
     });
-    let mut report = Report::new(Format::or_default(args.format));
+    let mut report = Report::new(reader.model().clone(), Format::or_default(args.format));
     let mut printed = Ok(());
     read_in_order(&reader, args.reading.threads(), pictures, |picture, read| match report.print(&picture, read) {
         Ok(()) => ControlFlow::Continue(()),
@@ -74,6 +74,7 @@ pub(crate) fn run(args: ReadArgs) -> anyhow::Result<ExitCode> {
 /// Results on their way out.
 struct Report {
     out: BufWriter<io::Stdout>,
+    model: ModelInfo,
     format: Format,
     table: Table,
     pictures: u64,
@@ -92,14 +93,14 @@ struct Line<'a> {
 }
 
 impl Report {
-    fn new(format: Format) -> Report {
+    fn new(model: ModelInfo, format: Format) -> Report {
         let table = Table::new(["SOURCE", "STATUS", "DECISION", "NAME", "NUMBER", "VALID", "REMARKS"]);
-        Report { out: BufWriter::new(io::stdout()), format, table, pictures: 0, not_ok: 0, crashed: 0 }
+        Report { out: BufWriter::new(io::stdout()), model, format, table, pictures: 0, not_ok: 0, crashed: 0 }
     }
 
     fn print(&mut self, picture: &PictureRef, read: ReadFile) -> io::Result<()> {
         self.pictures += 1;
-        let result = match read.result {
+        let result = match read.outcome.into_result(&self.model) {
             Ok(result) => result,
             Err(reason) => {
                 self.crashed += 1;

@@ -113,7 +113,7 @@ impl Checked {
         findings.extend(back.check(today));
         let expected = FieldName::of_side(card.side).iter().copied();
         let expected: Vec<FieldName> =
-            expected.filter(|name| *name != FieldName::Ethnic || !front.is_other_card()).collect();
+            expected.filter(|name| *name != FieldName::Ethnic || !front.is_non_citizen_document()).collect();
         for &name in &expected {
             findings.extend(doubt(name, fields.get(&name), policy));
         }

@@ -41,14 +41,14 @@ impl Front {
         let raised = [
             (self.number.as_ref().is_some_and(differs), Rule::BirthDateMismatch, FieldName::BirthDate),
             (self.number.as_ref().is_some_and(other_gender), Rule::GenderMismatch, FieldName::Gender),
-            (self.is_other_card(), Rule::OtherCard, FieldName::IdentityNo),
+            (self.is_non_citizen_document(), Rule::NonCitizenDocument, FieldName::IdentityNo),
             (self.born().is_some_and(|born| age_on(born, today) < FULL_AGE), Rule::Minor, FieldName::BirthDate),
         ];
         findings(&raised)
     }
 
     /// The number is not a citizen's: such cards have no 民族.
-    pub(crate) fn is_other_card(&self) -> bool {
+    pub(crate) fn is_non_citizen_document(&self) -> bool {
         self.number.is_some_and(|number| number.holder() != Holder::Mainland)
     }
 }
@@ -59,7 +59,7 @@ impl Back {
         let Some(validity) = self.validity else { return Vec::new() };
         let field = FieldName::EffectiveDate;
         findings(&[
-            (validity.term().is_none(), Rule::Term, field),
+            (validity.term().is_none(), Rule::InvalidValidityPeriod, field),
             (validity.from() < FIRST_ISSUE, Rule::IssuedTooEarly, field),
             (validity.from() > today, Rule::IssuedInFuture, field),
             (validity.is_expired(today), Rule::Expired, field),

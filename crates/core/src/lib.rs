@@ -12,6 +12,7 @@ pub mod gender;
 pub mod id_number;
 pub mod job;
 mod mask;
+pub mod outcome;
 pub mod policy;
 pub mod reading;
 pub mod region;
@@ -24,11 +25,12 @@ pub use finding::{Finding, Severity};
 pub use gender::Gender;
 pub use id_number::{Holder, IdNumber, IdNumberError};
 pub use job::{InvalidJobId, Job, JobId, RequestedSide, UnknownSide};
+pub use outcome::{ReadOutcome, ReaderFault, Refusal};
 pub use policy::Policy;
 pub use reading::{Candidate, FieldName, Point, Quad, Quality, ReadCard, ReadChar, ReadField, Rotation, Side};
 pub use region::{Place, Region};
 pub use result::{CardResult, Decision, Elapsed, FieldResult, ModelInfo, PictureResult, Status};
-pub use rule::Rule;
+pub use rule::{Rule, UnknownRule};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

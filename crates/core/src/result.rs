@@ -32,6 +32,30 @@ pub enum Status {
     RetryLater,
 }
 
+impl Status {
+    /// All of them.
+    pub const ALL: [Status; 6] = [
+        Status::Ok,
+        Status::Fail,
+        Status::InvalidRequest,
+        Status::ImageInvalidFormat,
+        Status::ImageInvalidSize,
+        Status::RetryLater,
+    ];
+
+    /// The name in JSON and tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Ok => "OK",
+            Status::Fail => "FAIL",
+            Status::InvalidRequest => "INVALID_REQUEST",
+            Status::ImageInvalidFormat => "IMAGE_INVALID_FORMAT",
+            Status::ImageInvalidSize => "IMAGE_INVALID_SIZE",
+            Status::RetryLater => "RETRY_LATER",
+        }
+    }
+}
+
 /// What to do with a card: the policy's answer over findings and confidences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -42,6 +66,20 @@ pub enum Decision {
     Review,
     /// Ask for another picture, or refuse.
     Reject,
+}
+
+impl Decision {
+    /// All of them, from the mildest to the strictest.
+    pub const ALL: [Decision; 3] = [Decision::Accept, Decision::Review, Decision::Reject];
+
+    /// The name in JSON and tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Decision::Accept => "accept",
+            Decision::Review => "review",
+            Decision::Reject => "reject",
+        }
+    }
 }
 
 /// A field after the checks.
@@ -146,5 +184,20 @@ impl fmt::Debug for PictureResult {
             .field("model", &self.model)
             .field("elapsed_ms", &self.elapsed_ms)
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_and_decisions_have_one_name_in_text_and_json() {
+        for status in Status::ALL {
+            assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());
+        }
+        for decision in Decision::ALL {
+            assert_eq!(serde_json::to_value(decision).unwrap(), decision.as_str());
+        }
     }
 }

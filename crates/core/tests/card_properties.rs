@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use shenfen_core::id_number::check_digit;
 use shenfen_core::{
     Assessment, Candidate, CardColumns, Elapsed, FieldName, IdNumber, ModelInfo, PictureResult, Policy, Quality,
-    ReadCard, ReadChar, ReadField, Rotation, Side, assess,
+    ReadCard, ReadChar, ReadField, Rotation, Rule, Side, assess,
 };
 use time::macros::date;
 use time::{Date, Duration};
@@ -204,7 +204,7 @@ proptest! {
         field.confidence = 0.7;
         let result = result(vec![front([(FieldName::IdentityNo, field)])]);
         prop_assert_eq!(&result.message["identityNo"], &number);
-        prop_assert!(result.findings.iter().any(|finding| finding.rule == "checksum_corrected"));
+        prop_assert!(result.findings.iter().any(|finding| finding.rule == Rule::ChecksumCorrected));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use shenfen_core::Status;
+use shenfen_core::{ReadOutcome, ReaderFault, Refusal, Rule};
 use thiserror::Error;
 
 /// Why a picture could not be read. A picture without a card is no error.
@@ -56,15 +56,19 @@ pub enum ReadError {
     Engine(#[from] candle_core::Error),
 }
 
-impl ReadError {
-    /// The documented status for this failure.
-    pub fn status(&self) -> Status {
-        match self {
-            ReadError::Empty | ReadError::UnknownFormat | ReadError::Damaged { .. } => Status::ImageInvalidFormat,
-            ReadError::TooManyBytes { .. } | ReadError::TooManyPixels { .. } => Status::ImageInvalidSize,
-            ReadError::TooSmall { .. } => Status::Fail,
-            ReadError::Engine(_) => Status::RetryLater,
-        }
+/// A picture that cannot be read is refused, and a network that fails is a fault of the program.
+impl From<ReadError> for ReadOutcome {
+    fn from(error: ReadError) -> ReadOutcome {
+        let rule = match error {
+            ReadError::Empty => Rule::PictureEmpty,
+            ReadError::UnknownFormat => Rule::PictureFormat,
+            ReadError::Damaged { .. } => Rule::PictureDamaged,
+            ReadError::TooManyBytes { .. } => Rule::PictureBytes,
+            ReadError::TooManyPixels { .. } => Rule::PicturePixels,
+            ReadError::TooSmall { .. } => Rule::PictureSmall,
+            ReadError::Engine(_) => return ReadOutcome::Fault(ReaderFault::Engine(error.to_string())),
+        };
+        ReadOutcome::Refused(Refusal::new(rule, error.to_string()))
     }
 }
 

@@ -6,7 +6,7 @@ use std::fs;
 use std::io::Cursor;
 use std::sync::Arc;
 
-use shenfen_core::{FieldName, Rotation, Side, Status};
+use shenfen_core::{FieldName, ReadOutcome, Rotation, Side, Status};
 use shenfen_ocr::{CardReader, Limits, ModelError, Models, ReadError, Reading, RgbImage};
 
 mod fixture;
@@ -119,7 +119,11 @@ fn reads_pictures_of_any_shape() {
 #[test]
 fn refusals_map_to_documented_statuses() {
     let mut reader = reader();
-    let mut status = |bytes: &[u8]| reader.read(bytes).err().unwrap().status();
+    let status_of = |error: ReadError| match error.into() {
+        ReadOutcome::Refused(refusal) => refusal.status,
+        other => panic!("{other:?}"),
+    };
+    let mut status = |bytes: &[u8]| status_of(reader.read(bytes).err().unwrap());
     assert_eq!(status(b""), Status::ImageInvalidFormat);
     assert_eq!(status(b"plain text in a file called card.jpg"), Status::ImageInvalidFormat);
     assert_eq!(status(&png(&fixture::picture())[..5000]), Status::ImageInvalidFormat);
@@ -127,8 +131,8 @@ fn refusals_map_to_documented_statuses() {
     assert_eq!(status(&png(&RgbImage::new(1, 1))), Status::Fail);
     let pixels = Limits { max_pixels: 1000, ..Limits::default() };
     let refused = CardReader::new(fixture::models(300), pixels).read(&png(&fixture::picture())).err().unwrap();
-    assert_eq!(refused.status(), Status::ImageInvalidSize);
     assert!(matches!(refused, ReadError::TooManyPixels { .. }));
+    assert_eq!(status_of(refused), Status::ImageInvalidSize);
 }
 
 #[test]

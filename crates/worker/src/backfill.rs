@@ -143,7 +143,7 @@ impl<Q: JobQueue, R: PictureReader> Backfill<Q, R> {
 fn read<R: PictureReader>(reader: &mut R, claimed: ClaimedJob) -> Finished {
     let _span = tracing::debug_span!("read", job.id = %claimed.job.id, job.attempt = claimed.attempt).entered();
     let read = read_file(reader, &claimed.path, claimed.job.side);
-    let outcome = match read.result {
+    let outcome = match read.outcome.into_result(reader.model()) {
         Ok(result) => Outcome::Read { result: Box::new(result), image_sha256: read.image_sha256 },
         Err(fault) => Outcome::Dead { reason: fault.to_string() },
     };

@@ -1,42 +1,39 @@
 //! From the bytes of a picture to its result: the one composition that every command and service uses.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use shenfen_core::{
-    Decision, Elapsed, Finding, ModelInfo, PictureResult, Policy, RequestedSide, Severity, Status, assess,
+    Decision, Finding, ModelInfo, Policy, ReadOutcome, ReaderFault, Refusal, RequestedSide, Rule, Status, assess,
 };
 use shenfen_ocr::{CardReader, DetailedReading, Limits, Models, ReadError, Reading};
-use thiserror::Error;
 use time::Date;
 
 use crate::panics;
 use crate::today::Today;
 
-/// Reads a picture, checks what it says and decides. A picture that cannot be read has a result too, with a finding that
-/// says why.
+/// Reads a picture, checks what it says and decides.
 ///
 /// `today` is the day in Asia/Shanghai.
-pub fn read_picture(reader: &mut CardReader, bytes: &[u8], today: Date, policy: &Policy) -> PictureResult {
+pub fn read_picture(reader: &mut CardReader, bytes: &[u8], today: Date, policy: &Policy) -> ReadOutcome {
     let reading = reader.read(bytes);
-    result_of(reading, reader.models().info().clone(), today, policy)
+    outcome_of(reading, reader.models().info().clone(), today, policy)
 }
 
-/// The result of what the networks `model` read in a picture.
-fn result_of(reading: Result<Reading, ReadError>, model: ModelInfo, today: Date, policy: &Policy) -> PictureResult {
+/// The outcome of what the networks `model` read in a picture.
+fn outcome_of(reading: Result<Reading, ReadError>, model: ModelInfo, today: Date, policy: &Policy) -> ReadOutcome {
     match reading {
-        Ok(reading) => assess(reading.cards, today, policy).into_result(model, reading.elapsed),
-        Err(error) => refusal(error.status(), rule(&error), error.to_string(), model),
+        Ok(reading) => ReadOutcome::Read(assess(reading.cards, today, policy).into_result(model, reading.elapsed)),
+        Err(error) => error.into(),
     }
 }
 
 /// Something that turns pictures into results, one after another on one thread.
 pub trait PictureReader: Send + 'static {
-    /// The result of a picture.
-    fn read(&mut self, bytes: &[u8]) -> PictureResult;
+    /// The outcome of reading a picture.
+    fn read(&mut self, bytes: &[u8]) -> ReadOutcome;
 
     /// The networks it reads with.
     fn model(&self) -> &ModelInfo;
@@ -84,7 +81,7 @@ impl CardPictures {
 }
 
 impl PictureReader for CardPictures {
-    fn read(&mut self, bytes: &[u8]) -> PictureResult {
+    fn read(&mut self, bytes: &[u8]) -> ReadOutcome {
         if !self.records {
             return read_picture(&mut self.reader, bytes, self.today.date(), &self.policy);
         }
@@ -93,9 +90,9 @@ impl PictureReader for CardPictures {
             Ok(detailed) => {
                 let reading = detailed.reading.clone();
                 self.recording = Some(detailed);
-                result_of(Ok(reading), model, today, &self.policy)
+                outcome_of(Ok(reading), model, today, &self.policy)
             }
-            Err(error) => result_of(Err(error), model, today, &self.policy),
+            Err(error) => outcome_of(Err(error), model, today, &self.policy),
         }
     }
 
@@ -119,145 +116,82 @@ impl PictureReader for CardPictures {
 
 /// What came of one picture.
 pub struct ReadFile {
-    /// Its result; or where the reader failed, which is a fault of the program, not of the picture.
-    pub result: Result<PictureResult, ReaderFault>,
+    /// Its result, or why there is none.
+    pub outcome: ReadOutcome,
     /// SHA-256 of its bytes in hexadecimal; `None` when they could not be had.
     pub image_sha256: Option<String>,
     /// What the reader saw, if it records that and the picture could be read.
     pub recording: Option<DetailedReading>,
 }
 
-/// How a reader failed. No fault of the picture, so there is no result for it.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum ReaderFault {
-    /// It panicked; the same picture would make it panic again.
-    #[error("the reader failed at {0}")]
-    Panicked(String),
-    /// The networks failed, for want of memory perhaps.
-    #[error("{0}")]
-    Engine(String),
-}
-
 /// Reads a picture file. A file that cannot be read has a result that says why; a reader that panics is replaced.
 pub fn read_file<R: PictureReader>(reader: &mut R, path: &str, side: RequestedSide) -> ReadFile {
     match load(path, reader.max_bytes()) {
         Ok(bytes) => read_bytes(reader, &bytes, side),
-        Err(error) => refused(reader, error),
+        Err(reason) => refused(reason),
     }
 }
 
 /// Reads a picture from its bytes. A reader that panics is replaced.
 pub fn read_bytes<R: PictureReader>(reader: &mut R, bytes: &[u8], side: RequestedSide) -> ReadFile {
     if bytes.len() > reader.max_bytes() {
-        let error = ReadError::TooManyBytes { bytes: bytes.len(), limit: reader.max_bytes() };
-        return refused(reader, LoadError::from(&error));
+        return refused(too_many_bytes(bytes.len(), reader.max_bytes()));
     }
     let image_sha256 = Some(hexadecimal(&Sha256::digest(bytes)));
-    let result = panics::catch(|| reader.read(bytes)).map(|result| expect_side(result, side));
-    if result.is_err() {
+    let outcome = panics::catch(|| reader.read(bytes)).unwrap_or_else(|place| {
         *reader = reader.another();
-    }
-    let result = match result {
-        Ok(result) if result.status == Status::RetryLater => Err(ReaderFault::Engine(details(&result))),
-        other => other.map_err(ReaderFault::Panicked),
-    };
-    ReadFile { result, image_sha256, recording: reader.take_recording() }
+        ReadOutcome::Fault(ReaderFault::Panicked(place))
+    });
+    ReadFile { outcome: expect_side(outcome, side), image_sha256, recording: reader.take_recording() }
 }
 
-/// The result of a picture whose bytes could not be had.
-pub(crate) fn refused<R: PictureReader>(reader: &R, error: LoadError) -> ReadFile {
-    let result = refusal(error.status, error.rule, error.detail, reader.model().clone());
-    ReadFile { result: Ok(result), image_sha256: None, recording: None }
+/// The outcome of a picture whose bytes could not be had.
+pub(crate) fn refused(reason: Refusal) -> ReadFile {
+    ReadFile { outcome: ReadOutcome::Refused(reason), image_sha256: None, recording: None }
 }
 
-/// Why a picture's bytes could not be had.
-#[derive(Clone)]
-pub(crate) struct LoadError {
-    pub(crate) status: Status,
-    pub(crate) rule: &'static str,
-    pub(crate) detail: String,
+fn too_many_bytes(bytes: usize, limit: usize) -> Refusal {
+    Refusal::new(Rule::PictureBytes, ReadError::TooManyBytes { bytes, limit }.to_string())
 }
 
-impl From<&ReadError> for LoadError {
-    fn from(error: &ReadError) -> LoadError {
-        LoadError { status: error.status(), rule: rule(error), detail: error.to_string() }
-    }
-}
-
-pub(crate) fn load(path: &str, max_bytes: usize) -> Result<Vec<u8>, LoadError> {
+pub(crate) fn load(path: &str, max_bytes: usize) -> Result<Vec<u8>, Refusal> {
     // Asked before opening: opening a pipe would wait for ever.
-    let metadata = fs::metadata(path).map_err(LoadError::of)?;
+    let metadata = fs::metadata(path).map_err(unreadable)?;
     if !metadata.is_file() {
-        let detail = "this is no file".to_owned();
-        return Err(LoadError { status: Status::Fail, rule: "file_unreadable", detail });
+        return Err(Refusal::new(Rule::FileUnreadable, "this is no file"));
     }
     let bytes = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
     if bytes > max_bytes {
-        return Err(LoadError::from(&ReadError::TooManyBytes { bytes, limit: max_bytes }));
+        return Err(too_many_bytes(bytes, max_bytes));
     }
     let mut content = Vec::with_capacity(bytes);
     // One byte beyond the limit shows a file that grew in between.
-    let mut file = File::open(path).map_err(LoadError::of)?.take(max_bytes as u64 + 1);
-    file.read_to_end(&mut content).map_err(LoadError::of)?;
+    let mut file = File::open(path).map_err(unreadable)?.take(max_bytes as u64 + 1);
+    file.read_to_end(&mut content).map_err(unreadable)?;
     Ok(content)
 }
 
-impl LoadError {
-    fn of(error: io::Error) -> LoadError {
-        let (rule, detail) = match error.kind() {
-            io::ErrorKind::NotFound => ("file_missing", "there is no such file".to_owned()),
-            io::ErrorKind::PermissionDenied => {
-                ("file_unreadable", "no permission to read the file: check its owner and mode".to_owned())
-            }
-            _ => ("file_unreadable", format!("cannot read the file: {error}")),
-        };
-        LoadError { status: Status::Fail, rule, detail }
-    }
-}
-
-fn rule(error: &ReadError) -> &'static str {
-    match error {
-        ReadError::Empty => "picture_empty",
-        ReadError::UnknownFormat => "picture_format",
-        ReadError::Damaged { .. } => "picture_damaged",
-        ReadError::TooManyBytes { .. } => "picture_bytes",
-        ReadError::TooManyPixels { .. } => "picture_pixels",
-        ReadError::TooSmall { .. } => "picture_small",
-        ReadError::Engine(_) => "engine_failed",
-    }
-}
-
-/// The result of a picture that was not read.
-pub(crate) fn refusal(status: Status, rule: &str, detail: String, model: ModelInfo) -> PictureResult {
-    PictureResult {
-        status,
-        message: BTreeMap::new(),
-        cards: Vec::new(),
-        findings: vec![Finding { field: None, rule: rule.to_owned(), severity: Severity::Error, detail }],
-        decision: Decision::Reject,
-        model,
-        elapsed_ms: Elapsed::default(),
+fn unreadable(error: io::Error) -> Refusal {
+    match error.kind() {
+        io::ErrorKind::NotFound => Refusal::new(Rule::FileMissing, "there is no such file"),
+        io::ErrorKind::PermissionDenied => {
+            Refusal::new(Rule::FileUnreadable, "no permission to read the file: check its owner and mode")
+        }
+        _ => Refusal::new(Rule::FileUnreadable, format!("cannot read the file: {error}")),
     }
 }
 
 /// Notes when the side that the publisher announced is not there.
-fn expect_side(mut result: PictureResult, expected: RequestedSide) -> PictureResult {
-    let is_there = |side| result.cards.iter().any(|card| card.side == side);
-    if result.status == Status::Ok && !expected.side().is_none_or(is_there) {
-        let detail = format!("the {} of a card was expected and is not in the picture", expected.as_str());
-        result.findings.push(Finding {
-            field: None,
-            rule: "other_side".to_owned(),
-            severity: Severity::Warning,
-            detail,
-        });
-        result.decision = result.decision.max(Decision::Review);
+fn expect_side(mut outcome: ReadOutcome, expected: RequestedSide) -> ReadOutcome {
+    if let ReadOutcome::Read(result) = &mut outcome {
+        let is_there = |side| result.cards.iter().any(|card| card.side == side);
+        if result.status == Status::Ok && !expected.side().is_none_or(is_there) {
+            let detail = format!("the {} of a card was expected and is not in the picture", expected.as_str());
+            result.findings.push(Finding { detail, ..Rule::OtherSide.of_card() });
+            result.decision = result.decision.max(Decision::Review);
+        }
     }
-    result
-}
-
-fn details(result: &PictureResult) -> String {
-    result.findings.iter().map(|finding| finding.detail.as_str()).collect::<Vec<_>>().join("; ")
+    outcome
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {

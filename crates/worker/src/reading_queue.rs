@@ -7,12 +7,12 @@ use std::thread;
 use std::time::Duration;
 use std::{fmt, io};
 
-use shenfen_core::{ModelInfo, PictureResult, RequestedSide, Status};
+use shenfen_core::{ModelInfo, PictureResult, ReaderFault, Refusal, RequestedSide};
 use thiserror::Error;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::picture::{PictureReader, ReadFile, ReaderFault, read_bytes, refusal};
+use crate::picture::{PictureReader, ReadFile, read_bytes};
 
 /// The line. Dropping it ends its threads, each after the picture it is reading.
 pub struct ReadingQueue {
@@ -102,15 +102,15 @@ impl ReadingQueue {
         let (answer, answered) = oneshot::channel();
         let _place = self.shared.join(picture, answer)?;
         match timeout(self.deadline, answered).await {
-            Ok(Ok(read)) => read.result.map_err(NotRead::Fault),
+            Ok(Ok(read)) => read.outcome.into_result(&self.model).map_err(NotRead::Fault),
             Ok(Err(_)) => Err(NotRead::Stopped),
             Err(_) => Err(NotRead::Late),
         }
     }
 
-    /// The result of a picture that never got here: its status, and a finding of this rule that says why.
-    pub fn refusal(&self, status: Status, rule: &str, detail: String) -> PictureResult {
-        refusal(status, rule, detail, self.model.clone())
+    /// The result of a picture that never got here, for this reason.
+    pub fn refuse(&self, reason: Refusal) -> PictureResult {
+        reason.into_result(self.model.clone())
     }
 
     /// Pictures that wait, and pictures that are being read.

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use shenfen_core::{Decision, Elapsed, ModelInfo, PictureResult, Status};
+use shenfen_core::{Decision, Elapsed, ModelInfo, PictureResult, ReadOutcome, ReaderFault, Rule, Status};
 use shenfen_store::sqlite::{Access, OpenOptions};
 use shenfen_store::{BatchProgress, Batches, ResultFilter, ResultRow, Results, SqliteStore, StoreError};
 use shenfen_worker::{Backfill, BackfillError, Ended, Event, PictureReader, Report, Settings, Source};
@@ -30,22 +30,23 @@ impl Script {
 }
 
 impl PictureReader for Script {
-    fn read(&mut self, bytes: &[u8]) -> PictureResult {
+    fn read(&mut self, bytes: &[u8]) -> ReadOutcome {
         self.reads.fetch_add(1, Ordering::SeqCst);
-        let (status, decision) = match bytes {
-            b"accept" => (Status::Ok, Decision::Accept),
-            b"review" => (Status::Ok, Decision::Review),
-            b"engine" => (Status::RetryLater, Decision::Review),
+        let decision = match bytes {
+            b"accept" => Decision::Accept,
+            b"review" => Decision::Review,
+            b"engine" => return ReadOutcome::Fault(ReaderFault::Engine("the networks failed".into())),
             b"wait" => {
                 let (open, changed) = &*self.gate;
                 drop(changed.wait_while(open.lock().unwrap(), |open| !*open).unwrap());
-                (Status::Ok, Decision::Accept)
+                Decision::Accept
             }
             _ => panic!("张三"),
         };
         let (message, model) = (BTreeMap::new(), self.model.clone());
         let (cards, findings) = (Vec::new(), Vec::new());
-        PictureResult { status, message, cards, findings, decision, model, elapsed_ms: Elapsed::default() }
+        let (status, elapsed_ms) = (Status::Ok, Elapsed::default());
+        ReadOutcome::Read(PictureResult { status, message, cards, findings, decision, model, elapsed_ms })
     }
 
     fn model(&self) -> &ModelInfo {
@@ -180,19 +181,19 @@ async fn files_that_cannot_be_read_become_results_with_a_reason() {
     backfill(&store, Script::new(), &list, stop_requested, |_| {}).await.unwrap();
     drop(store);
 
-    let results: Vec<(Status, String)> = place
+    let results: Vec<(Status, Rule)> = place
         .rows()
         .await
         .iter()
         .map(|row| {
             let result: PictureResult = serde_json::from_str(&row.result).unwrap();
-            (row.status, result.findings[0].rule.clone())
+            (row.status, result.findings[0].rule)
         })
         .collect();
     for expected in [
-        (Status::ImageInvalidSize, "picture_bytes".to_owned()),
-        (Status::Fail, "file_missing".to_owned()),
-        (Status::Fail, "file_unreadable".to_owned()),
+        (Status::ImageInvalidSize, Rule::PictureBytes),
+        (Status::Fail, Rule::FileMissing),
+        (Status::Fail, Rule::FileUnreadable),
     ] {
         assert!(results.contains(&expected), "{results:?}");
     }

@@ -1,12 +1,12 @@
 //! A panicking reader: its place is told, what it held is not. Alone in its program, since it silences all panics.
 
-use shenfen_core::{ModelInfo, PictureResult, RequestedSide};
+use shenfen_core::{ModelInfo, ReadOutcome, RequestedSide};
 use shenfen_worker::{PictureReader, read_file};
 
 struct Stumbling(ModelInfo);
 
 impl PictureReader for Stumbling {
-    fn read(&mut self, _bytes: &[u8]) -> PictureResult {
+    fn read(&mut self, _bytes: &[u8]) -> ReadOutcome {
         // The standard library's message quotes the text.
         let name = String::from("张三");
         panic!("{}", &name[..1])
@@ -32,7 +32,7 @@ fn a_panic_tells_its_place_and_nothing_it_held() {
     let mut reader = Stumbling(ModelInfo { name: "test".into(), version: "1".into(), sha256: "0".into() });
     for _ in 0..2 {
         let read = read_file(&mut reader, file.path().to_str().unwrap(), RequestedSide::Auto);
-        let reason = read.result.err().unwrap();
+        let ReadOutcome::Fault(reason) = read.outcome else { panic!("a reader that panics has no result") };
         assert!(reason.to_string().starts_with("the reader failed at panics.rs:"), "{reason}");
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use shenfen_api::{Bodies, BodyLimits, Metrics, ServerLimits, Service, router, serve};
-use shenfen_core::{Decision, Elapsed, ModelInfo, PictureResult, Status};
+use shenfen_core::{Decision, Elapsed, ModelInfo, PictureResult, ReadOutcome, Refusal, Rule, Status};
 use shenfen_worker::{PictureReader, ReadingQueue, ReadingQueueSettings, Today};
 use time::macros::date;
 use tokio::net::TcpListener;
@@ -31,7 +31,7 @@ pub(crate) struct Stub {
 }
 
 impl PictureReader for Stub {
-    fn read(&mut self, bytes: &[u8]) -> PictureResult {
+    fn read(&mut self, bytes: &[u8]) -> ReadOutcome {
         let status = match bytes {
             b"hold" => {
                 self.begun.send(()).unwrap();
@@ -40,13 +40,13 @@ impl PictureReader for Stub {
             }
             b"panic" => panic!("asked to"),
             b"no card" => Status::Fail,
-            b"noise" => Status::ImageInvalidFormat,
-            b"bomb" => Status::ImageInvalidSize,
+            b"noise" => return ReadOutcome::Refused(Refusal::new(Rule::PictureFormat, "noise")),
+            b"bomb" => return ReadOutcome::Refused(Refusal::new(Rule::PicturePixels, "bomb")),
             _ => Status::Ok,
         };
         let fields = [("name", "张三"), ("gender", "男"), ("identityNo", "")];
         let fields = if status == Status::Ok { &fields[..] } else { &[] };
-        PictureResult {
+        ReadOutcome::Read(PictureResult {
             status,
             message: fields.iter().map(|&(name, text)| (name.to_owned(), text.to_owned())).collect(),
             cards: Vec::new(),
@@ -54,7 +54,7 @@ impl PictureReader for Stub {
             decision: Decision::Review,
             model: self.model.clone(),
             elapsed_ms: Elapsed::default(),
-        }
+        })
     }
 
     fn model(&self) -> &ModelInfo {

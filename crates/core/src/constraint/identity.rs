@@ -146,7 +146,7 @@ fn settle_number(
             let rule = match warning {
                 Warning::RegionUnknown => Rule::RegionUnknown,
                 Warning::RegionNotAtTime => Rule::RegionNotAtTime,
-                Warning::Age | Warning::CenturyInferred => Rule::Age,
+                Warning::Age | Warning::CenturyInferred => Rule::ImplausibleAge,
             };
             rule.of(FieldName::IdentityNo)
         })),

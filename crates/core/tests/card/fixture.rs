@@ -79,7 +79,7 @@ pub(crate) fn check(cards: impl IntoIterator<Item = ReadCard>) -> Assessment {
 
 /// The names of the rules found, sorted.
 pub(crate) fn rules(assessment: &Assessment) -> Vec<&str> {
-    let mut rules: Vec<&str> = assessment.findings.iter().map(|finding| finding.rule.as_str()).collect();
+    let mut rules: Vec<&str> = assessment.findings.iter().map(|finding| finding.rule.name()).collect();
     rules.sort_unstable();
     rules
 }

@@ -1,7 +1,7 @@
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 
-use shenfen_core::{Decision, Elapsed};
+use shenfen_core::{Decision, Elapsed, ReadOutcome, Status};
 use tokio::task::yield_now;
 
 use super::*;
@@ -14,11 +14,11 @@ struct Held {
 }
 
 impl PictureReader for Held {
-    fn read(&mut self, bytes: &[u8]) -> PictureResult {
+    fn read(&mut self, bytes: &[u8]) -> ReadOutcome {
         self.begun.send(bytes.to_vec()).unwrap();
         self.go.lock().unwrap().recv().unwrap();
         assert!(!bytes.is_empty());
-        PictureResult {
+        ReadOutcome::Read(PictureResult {
             status: Status::Ok,
             message: Default::default(),
             cards: Vec::new(),
@@ -26,7 +26,7 @@ impl PictureReader for Held {
             decision: Decision::Accept,
             model: self.model.clone(),
             elapsed_ms: Elapsed::default(),
-        }
+        })
     }
 
     fn model(&self) -> &ModelInfo {

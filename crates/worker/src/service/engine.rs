@@ -11,7 +11,7 @@ use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 
-use shenfen_core::{Decision, Job, JobId};
+use shenfen_core::{Decision, Job, JobId, Refusal};
 use shenfen_queue::{Consumer, Delivery, Message, Outgoing, Publisher, Receipt, Route};
 use shenfen_store::port::{ClaimOutcome, JobStore};
 use shenfen_store::{Finished, Outcome};
@@ -29,7 +29,7 @@ use super::metrics::Metrics;
 use super::reading::{Read, Work, read};
 use super::settle::{Settle, publish, settle_all};
 use super::{Service, ServiceError, ServiceReport, ServiceSettings, stop_requested};
-use crate::picture::{LoadError, PictureReader};
+use crate::picture::PictureReader;
 use crate::readers::{Readers, Returned};
 
 /// Jobs with the readers for each thread: one that it reads and what it reads next.
@@ -62,7 +62,7 @@ pub(crate) enum Event {
 }
 
 /// A picture from the web, or the reason for which the job's result is a refusal, or its failure.
-type Fetched = Result<Result<Vec<u8>, LoadError>, Failure>;
+type Fetched = Result<Result<Vec<u8>, Refusal>, Failure>;
 
 /// A job in hand.
 struct Held {
@@ -75,7 +75,7 @@ struct Held {
     attempt: u32,
     /// More than one when it was delivered again while it was in hand.
     receipts: Vec<Receipt>,
-    fetched: Option<Result<Vec<u8>, LoadError>>,
+    fetched: Option<Result<Vec<u8>, Refusal>>,
     /// What its result says, once it is read.
     decision: Option<Decision>,
 }

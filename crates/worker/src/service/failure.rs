@@ -12,9 +12,8 @@
 //! | its batch is paused | retry, not counted |
 //! | the broker or the database is away | waits, is not the job's failure |
 
+use shenfen_core::ReaderFault;
 use shenfen_queue::{MessageError, RetryStep};
-
-use crate::picture::ReaderFault;
 
 /// Why a job has no result yet, or never will.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

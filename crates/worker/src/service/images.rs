@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use shenfen_core::Status;
+use shenfen_core::{Refusal, Rule};
 use shenfen_queue::Image;
 use thiserror::Error;
 
 use super::failure::Failure;
 use super::web::WebHosts;
-use crate::picture::{LoadError, load};
+use crate::picture::load;
 
 /// The places that pictures may be fetched from. Without any, only pictures in the message are read.
 #[derive(Clone, Default)]
@@ -31,13 +31,13 @@ pub struct ImageRootError {
 /// Why a picture could not be fetched.
 pub(crate) enum FetchError {
     /// Never will be: the job's result says why.
-    Refused(LoadError),
+    Refused(Refusal),
     /// Perhaps later.
     Later(Failure),
 }
 
-fn refused(rule: &'static str, detail: impl Into<String>) -> FetchError {
-    FetchError::Refused(LoadError { status: Status::Fail, rule, detail: detail.into() })
+fn refused(rule: Rule, detail: impl Into<String>) -> FetchError {
+    FetchError::Refused(Refusal::new(rule, detail))
 }
 
 impl Images {
@@ -64,16 +64,16 @@ impl Images {
             Image::Path(path) => self.file(path, most).map(Cow::Owned),
             Image::Url(url) => match &self.hosts {
                 Some(hosts) => hosts.get(url, most).map(Cow::Owned),
-                None => Err(refused("url_refused", "this worker fetches no pictures from the web (--image-host)")),
+                None => Err(refused(Rule::UrlRefused, "this worker fetches no pictures from the web (--image-host)")),
             },
         }
     }
 
     fn file(&self, path: &str, most: usize) -> Result<Vec<u8>, FetchError> {
         let Some(root) = &self.root else {
-            return Err(refused("path_refused", "this worker opens no files (--image-root)"));
+            return Err(refused(Rule::PathRefused, "this worker opens no files (--image-root)"));
         };
-        let outside = || refused("path_refused", "the path leads out of the image root");
+        let outside = || refused(Rule::PathRefused, "the path leads out of the image root");
         let relative = Path::new(path);
         if !relative.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
             return Err(outside());
@@ -82,13 +82,13 @@ impl Images {
         let full = match root.join(relative).canonicalize() {
             Ok(full) => full,
             Err(error) if error.kind() == io::ErrorKind::NotFound && root.read_dir().is_ok() => {
-                return Err(refused("file_missing", "there is no such file below the image root"));
+                return Err(refused(Rule::FileMissing, "there is no such file below the image root"));
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(FetchError::Later(Failure::Unavailable("the image root is not there".into())));
             }
             Err(error) if is_final(error.kind()) => {
-                return Err(refused("file_unreadable", format!("cannot open the file: {error}")));
+                return Err(refused(Rule::FileUnreadable, format!("cannot open the file: {error}")));
             }
             Err(error) => return Err(FetchError::Later(Failure::Unavailable(error.to_string()))),
         };
@@ -96,7 +96,7 @@ impl Images {
             return Err(outside());
         }
         let Some(full) = full.to_str() else {
-            return Err(refused("file_unreadable", "the path is not UTF-8"));
+            return Err(refused(Rule::FileUnreadable, "the path is not UTF-8"));
         };
         load(full, most).map_err(FetchError::Refused)
     }
@@ -117,7 +117,7 @@ mod tests {
     fn rule_of(outcome: Result<Cow<'_, [u8]>, FetchError>) -> &'static str {
         match outcome {
             Ok(_) => "read",
-            Err(FetchError::Refused(error)) => error.rule,
+            Err(FetchError::Refused(reason)) => reason.rule.name(),
             Err(FetchError::Later(_)) => "later",
         }
     }

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
-use shenfen_core::{JobId, PictureResult, RequestedSide};
+use shenfen_core::{JobId, PictureResult, Refusal, RequestedSide};
 use shenfen_queue::Message;
 
 use super::failure::Failure;
 use super::images::{FetchError, Images};
 use super::metrics::Metrics;
-use crate::picture::{LoadError, PictureReader, read_bytes, refused};
+use crate::picture::{PictureReader, read_bytes, refused};
 
 /// A job for a reading thread.
 pub(crate) struct Work {
@@ -18,7 +18,7 @@ pub(crate) struct Work {
     pub(crate) attempt: u32,
     pub(crate) message: Arc<Message>,
     pub(crate) side: RequestedSide,
-    pub(crate) fetched: Option<Result<Vec<u8>, LoadError>>,
+    pub(crate) fetched: Option<Result<Vec<u8>, Refusal>>,
 }
 
 /// What came of it.
@@ -39,10 +39,10 @@ pub(crate) fn read<R: PictureReader>(reader: &mut R, work: Work, images: &Images
     };
     let read = match fetched {
         Ok(bytes) => read_bytes(reader, &bytes, side),
-        Err(FetchError::Refused(error)) => refused(reader, error),
+        Err(FetchError::Refused(reason)) => refused(reason),
         Err(FetchError::Later(failure)) => return Read { id, outcome: Err(failure) },
     };
-    let outcome = match read.result {
+    let outcome = match read.outcome.into_result(reader.model()) {
         Ok(result) => {
             metrics.read(&result, begin.elapsed());
             tracing::info!(status = ?result.status, decision = ?result.decision, "read");

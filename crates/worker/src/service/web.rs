@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shenfen_core::Status;
+use shenfen_core::{Refusal, Rule};
 use thiserror::Error;
 use ureq::Agent;
 use ureq::config::Config;
@@ -17,7 +17,6 @@ use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
 use super::failure::Failure;
 use super::images::FetchError;
-use crate::picture::LoadError;
 
 /// Redirects that are followed.
 const MOST_REDIRECTS: usize = 3;
@@ -108,10 +107,10 @@ impl WebHosts {
 
     /// The bytes behind a URL, at most `most`.
     pub(crate) fn get(&self, url: &str, most: usize) -> Result<Vec<u8>, FetchError> {
-        let mut uri: Uri = url.parse().map_err(|_| refused("url_refused", "the URL is not understood"))?;
+        let mut uri: Uri = url.parse().map_err(|_| refused(Rule::UrlRefused, "the URL is not understood"))?;
         for _ in 0..=MOST_REDIRECTS {
             if !self.hosts.iter().any(|host| host.allows(&uri)) {
-                return Err(refused("url_refused", "the URL's host is not on this worker's list (--image-host)"));
+                return Err(refused(Rule::UrlRefused, "the URL's host is not on this worker's list (--image-host)"));
             }
             let mut answer = self.agent.get(&uri).call().map_err(|error| failed(&error))?;
             let status = answer.status();
@@ -123,7 +122,7 @@ impl WebHosts {
                 return Err(later(format!("the server answered {}", status.as_u16())));
             }
             if !status.is_success() {
-                return Err(refused("url_failed", format!("the server answered {}", status.as_u16())));
+                return Err(refused(Rule::UrlFailed, format!("the server answered {}", status.as_u16())));
             }
             let mut bytes = Vec::new();
             // One byte beyond the limit shows that there are too many.
@@ -131,18 +130,17 @@ impl WebHosts {
             body.read_to_end(&mut bytes).map_err(|_| later("the connection was lost within the picture"))?;
             if bytes.len() > most {
                 let detail = format!("the picture has more bytes than the limit of {most}");
-                let error = LoadError { status: Status::ImageInvalidSize, rule: "picture_bytes", detail };
-                return Err(FetchError::Refused(error));
+                return Err(refused(Rule::PictureBytes, detail));
             }
             return Ok(bytes);
         }
-        Err(refused("url_failed", "too many redirects"))
+        Err(refused(Rule::UrlFailed, "too many redirects"))
     }
 }
 
 /// Where a redirect leads; relative ones stay on the host.
 fn target(from: &Uri, to: Option<&str>) -> Result<Uri, FetchError> {
-    let wrong = || refused("url_failed", "the server redirects to nowhere");
+    let wrong = || refused(Rule::UrlFailed, "the server redirects to nowhere");
     let to = to.ok_or_else(wrong)?;
     let absolute = match (to.strip_prefix('/'), from.scheme_str(), from.authority()) {
         (Some(_), Some(scheme), Some(authority)) if !to.starts_with("//") => format!("{scheme}://{authority}{to}"),
@@ -151,8 +149,8 @@ fn target(from: &Uri, to: Option<&str>) -> Result<Uri, FetchError> {
     absolute.parse().map_err(|_| wrong())
 }
 
-fn refused(rule: &'static str, detail: impl Into<String>) -> FetchError {
-    FetchError::Refused(LoadError { status: Status::Fail, rule, detail: detail.into() })
+fn refused(rule: Rule, detail: impl Into<String>) -> FetchError {
+    FetchError::Refused(Refusal::new(rule, detail))
 }
 
 fn later(reason: impl Into<String>) -> FetchError {
@@ -163,9 +161,9 @@ fn later(reason: impl Into<String>) -> FetchError {
 fn failed(error: &ureq::Error) -> FetchError {
     match error {
         ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-            refused("url_refused", "the URL leads to a private address")
+            refused(Rule::UrlRefused, "the URL leads to a private address")
         }
-        ureq::Error::BadUri(_) => refused("url_refused", "the URL is not understood"),
+        ureq::Error::BadUri(_) => refused(Rule::UrlRefused, "the URL is not understood"),
         ureq::Error::Timeout(_) => later("the server did not answer in time"),
         ureq::Error::HostNotFound => later("the server's name was not found"),
         ureq::Error::ConnectionFailed | ureq::Error::Io(_) => later("the server could not be reached"),
