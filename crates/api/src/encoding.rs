@@ -1,4 +1,5 @@
-//! Base64 as clients send it: with line breaks, as a `data:` URL, in either alphabet, with or without padding.
+//! Base64 and hexadecimal as clients send them. Base64 may have line breaks, be a `data:` URL, use either alphabet, and lack
+//! its padding.
 
 use base64::Engine;
 use base64::alphabet::STANDARD;
@@ -29,6 +30,13 @@ pub(crate) fn decode(text: String) -> Option<Vec<u8>> {
         }
     }
     BASE64.decode(text).ok()
+}
+
+/// The bytes that hexadecimal digits of either case stand for; `None` unless there are exactly `N` of them.
+pub(crate) fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    hex::decode_to_slice(text, &mut bytes).ok()?;
+    Some(bytes)
 }
 
 /// The part behind `data:image/jpeg;base64,` (RFC 2397), or everything where there is no such prefix.

@@ -7,9 +7,9 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use shenfen_core::JobId;
-use shenfen_queue::{Error as QueueError, Message, MessageError, Outgoing, Publisher, Route};
+use shenfen_queue::{Error as QueueError, Message, Outgoing, Publisher, Route};
 use shenfen_store::{FlatBatch, JobStatus, StoreError, WholeRow};
 use shenfen_worker::service::job_of;
 use tokio::time::timeout;
@@ -116,19 +116,7 @@ fn message(headers: &HeaderMap, body: &[u8], id: Option<&str>) -> Result<Message
     if media_type.is_some_and(|media_type| !media_type.eq_ignore_ascii_case("application/json")) {
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be application/json"));
     }
-    let parsed = match Message::parse(body, id) {
-        Err(MessageError::Version) => Message::parse(&with_version(body)?, id),
-        other => other,
-    };
-    parsed.map_err(|error| bad_request(error.to_string()))
-}
-
-/// The same JSON with the version that this path has anyway. A version that is there stays.
-fn with_version(body: &[u8]) -> Result<Vec<u8>, Problem> {
-    let mut object: Map<String, Value> =
-        serde_json::from_slice(body).map_err(|_| bad_request("message is not JSON"))?;
-    object.entry("v").or_insert_with(|| 1.into());
-    serde_json::to_vec(&object).map_err(|_| bad_request("message is not JSON"))
+    Message::parse_without_version(body, id).map_err(|error| bad_request(error.to_string()))
 }
 
 async fn publish(publisher: &Publisher, message: &Message) -> Result<(), Problem> {

@@ -40,11 +40,6 @@ impl Key {
     }
 
     #[cfg(test)]
-    pub(crate) fn test(ak: &str, rate: Option<f64>) -> Key {
-        Key { rate, ..Key::with_secret(ak, b"secret of a test") }
-    }
-
-    #[cfg(test)]
     pub(crate) fn with_secret(ak: &str, secret: &[u8]) -> Key {
         Key { ak: ak.to_owned(), client: "test".to_owned(), rate: None, secret: secret.to_vec() }
     }

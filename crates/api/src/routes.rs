@@ -10,12 +10,14 @@ use axum::response::Response;
 use axum::routing::{get, post};
 
 use crate::answer::Outcome;
+use crate::metrics::Levels;
+use crate::operations::Observed;
 use crate::service::Service;
-use crate::{idcard, jobs, metrics, ocr_cn, operations, pages, problem};
+use crate::{idcard, jobs, ocr_cn, operations, pages, problem};
 
 /// All routes of the service.
 pub fn router(service: Arc<Service>) -> Router {
-    let observed = metrics::OfService(Arc::clone(&service));
+    let observed = ObservedService(Arc::clone(&service));
     let watched = from_fn_with_state(Arc::clone(&service), watch);
     asked(service).merge(operations::router(observed)).merge(pages::router()).layer(watched)
 }
@@ -44,4 +46,21 @@ async fn watch(State(service): State<Arc<Service>>, request: Request, next: Next
     service.metrics.answered(path, outcome, elapsed);
     tracing::info!(path, outcome, elapsed_ms = elapsed.as_secs_f64() * 1000.0, "answered");
     response
+}
+
+/// The service as probes and Prometheus see it. It is ready as long as it answers: a full queue is full for moments only,
+/// and broker and database concern only some of its paths.
+#[derive(Clone)]
+struct ObservedService(Arc<Service>);
+
+impl Observed for ObservedService {
+    fn ready(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn render(&self) -> String {
+        let ObservedService(service) = self;
+        let (pictures_waiting, pictures_reading) = service.reading_queue.load();
+        service.metrics.render(Levels { body_bytes: service.bodies.held(), pictures_waiting, pictures_reading })
+    }
 }

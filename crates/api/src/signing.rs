@@ -139,7 +139,7 @@ impl Authenticator {
         let secret = key.as_ref().map_or(&b"no such key"[..], |key| key.secret());
         let right = is_signed(secret, &authorization, &signed.requests);
         let key = key.filter(|_| right).ok_or(Denied::Signature)?;
-        self.rates.take(&key, Instant::now()).map_err(|wait| Denied::RateLimited { wait })?;
+        self.rates.take(&key.ak, key.rate, Instant::now()).map_err(|wait| Denied::RateLimited { wait })?;
         let digest = match signed.digest {
             Some(digest) => Some(digest.ok_or(Denied::Digest)?),
             None => None,
@@ -167,26 +167,10 @@ impl Authenticator {
 /// Whether one of these canonical requests has the signature. All of them are tried, each in constant time.
 fn is_signed(secret: &[u8], authorization: &Authorization<'_>, requests: &[String]) -> bool {
     let secret = hmac::Key::new(hmac::HMAC_SHA256, secret);
-    let signing_key = hexadecimal(hmac::sign(&secret, authorization.prefix.as_bytes()).as_ref());
+    let signing_key = hex::encode(hmac::sign(&secret, authorization.prefix.as_bytes()));
     let signing_key = hmac::Key::new(hmac::HMAC_SHA256, signing_key.as_bytes());
     let is_of = |request: &String| hmac::verify(&signing_key, request.as_bytes(), &authorization.signature).is_ok();
     requests.iter().fold(false, |right, request| right | is_of(request))
-}
-
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The bytes that hexadecimal digits of either case stand for, if there are so many.
-pub(crate) fn from_hexadecimal<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let mut bytes = [0; N];
-    if text.len() != 2 * N || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (byte, digits) in bytes.iter_mut().zip(0..N) {
-        *byte = u8::from_str_radix(&text[2 * digits..2 * digits + 2], 16).ok()?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

@@ -1,4 +1,6 @@
 //! A write timeout for a connection: a peer that reads nothing for that long is disconnected.
+//!
+//! hyper limits only the time to read headers, and tokio's `timeout` wraps a call, where this must wrap a stream.
 
 use std::io;
 use std::pin::Pin;

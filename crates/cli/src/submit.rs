@@ -13,7 +13,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 use serde::Serialize;
 use shenfen_core::RequestedSide;
-use shenfen_queue::{Error, Outgoing, Publisher};
+use shenfen_queue::{Backoff, Error, Outgoing, Publisher};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
@@ -21,7 +21,7 @@ use crate::broker::BrokerArgs;
 use crate::table::{Format, Table};
 use jobs::{Chunk, Jobs, Named, Prepared};
 
-/// How often a message that could not be published is tried again, after waits of one second, two, four and so on.
+/// How often a message that could not be published is tried again, after waits of up to 1, 2, 4, 8 and 16 seconds.
 const RETRIES: u32 = 5;
 
 /// Publish pictures as jobs for the workers.
@@ -137,6 +137,7 @@ impl Report {
 
     /// Publishes jobs and prints each when it is confirmed. What a passing trouble kept away is tried again.
     async fn publish(&mut self, publisher: &Publisher, mut jobs: Vec<Prepared>) -> anyhow::Result<()> {
+        let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(16));
         for retry in 0.. {
             let (messages, named): (Vec<Outgoing>, Vec<_>) =
                 jobs.into_iter().map(|Prepared { message, named }| (message, named)).unzip();
@@ -160,7 +161,7 @@ impl Report {
                 return Err(error).context(self.so_far());
             }
             self.tell(&format!("{error}; trying again"));
-            sleep(Duration::from_secs(1 << retry)).await;
+            sleep(backoff.wait()).await;
         }
         Ok(())
     }

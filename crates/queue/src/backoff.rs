@@ -1,31 +1,43 @@
-//! Waiting times between attempts: doubling, bounded, and jittered so that workers do not return all at once.
+//! Waiting times between attempts: doubling, bounded, and with jitter so that workers do not retry all at once.
+//!
+//! The only backoff of the workspace. Crates for it wrap the call that is retried; here the wait stands in a `select!`
+//! beside the signal to stop, so all that is needed is the next wait.
 
 use std::time::Duration;
 
 use rand::Rng;
 
-/// Doubling waits from `first` to `most`, each shortened at random by up to a half.
+/// Doubling waits, each shortened at random by up to a half.
+///
+/// ```
+/// # use std::time::Duration;
+/// let mut backoff = shenfen_queue::Backoff::new(Duration::from_secs(1), Duration::from_secs(3));
+/// for full in [1, 2, 3, 3] {
+///     assert!(backoff.wait() <= Duration::from_secs(full));
+/// }
+/// ```
 #[derive(Clone, Debug)]
-pub(crate) struct Backoff {
+pub struct Backoff {
     first: Duration,
     most: Duration,
     next: Duration,
 }
 
 impl Backoff {
-    pub(crate) fn new(first: Duration, most: Duration) -> Self {
+    /// Waits from `first` to at most `most`.
+    pub fn new(first: Duration, most: Duration) -> Self {
         Self { first, most, next: first }
     }
 
     /// How long to wait now.
-    pub(crate) fn wait(&mut self) -> Duration {
+    pub fn wait(&mut self) -> Duration {
         let wait = self.next.mul_f64(rand::rng().random_range(0.5..=1.0));
         self.next = (self.next * 2).min(self.most);
         wait
     }
 
     /// Starts again from the shortest wait.
-    pub(crate) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.next = self.first;
     }
 }
@@ -35,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_double_stay_in_bounds_and_start_again() {
+    fn waits_double_up_to_the_limit_and_reset() {
         let (first, most) = (Duration::from_millis(100), Duration::from_secs(1));
         let mut backoff = Backoff::new(first, most);
         for full in [100, 200, 400, 800, 1000, 1000] {

@@ -1,8 +1,9 @@
-//! Receiving jobs: a handle on the task that keeps a consumer alive whatever happens to the broker.
+//! Receiving jobs: a handle on the task that keeps a consumer running whatever happens to the broker.
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use crate::health::{Health, Phase, SupervisorCommand};
 use crate::supervisor::Supervisor;
 use crate::{Broker, Delivery};
 
@@ -11,41 +12,6 @@ use crate::{Broker, Delivery};
 pub struct ConsumerSettings {
     /// Most messages that are with this consumer unsettled: the only bound on the memory their bodies take.
     pub prefetch: u16,
-}
-
-/// What a consumer is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// Not connected, at the start or after a loss; keeps trying.
-    Connecting,
-    /// Receives.
-    Consuming,
-    /// Connected, receives nothing until resumed.
-    Paused,
-    /// Receives nothing more; what was received before can still be settled.
-    Drained,
-    /// Ended.
-    Stopped,
-}
-
-/// A consumer's state for people and probes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Health {
-    /// What it does now.
-    pub phase: Phase,
-    /// How often it has come back after a loss.
-    pub reconnects: u64,
-    /// Why it is, or was last, not connected.
-    pub last_error: Option<String>,
-}
-
-/// What the owner of a consumer asks of its supervisor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SupervisorCommand {
-    Consume,
-    Pause,
-    Drain,
-    Stop,
 }
 
 /// A handle on a running consumer; dropping it stops the consumer, and what is unsettled then is delivered again.
@@ -66,7 +32,7 @@ impl Consumer {
         let (deliveries, receiver) = mpsc::channel(usize::from(settings.prefetch.max(1)));
         let (command, commands) = watch::channel(SupervisorCommand::Consume);
         let (report, health) = watch::channel(Health { phase: Phase::Connecting, reconnects: 0, last_error: None });
-        let supervisor = Supervisor::new(broker, settings, deliveries, commands, report);
+        let supervisor = Supervisor::new(broker, settings.prefetch, deliveries, commands, report);
         (Self { command, health, task: tokio::spawn(supervisor.run()) }, receiver)
     }
 

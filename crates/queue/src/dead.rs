@@ -10,7 +10,8 @@ use lapin::Channel;
 use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions, QueuePurgeOptions};
 use shenfen_core::JobId;
 
-use crate::link::{Link, within};
+use crate::link::Link;
+use crate::timeout::within;
 use crate::{Broker, Error, Message, Outgoing, Publisher, Route, headers};
 
 /// Messages that are published again before their confirms are awaited, and the bytes of them that are held at most.

@@ -3,7 +3,8 @@
 use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
 
-use crate::link::{Link, within};
+use crate::link::Link;
+use crate::timeout::within;
 use crate::{Broker, Error, RetryStep};
 
 /// Messages ready in each queue at one moment; those with a worker are not counted.

@@ -12,7 +12,9 @@ mod backoff;
 mod broker;
 mod error;
 mod headers;
+mod health;
 mod link;
+mod timeout;
 mod topology;
 mod wire;
 
@@ -25,12 +27,14 @@ mod dead;
 mod depth;
 mod message;
 
+pub use backoff::Backoff;
 pub use broker::{Broker, BrokerUrl, Limits};
-pub use consumer::{Consumer, ConsumerSettings, Health, Phase};
+pub use consumer::{Consumer, ConsumerSettings};
 pub use dead::{DeadLetter, DeadLetters, Filter};
 pub use delivery::{Delivery, Receipt, Settled};
 pub use depth::{Depth, Depths};
 pub use error::Error;
+pub use health::{Health, Phase};
 pub use message::{Image, Message, MessageError};
 pub use publisher::{Outgoing, Publisher, Route};
 pub use topology::{RetryStep, Topology};

@@ -1,14 +1,12 @@
-//! A connection that is opened when needed and opened again after a loss; time limits for calls on it.
-
-use std::{future::Future, time::Duration};
+//! A connection that is opened on first use and reopened after a loss.
 
 use lapin::Channel;
-use tokio::{sync::Mutex, time::timeout};
+use tokio::sync::Mutex;
 
 use crate::wire::Wire;
 use crate::{Broker, Error};
 
-/// Holds at most one connection, shared by all who ask while it lives.
+/// Holds at most one connection, shared by all callers while it is open.
 #[derive(Debug)]
 pub(crate) struct Link {
     broker: Broker,
@@ -32,8 +30,11 @@ impl Link {
         if let Some(wire) = held.as_ref().filter(|wire| wire.is_open()) {
             match wire.channel(limit).await {
                 Ok(channel) => return Ok(channel),
-                // A connection that cannot even open a channel is replaced.
-                Err(error) => tracing::debug!(error = error.line(), purpose = self.purpose, "connection given up"),
+                Err(error) => tracing::debug!(
+                    error = error.line(),
+                    purpose = self.purpose,
+                    "replacing a connection that cannot open a channel"
+                ),
             }
         }
         *held = None;
@@ -49,27 +50,15 @@ impl Link {
         self.held.lock().await.as_ref().is_some_and(Wire::is_blocked)
     }
 
-    /// Forgets the connection, after a call on it went unanswered.
+    /// Drops the connection, after a call on it went unanswered.
     pub(crate) async fn discard(&self) {
         *self.held.lock().await = None;
     }
 
-    /// Says goodbye to the broker.
+    /// Closes the connection.
     pub(crate) async fn close(&self) {
         if let Some(wire) = self.held.lock().await.take() {
             wire.close().await;
         }
-    }
-}
-
-/// `call` under a time limit.
-pub(crate) async fn within<T>(
-    operation: &str,
-    limit: Duration,
-    call: impl Future<Output = lapin::Result<T>>,
-) -> Result<T, Error> {
-    match timeout(limit, call).await {
-        Ok(answer) => answer.map_err(|source| Error::broker(operation, source)),
-        Err(_) => Err(Error::Silent { operation: operation.to_owned(), limit }),
     }
 }

@@ -117,12 +117,29 @@ impl Message {
     /// # Errors
     /// The first thing that is wrong.
     pub fn parse(body: &[u8], message_id: Option<&str>) -> Result<Self, MessageError> {
+        Self::parse_envelope(body, message_id, None)
+    }
+
+    /// As [`Message::parse`], where something else tells the version, as a path of HTTP does: `v` may be left out.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn parse_without_version(body: &[u8], message_id: Option<&str>) -> Result<Self, MessageError> {
+        Self::parse_envelope(body, message_id, Some(1))
+    }
+
+    fn parse_envelope(
+        body: &[u8],
+        message_id: Option<&str>,
+        default_version: Option<u64>,
+    ) -> Result<Self, MessageError> {
         let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
         let envelope: Envelope<'_> = object(body).map_err(|error| match error.classify() {
             Category::Data => MessageError::NotAnObject,
             _ => MessageError::NotJson { line: error.line(), column: error.column() },
         })?;
-        if value::<u64>("v", "1", envelope.v).map_err(|_| MessageError::Version)? != Some(1) {
+        let version = value::<u64>("v", "1", envelope.v).map_err(|_| MessageError::Version)?;
+        if version.or(default_version) != Some(1) {
             return Err(MessageError::Version);
         }
         let batch = text("batch", "1 to 300 bytes of text without control characters", envelope.batch)?;

@@ -2,14 +2,15 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{BasicProperties, Channel, Confirmation};
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
-use crate::link::{Link, within};
+use crate::link::Link;
+use crate::timeout::{before, within};
 use crate::{Broker, Error, RetryStep, Topology, headers};
 
 /// Batches published at the same time, each on a channel of its own.
@@ -133,7 +134,7 @@ impl Publisher {
         }
     }
 
-    /// Says goodbye to the broker.
+    /// Closes the connection.
     pub async fn close(self) {
         self.idle().clear();
         self.shared.link.close().await;
@@ -159,7 +160,7 @@ impl Publisher {
                     &message.body,
                     properties(message),
                 );
-                in_time(deadline, limits.confirm, "publishing", publishing)
+                before("publishing", deadline, limits.confirm, publishing)
                     .await
                     .inspect_err(|error| broken = Some(error.clone()))
             });
@@ -170,7 +171,7 @@ impl Publisher {
             let routing_key = message.route.key(topology);
             outcomes.push(match confirm {
                 Err(error) => Err(error),
-                Ok(confirm) => match in_time(deadline, limits.confirm, "waiting for a confirm", confirm).await {
+                Ok(confirm) => match before("waiting for a confirm", deadline, limits.confirm, confirm).await {
                     Ok(confirmation) => {
                         let acknowledged = matches!(confirmation, Confirmation::Ack(_));
                         if let Some(back) = confirmation.take_message() {
@@ -244,18 +245,6 @@ fn fault(message: &Outgoing, max_body: usize) -> Option<Error> {
     }
     let bytes = message.message_id.as_ref().map_or(0, String::len);
     (bytes > MAX_MESSAGE_ID).then_some(Error::LongMessageId { bytes })
-}
-
-async fn in_time<T>(
-    deadline: Instant,
-    limit: Duration,
-    operation: &str,
-    call: impl Future<Output = lapin::Result<T>>,
-) -> Result<T, Error> {
-    match timeout_at(deadline, call).await {
-        Ok(answer) => answer.map_err(|source| Error::broker(operation, source)),
-        Err(_) => Err(Error::Silent { operation: operation.to_owned(), limit }),
-    }
 }
 
 fn properties(message: &Outgoing) -> BasicProperties {

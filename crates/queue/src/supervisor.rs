@@ -11,15 +11,16 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::backoff::Backoff;
-use crate::consumer::SupervisorCommand;
 use crate::delivery::requeue;
-use crate::link::within;
+use crate::health::{Health, Phase, SupervisorCommand};
+use crate::timeout::within;
 use crate::wire::Wire;
-use crate::{Broker, ConsumerSettings, Delivery, Error, Health, Phase, Settled};
+use crate::{Broker, Delivery, Error, Settled};
 
 pub(crate) struct Supervisor {
     broker: Broker,
-    settings: ConsumerSettings,
+    /// Messages that may be unsettled at once.
+    prefetch: u16,
     /// None once drained, so that the receiver ends.
     deliveries: Option<mpsc::Sender<Delivery>>,
     commands: watch::Receiver<SupervisorCommand>,
@@ -27,22 +28,22 @@ pub(crate) struct Supervisor {
     /// Deliveries that were dropped unsettled come here.
     returned: mpsc::UnboundedReceiver<Acker>,
     returns: mpsc::UnboundedSender<Acker>,
-    /// How many more messages to take one at a time, after one that broke the connection: the broker blames every message
-    /// that was out on it, so the bad one must be out alone when it comes again.
-    careful: u32,
+    /// How many more messages to take one at a time, after one that broke the connection: the broker counts a failed
+    /// delivery for every message that was unsettled on it, so the bad one must be alone when it is delivered again.
+    one_at_a_time: u32,
     /// When the present outage began, with the error last logged for it.
     outage: Option<(Instant, String)>,
 }
 
 /// Why a session ended.
 enum End {
-    Asked,
+    Requested,
     Lost(Error),
 }
 
-/// What a session has in hand.
+/// The state of one connection.
 #[derive(Default)]
-struct Hands {
+struct Session {
     subscription: Option<lapin::Consumer>,
     /// Whether it takes one message at a time.
     single: bool,
@@ -53,7 +54,7 @@ struct Hands {
 impl Supervisor {
     pub(crate) fn new(
         broker: Broker,
-        settings: ConsumerSettings,
+        prefetch: u16,
         deliveries: mpsc::Sender<Delivery>,
         commands: watch::Receiver<SupervisorCommand>,
         health: watch::Sender<Health>,
@@ -61,13 +62,13 @@ impl Supervisor {
         let (returns, returned) = mpsc::unbounded_channel();
         Self {
             broker,
-            settings,
+            prefetch,
             deliveries: Some(deliveries),
             commands,
             health,
             returned,
             returns,
-            careful: 0,
+            one_at_a_time: 0,
             outage: None,
         }
     }
@@ -78,10 +79,10 @@ impl Supervisor {
         let mut backoff = Backoff::new(first, most);
         loop {
             let began = Instant::now();
-            let End::Lost(error) = self.session().await else { break };
+            let End::Lost(error) = self.connect_and_serve().await else { break };
             self.note_loss(&error);
             if matches!(error, Error::Unreadable { .. }) {
-                self.careful = 2 * u32::from(self.settings.prefetch);
+                self.one_at_a_time = 2 * u32::from(self.prefetch);
                 // The broker is well, and sets the message aside only after so many tries.
                 backoff.reset();
             } else if began.elapsed() > most {
@@ -89,7 +90,7 @@ impl Supervisor {
             }
             tokio::select! {
                 () = sleep(backoff.wait()) => {}
-                () = leaving(&mut self.commands) => break,
+                () = ending(&mut self.commands) => break,
             }
         }
         // Without a connection nothing more arrives and nothing can be settled, so a drain is complete.
@@ -99,9 +100,9 @@ impl Supervisor {
         self.set_phase(Phase::Stopped);
     }
 
-    async fn session(&mut self) -> End {
+    async fn connect_and_serve(&mut self) -> End {
         let opened = tokio::select! {
-            () = leaving(&mut self.commands) => return End::Asked,
+            () = ending(&mut self.commands) => return End::Requested,
             opened = open(&self.broker) => opened,
         };
         match opened {
@@ -116,7 +117,7 @@ impl Supervisor {
 
     /// Receives, returns and follows commands until the channel is lost or the consumer is stopped.
     async fn serve(&mut self, channel: &Channel) -> End {
-        let mut hands = Hands::default();
+        let mut session = Session::default();
         let broker = self.broker.clone();
         let mut probing = Box::pin(probe(&broker, channel));
         loop {
@@ -126,13 +127,13 @@ impl Supervisor {
             } else {
                 *self.commands.borrow_and_update()
             };
-            if let Err(error) = self.follow(command, channel, &mut hands).await {
+            if let Err(error) = self.follow(command, channel, &mut session).await {
                 return End::Lost(error);
             }
             if command == SupervisorCommand::Stop {
-                return End::Asked;
+                return End::Requested;
             }
-            let Hands { subscription, waiting, .. } = &mut hands;
+            let Session { subscription, waiting, .. } = &mut session;
             tokio::select! {
                 _ = self.commands.changed() => {}
                 Some(acker) = self.returned.recv() => {
@@ -142,7 +143,7 @@ impl Supervisor {
                 }
                 received = next(subscription), if waiting.is_none() => match received {
                     Some(Ok(message)) => {
-                        self.careful = self.careful.saturating_sub(1);
+                        self.one_at_a_time = self.one_at_a_time.saturating_sub(1);
                         *waiting = Some(self.delivery(message));
                     }
                     Some(Err(source)) => return End::Lost(Error::receiving(source)),
@@ -151,7 +152,7 @@ impl Supervisor {
                 room = room(&self.deliveries), if waiting.is_some() => match (room, waiting.take()) {
                     (Some(room), Some(delivery)) => room.send(delivery),
                     // Nobody receives any more.
-                    _ => return End::Asked,
+                    _ => return End::Requested,
                 },
                 error = &mut probing => return End::Lost(error),
             }
@@ -159,18 +160,23 @@ impl Supervisor {
     }
 
     /// Brings the subscription in line with the command, and reports the new phase.
-    async fn follow(&mut self, command: SupervisorCommand, channel: &Channel, hands: &mut Hands) -> Result<(), Error> {
-        if hands.single && self.careful == 0 && hands.waiting.is_none() {
-            self.unsubscribe(channel, hands).await?;
+    async fn follow(
+        &mut self,
+        command: SupervisorCommand,
+        channel: &Channel,
+        session: &mut Session,
+    ) -> Result<(), Error> {
+        if session.single && self.one_at_a_time == 0 && session.waiting.is_none() {
+            self.unsubscribe(channel, session).await?;
         }
-        match (command, &hands.subscription) {
+        match (command, &session.subscription) {
             (SupervisorCommand::Consume, None) => {
-                hands.single = self.careful > 0;
-                let prefetch = if hands.single { 1 } else { self.settings.prefetch.max(1) };
-                hands.subscription = Some(subscribe(&self.broker, channel, prefetch).await?);
+                session.single = self.one_at_a_time > 0;
+                let prefetch = if session.single { 1 } else { self.prefetch.max(1) };
+                session.subscription = Some(subscribe(&self.broker, channel, prefetch).await?);
             }
             (SupervisorCommand::Pause | SupervisorCommand::Drain | SupervisorCommand::Stop, Some(_)) => {
-                self.unsubscribe(channel, hands).await?
+                self.unsubscribe(channel, session).await?
             }
             _ => {}
         }
@@ -187,11 +193,11 @@ impl Supervisor {
     }
 
     /// Cancels the subscription and gives back what was received but not handed out.
-    async fn unsubscribe(&mut self, channel: &Channel, hands: &mut Hands) -> Result<(), Error> {
+    async fn unsubscribe(&mut self, channel: &Channel, session: &mut Session) -> Result<(), Error> {
         let limit = self.broker.limits.call;
-        let mut subscription = hands.subscription.take();
-        hands.waiting = None;
-        hands.single = false;
+        let mut subscription = session.subscription.take();
+        session.waiting = None;
+        session.single = false;
         if let Some(consumer) = &subscription {
             let cancelling = channel.basic_cancel(consumer.tag(), BasicCancelOptions::default());
             within("cancelling the consumer", limit, cancelling).await?;
@@ -241,7 +247,7 @@ impl Supervisor {
             self.health.send_modify(|health| health.reconnects += 1);
             tracing::info!(queue, outage_s = since.elapsed().as_secs_f32(), "connected to the broker again");
         } else if self.health.borrow().phase == Phase::Connecting {
-            tracing::info!(queue, prefetch = self.settings.prefetch, "connected to the broker");
+            tracing::info!(queue, prefetch = self.prefetch, "connected to the broker");
         }
     }
 }
@@ -293,7 +299,7 @@ async fn room(deliveries: &Option<mpsc::Sender<Delivery>>) -> Option<mpsc::Permi
     deliveries.as_ref()?.reserve().await.ok()
 }
 
-/// Ends when the owner of the consumer wants no more of it.
-async fn leaving(commands: &mut watch::Receiver<SupervisorCommand>) {
+/// Ends when the owner of the consumer drains or stops it.
+async fn ending(commands: &mut watch::Receiver<SupervisorCommand>) {
     let _ = commands.wait_for(|command| matches!(command, SupervisorCommand::Drain | SupervisorCommand::Stop)).await;
 }

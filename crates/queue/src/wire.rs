@@ -16,7 +16,7 @@ use lapin::{Channel, Connection, ConnectionProperties};
 use tokio::time::timeout;
 
 use crate::Error;
-use crate::link::within;
+use crate::timeout::within;
 
 /// An open connection; dropping it shuts its socket.
 #[derive(Debug)]
@@ -71,7 +71,7 @@ impl Wire {
         self.is_open() && self.connection.status().blocked()
     }
 
-    /// Closes politely, but waits for no answer that does not come.
+    /// Closes the connection and waits at most 2 seconds for the answer.
     pub(crate) async fn close(self) {
         let _ = timeout(Duration::from_secs(2), self.connection.close(200, "done".into())).await;
     }

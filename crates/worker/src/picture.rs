@@ -137,7 +137,7 @@ pub fn read_bytes<R: PictureReader>(reader: &mut R, bytes: &[u8], side: Requeste
     if bytes.len() > reader.max_bytes() {
         return refused(too_many_bytes(bytes.len(), reader.max_bytes()));
     }
-    let image_sha256 = Some(hexadecimal(&Sha256::digest(bytes)));
+    let image_sha256 = Some(hex::encode(Sha256::digest(bytes)));
     let outcome = panics::catch(|| reader.read(bytes)).unwrap_or_else(|place| {
         *reader = reader.another();
         ReadOutcome::Fault(ReaderFault::Panicked(place))
@@ -192,8 +192,4 @@ fn expect_side(mut outcome: ReadOutcome, expected: RequestedSide) -> ReadOutcome
         }
     }
     outcome
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

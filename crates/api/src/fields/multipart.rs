@@ -1,4 +1,7 @@
-//! `multipart/form-data` (RFC 7578), of a body that is there in whole.
+//! `multipart/form-data` (RFC 7578), of a body that is already in memory.
+//!
+//! Written by hand: the crate for it, multer, reads a stream, so it would copy a body that is complete and make this
+//! parser, alone of the three, asynchronous; and it brings tables of legacy encodings that a field is never read with.
 
 use super::{Field, FieldError};
 

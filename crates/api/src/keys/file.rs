@@ -22,7 +22,6 @@ use time::format_description::well_known::Rfc3339;
 
 use super::seal::random;
 use super::{Key, KeyError, MasterKey};
-use crate::signing::hexadecimal;
 
 /// A key file with the master key to its secrets.
 #[derive(Clone, Debug)]
@@ -92,7 +91,7 @@ impl KeyFile {
             // So that one file has one master key.
             self.load()?;
         }
-        let (ak, sk) = (hexadecimal(&random::<16>()?), hexadecimal(&random::<32>()?));
+        let (ak, sk) = (hex::encode(random::<16>()?), hex::encode(random::<32>()?));
         let secret = STANDARD.encode(self.master.seal(sk.as_bytes(), &owner(&ak, client))?);
         self.append(&Line::Added { ak: ak.clone(), client: client.to_owned(), created_at: now(), rate, secret })?;
         Ok(NewKey { ak, sk })

@@ -6,7 +6,7 @@ use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundK
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::KeyError;
-use crate::signing::from_hexadecimal;
+use crate::encoding::from_hex;
 
 /// The key that all secrets are encrypted with (ChaCha20-Poly1305, RFC 8439). It is not kept in the key file.
 #[derive(Clone)]
@@ -18,7 +18,7 @@ impl MasterKey {
     /// # Errors
     /// When it is anything else.
     pub fn parse(text: &str) -> Result<MasterKey, KeyError> {
-        let bytes: [u8; 32] = from_hexadecimal(text.trim()).ok_or(KeyError::MasterKey)?;
+        let bytes: [u8; 32] = from_hex(text.trim()).ok_or(KeyError::MasterKey)?;
         let key = UnboundKey::new(&CHACHA20_POLY1305, &bytes).map_err(|_| KeyError::MasterKey)?;
         Ok(MasterKey(LessSafeKey::new(key)))
     }

@@ -4,7 +4,8 @@ use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use time::{Duration, OffsetDateTime, PrimitiveDateTime};
 
-use super::{LONGEST, from_hexadecimal};
+use super::LONGEST;
+use crate::encoding::from_hex;
 
 const TIME: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
 
@@ -36,7 +37,7 @@ impl<'a> Authorization<'a> {
             time: PrimitiveDateTime::parse(time, TIME).ok()?.assume_utc(),
             expire: expire.parse().ok()?,
             signed_headers,
-            signature: from_hexadecimal(signature)?,
+            signature: from_hex(signature)?,
         })
     }
 

@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, Method, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encode};
 
-use super::from_hexadecimal;
+use crate::encoding::from_hex;
 use crate::fields::pairs;
 
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -34,7 +34,7 @@ impl Signed {
         };
         let named = named(headers, signed_headers)?;
         let digest = named.iter().find(|(name, _)| name == "content-md5");
-        let digest = digest.map(|(_, value)| std::str::from_utf8(value).ok().and_then(from_hexadecimal));
+        let digest = digest.map(|(_, value)| std::str::from_utf8(value).ok().and_then(from_hex));
         let others = |left_out: &str| -> Vec<String> {
             named.iter().filter(|(name, _)| name != left_out).map(|(name, value)| line(name, value)).collect()
         };

@@ -80,6 +80,15 @@ fn what_is_wrong_is_named_by_its_key() {
 }
 
 #[test]
+fn version_may_be_left_out_where_the_path_tells_it() {
+    let parse = |json: &str| Message::parse_without_version(json.as_bytes(), None);
+    let without = parse(r#"{"image":{"path":"a.jpg"}}"#).unwrap();
+    assert_eq!(without, parse(r#"{"v":1,"image":{"path":"a.jpg"}}"#).unwrap());
+    assert_eq!(parse(r#"{"v":2,"image":{"path":"a.jpg"}}"#), Err(MessageError::Version));
+    assert_eq!(parse(r#"{"v":"1","image":{"path":"a.jpg"}}"#), Err(MessageError::Version));
+}
+
+#[test]
 fn deep_nesting_does_no_harm() {
     let deep = "[".repeat(100_000) + &"]".repeat(100_000);
     assert!(parse(&format!(r#"{{"v":1,"later":{deep},"image":{{"path":"a"}}}}"#)).is_ok());

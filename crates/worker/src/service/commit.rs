@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use rand::Rng;
 use shenfen_core::JobId;
+use shenfen_queue::Backoff;
 use shenfen_store::port::JobStore;
 use shenfen_store::{Finished, StoreError};
 use tokio::sync::{mpsc, watch};
@@ -15,13 +15,21 @@ use super::engine::Event;
 use super::metrics::{Metrics, Stage};
 use super::{ServiceSettings, stop_requested};
 
-/// The wait after the first failure in a row, and the longest.
-const WAITS: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(10)];
+/// Waits between attempts to reach the database or the broker.
+pub(crate) fn retry_backoff() -> Backoff {
+    Backoff::new(Duration::from_millis(100), Duration::from_secs(10))
+}
 
 /// A database that may be away: says so once when it goes and once when it is back.
-#[derive(Clone, Default)]
 pub(crate) struct Patience {
     failures: u32,
+    backoff: Backoff,
+}
+
+impl Default for Patience {
+    fn default() -> Patience {
+        Patience { failures: 0, backoff: retry_backoff() }
+    }
 }
 
 impl Patience {
@@ -32,7 +40,7 @@ impl Patience {
         }
         metrics.database_away(true);
         self.failures += 1;
-        sleep(with_jitter(self.failures)).await;
+        sleep(self.backoff.wait()).await;
     }
 
     /// Notes a success.
@@ -41,15 +49,9 @@ impl Patience {
             tracing::info!(failures = self.failures, "the database is back");
             metrics.database_away(false);
             self.failures = 0;
+            self.backoff.reset();
         }
     }
-}
-
-/// Between half of and the whole wait that follows so many failures in a row.
-pub(crate) fn with_jitter(failures: u32) -> Duration {
-    let [first, most] = WAITS;
-    let wait = first.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(most);
-    wait.mul_f64(rand::rng().random_range(0.5..=1.0))
 }
 
 /// Stores ends until there are no more to come; what became of each is told to the engine. A database that is away is

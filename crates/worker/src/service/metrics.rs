@@ -1,21 +1,25 @@
-//! What a service counts, in the text format of Prometheus. Numbers only: no identifiers, no fields.
+//! The metrics of a worker, in the Prometheus text format. Numbers only: no identifiers, no fields.
 
-use std::fmt::Write;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use prometheus::core::Collector;
+use prometheus::{
+    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
+};
 use shenfen_core::{Decision, PictureResult};
 use shenfen_queue::{Depth, Health, Phase};
 use tokio::sync::watch;
 
-/// Upper ends of the classes of durations, in seconds.
-const CLASSES: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+/// Upper bounds of the buckets of durations, in seconds.
+const BUCKETS: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 
-/// A part of a job's way whose duration is measured.
+/// A stage of a job whose duration is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// Getting a picture from the web.
+    /// Fetching a picture by URL.
     Fetch,
     /// Bytes to pixels.
     Decode,
@@ -25,82 +29,128 @@ pub enum Stage {
     Recognise,
     /// Fetching from disk, reading and checking, together.
     Read,
-    /// A commit of a group of ends.
+    /// The commit of a group of jobs.
     Commit,
 }
 
-const STAGES: [(Stage, &str); 6] = [
-    (Stage::Fetch, "fetch"),
-    (Stage::Decode, "decode"),
-    (Stage::Locate, "locate"),
-    (Stage::Recognise, "recognise"),
-    (Stage::Read, "read"),
-    (Stage::Commit, "commit"),
-];
+impl Stage {
+    const ALL: [Stage; 6] = [Stage::Fetch, Stage::Decode, Stage::Locate, Stage::Recognise, Stage::Read, Stage::Commit];
 
-/// The counters of one service. Clones share them.
+    fn label(self) -> &'static str {
+        match self {
+            Stage::Fetch => "fetch",
+            Stage::Decode => "decode",
+            Stage::Locate => "locate",
+            Stage::Recognise => "recognise",
+            Stage::Read => "read",
+            Stage::Commit => "commit",
+        }
+    }
+}
+
+/// The metrics of one worker. Clones share them.
 #[derive(Clone, Default)]
 pub struct Metrics(Arc<Counters>);
 
-#[derive(Default)]
 struct Counters {
-    received: AtomicU64,
-    accepted: AtomicU64,
-    review: AtomicU64,
-    rejected: AtomicU64,
-    dead: AtomicU64,
-    retried: AtomicU64,
-    repeated: AtomicU64,
-    given_back: AtomicU64,
-    in_hand: AtomicU64,
+    registry: Registry,
+    received: IntCounter,
+    jobs: IntCounterVec,
+    in_hand: IntGauge,
+    database_away: IntGauge,
+    stages: HistogramVec,
     threads: AtomicU64,
-    database_away: AtomicBool,
-    stages: [Durations; STAGES.len()],
     consumer: Mutex<Option<watch::Receiver<Health>>>,
     depth: Mutex<Option<Depth>>,
 }
 
-#[derive(Default)]
-struct Durations {
-    classes: [AtomicU64; CLASSES.len()],
-    count: AtomicU64,
-    microseconds: AtomicU64,
+impl Default for Counters {
+    fn default() -> Counters {
+        let registry = Registry::new();
+        let jobs =
+            register(&registry, IntCounterVec::new(Opts::new("shenfen_jobs_total", "Jobs by outcome."), &["outcome"]));
+        let stages = register(
+            &registry,
+            HistogramVec::new(
+                HistogramOpts::new("shenfen_stage_seconds", "Duration of a stage.").buckets(BUCKETS.to_vec()),
+                &["stage"],
+            ),
+        );
+        // Every series is there from the start, so that a rate over it begins at zero.
+        for outcome in ["accepted", "review", "rejected", "dead", "retried", "repeated", "given_back"] {
+            jobs.with_label_values(&[outcome]);
+        }
+        for stage in Stage::ALL {
+            stages.with_label_values(&[stage.label()]);
+        }
+        Counters {
+            received: register(
+                &registry,
+                IntCounter::new("shenfen_jobs_received_total", "Deliveries from the broker."),
+            ),
+            in_hand: register(&registry, IntGauge::new("shenfen_jobs_in_hand", "Jobs received and not yet settled.")),
+            database_away: register(
+                &registry,
+                IntGauge::new("shenfen_database_away", "1 while the worker waits for the database."),
+            ),
+            jobs,
+            stages,
+            registry,
+            threads: AtomicU64::default(),
+            consumer: Mutex::default(),
+            depth: Mutex::default(),
+        }
+    }
+}
+
+/// Registers a metric. Its name and labels are constants of this module, so a failure is a mistake in it, which any test
+/// that makes a [`Metrics`] finds.
+fn register<C: Collector + Clone + 'static>(registry: &Registry, metric: prometheus::Result<C>) -> C {
+    let metric = metric.expect("the name of the metric is valid");
+    registry.register(Box::new(metric.clone())).expect("the name of the metric is registered once");
+    metric
 }
 
 impl Metrics {
     pub(crate) fn received(&self) {
-        self.0.received.fetch_add(1, Relaxed);
+        self.0.received.inc();
     }
 
     /// A result was stored.
     pub(crate) fn stored(&self, decision: Decision) {
-        let counter = match decision {
-            Decision::Accept => &self.0.accepted,
-            Decision::Review => &self.0.review,
-            Decision::Reject => &self.0.rejected,
-        };
-        counter.fetch_add(1, Relaxed);
+        self.count(
+            match decision {
+                Decision::Accept => "accepted",
+                Decision::Review => "review",
+                Decision::Reject => "rejected",
+            },
+            1,
+        );
     }
 
     pub(crate) fn dead(&self) {
-        self.0.dead.fetch_add(1, Relaxed);
+        self.count("dead", 1);
     }
 
     pub(crate) fn retried(&self) {
-        self.0.retried.fetch_add(1, Relaxed);
+        self.count("retried", 1);
     }
 
-    /// Jobs came again that had their end.
+    /// Jobs were delivered again that had already ended.
     pub(crate) fn repeated(&self, jobs: u64) {
-        self.0.repeated.fetch_add(jobs, Relaxed);
+        self.count("repeated", jobs);
     }
 
     pub(crate) fn given_back(&self, jobs: usize) {
-        self.0.given_back.fetch_add(jobs as u64, Relaxed);
+        self.count("given_back", jobs as u64);
+    }
+
+    fn count(&self, outcome: &str, jobs: u64) {
+        self.0.jobs.with_label_values(&[outcome]).inc_by(jobs);
     }
 
     pub(crate) fn in_hand(&self, jobs: usize) {
-        self.0.in_hand.store(jobs as u64, Relaxed);
+        self.0.in_hand.set(jobs as i64);
     }
 
     pub(crate) fn threads(&self, threads: usize) {
@@ -108,20 +158,15 @@ impl Metrics {
     }
 
     pub(crate) fn database_away(&self, away: bool) {
-        self.0.database_away.store(away, Relaxed);
+        self.0.database_away.set(away.into());
     }
 
     pub(crate) fn took(&self, stage: Stage, time: Duration) {
-        let Some(place) = STAGES.iter().position(|&(other, _)| other == stage) else { return };
-        let durations = &self.0.stages[place];
-        let seconds = time.as_secs_f64();
-        for (most, class) in CLASSES.iter().zip(&durations.classes) {
-            if seconds <= *most {
-                class.fetch_add(1, Relaxed);
-            }
-        }
-        durations.count.fetch_add(1, Relaxed);
-        durations.microseconds.fetch_add(time.as_micros() as u64, Relaxed);
+        self.stage(stage).observe(time.as_secs_f64());
+    }
+
+    fn stage(&self, stage: Stage) -> Histogram {
+        self.0.stages.with_label_values(&[stage.label()])
     }
 
     pub(crate) fn read(&self, result: &PictureResult, whole: Duration) {
@@ -138,12 +183,12 @@ impl Metrics {
         *self.0.consumer.lock().unwrap_or_else(PoisonError::into_inner) = Some(consumer);
     }
 
-    /// Notes how deep the queues are.
+    /// Sets how many messages wait in the broker's queues; `None` where that is not known.
     pub fn set_depth(&self, depth: Option<Depth>) {
         *self.0.depth.lock().unwrap_or_else(PoisonError::into_inner) = depth;
     }
 
-    /// Whether the service can do its work now; if not, what it waits for.
+    /// Whether the worker can read jobs now.
     ///
     /// # Errors
     /// What it waits for.
@@ -156,7 +201,7 @@ impl Metrics {
             }
             Some(Health { phase, .. }) => return Err(format!("{phase:?}").to_lowercase()),
         }
-        if self.0.database_away.load(Relaxed) { Err("no database".into()) } else { Ok(()) }
+        if self.0.database_away.get() != 0 { Err("no database".into()) } else { Ok(()) }
     }
 
     fn consumer(&self) -> Option<Health> {
@@ -164,105 +209,98 @@ impl Metrics {
         consumer.as_ref().map(|health| health.borrow().clone())
     }
 
-    /// All of it as Prometheus reads it.
+    /// All metrics in the Prometheus text format 0.0.4.
     pub fn render(&self) -> String {
-        let mut text = String::with_capacity(8 * 1024);
-        // Writing to a string never fails.
-        let _ = self.write(&mut text);
-        text
+        let mut families = self.0.registry.gather();
+        families.extend(self.broker_metrics().gather());
+        TextEncoder::new().encode_to_string(&families).unwrap_or_default()
     }
 
-    fn write(&self, out: &mut String) -> std::fmt::Result {
-        let counters = &*self.0;
-        let value = |counter: &AtomicU64| counter.load(Relaxed);
-        counter(out, "shenfen_jobs_received_total", "Deliveries from the broker.", value(&counters.received))?;
-        writeln!(out, "# HELP shenfen_jobs_total Jobs by what became of them.\n# TYPE shenfen_jobs_total counter")?;
-        for (outcome, count) in [
-            ("accepted", &counters.accepted),
-            ("review", &counters.review),
-            ("rejected", &counters.rejected),
-            ("dead", &counters.dead),
-            ("retried", &counters.retried),
-            ("repeated", &counters.repeated),
-            ("given_back", &counters.given_back),
-        ] {
-            writeln!(out, "shenfen_jobs_total{{outcome=\"{outcome}\"}} {}", value(count))?;
-        }
-        gauge(out, "shenfen_jobs_in_hand", "Jobs received and not yet settled.", value(&counters.in_hand))?;
-        let away = u64::from(counters.database_away.load(Relaxed));
-        gauge(out, "shenfen_database_away", "1 while the database is waited for.", away)?;
+    /// What is known about the broker at this moment. Families of which nothing is known are left out.
+    fn broker_metrics(&self) -> Registry {
+        let registry = Registry::new();
         if let Some(health) = self.consumer() {
-            let consuming = u64::from(health.phase == Phase::Consuming);
-            gauge(out, "shenfen_broker_connected", "1 while jobs are received.", consuming)?;
-            counter(out, "shenfen_broker_reconnects_total", "Connections rebuilt after a loss.", health.reconnects)?;
+            register(&registry, IntGauge::new("shenfen_broker_connected", "1 while jobs are received."))
+                .set((health.phase == Phase::Consuming).into());
+            register(
+                &registry,
+                IntCounter::new("shenfen_broker_reconnects_total", "Connections reopened after a loss."),
+            )
+            .inc_by(health.reconnects);
         }
-        self.write_depth(out)?;
-        let help = "# HELP shenfen_stage_seconds Duration of a stage.\n# TYPE shenfen_stage_seconds histogram";
-        writeln!(out, "{help}")?;
-        for ((_, name), durations) in STAGES.iter().zip(&counters.stages) {
-            for (most, class) in CLASSES.iter().zip(&durations.classes) {
-                writeln!(out, "shenfen_stage_seconds_bucket{{stage=\"{name}\",le=\"{most}\"}} {}", value(class))?;
-            }
-            let count = value(&durations.count);
-            writeln!(out, "shenfen_stage_seconds_bucket{{stage=\"{name}\",le=\"+Inf\"}} {count}")?;
-            let seconds = value(&durations.microseconds) as f64 / 1e6;
-            writeln!(out, "shenfen_stage_seconds_sum{{stage=\"{name}\"}} {seconds}")?;
-            writeln!(out, "shenfen_stage_seconds_count{{stage=\"{name}\"}} {count}")?;
-        }
-        Ok(())
-    }
-
-    fn write_depth(&self, out: &mut String) -> std::fmt::Result {
         let depth = self.0.depth.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(depth) = depth.as_ref() else { return Ok(()) };
+        let Some(depth) = depth.as_ref() else { return registry };
         let retries: u32 = depth.retries.iter().map(|&(_, count)| count).sum();
-        let help = "Messages ready in the broker's queues.";
-        writeln!(out, "# HELP shenfen_queue_depth {help}\n# TYPE shenfen_queue_depth gauge")?;
+        let queues = register(
+            &registry,
+            IntGaugeVec::new(Opts::new("shenfen_queue_depth", "Messages ready in the broker's queues."), &["queue"]),
+        );
         for (queue, count) in [("jobs", depth.jobs), ("retry", retries), ("dead", depth.dead)] {
-            writeln!(out, "shenfen_queue_depth{{queue=\"{queue}\"}} {count}")?;
+            queues.with_label_values(&[queue]).set(count.into());
         }
-        gauge(out, "shenfen_queue_consumers", "Workers that consume jobs.", u64::from(depth.consumers))?;
-        let reading = STAGES.iter().position(|&(stage, _)| stage == Stage::Read).map(|place| &self.0.stages[place]);
-        let Some(reading) = reading.filter(|reading| reading.count.load(Relaxed) > 0) else { return Ok(()) };
-        let mean = reading.microseconds.load(Relaxed) as f64 / 1e6 / reading.count.load(Relaxed) as f64;
-        let threads = self.0.threads.load(Relaxed).max(1) * u64::from(depth.consumers.max(1));
-        let eta = f64::from(depth.jobs + retries) * mean / threads as f64;
-        let help = "How long the waiting jobs take if all workers are like this one.";
-        let name = "shenfen_backlog_eta_seconds";
-        writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {eta:.1}")
+        register(&registry, IntGauge::new("shenfen_queue_consumers", "Workers that consume jobs."))
+            .set(depth.consumers.into());
+        let reading = self.stage(Stage::Read);
+        if reading.get_sample_count() > 0 {
+            let mean = reading.get_sample_sum() / reading.get_sample_count() as f64;
+            let threads = self.0.threads.load(Relaxed).max(1) * u64::from(depth.consumers.max(1));
+            let eta = f64::from(depth.jobs + retries) * mean / threads as f64;
+            let help = "Time to read the waiting jobs if all workers are as fast as this one.";
+            register(&registry, Gauge::new("shenfen_backlog_eta_seconds", help)).set((eta * 10.0).round() / 10.0);
+        }
+        registry
     }
-}
-
-fn counter(out: &mut String, name: &str, help: &str, value: u64) -> std::fmt::Result {
-    writeln!(out, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}")
-}
-
-fn gauge(out: &mut String, name: &str, help: &str, value: u64) -> std::fmt::Result {
-    writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use shenfen_queue::RetryStep;
+
     use super::*;
 
+    /// The exposition of the program before it used a library for it, for what the test below records.
+    const EXPOSITION: &str = include_str!("metrics/exposition.txt");
+
+    /// The lines but for HELP and for the order of lines and labels, neither of which means anything to Prometheus.
+    fn series(text: &str) -> BTreeSet<String> {
+        let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with("# HELP"));
+        let normal = |line: &str| match line.split_once('{').zip(line.split_once('}')) {
+            Some(((name, _), (labels, value))) => {
+                let mut labels: Vec<&str> = labels[name.len() + 1..].split(',').collect();
+                labels.sort_unstable();
+                format!("{name}{{{}}}{value}", labels.join(","))
+            }
+            None => line.to_owned(),
+        };
+        lines.map(normal).collect()
+    }
+
     #[test]
-    fn classes_count_everything_up_to_their_end() {
+    fn names_types_labels_and_values_stay_as_they_were() {
         let metrics = Metrics::default();
+        (0..3).for_each(|_| metrics.received());
+        metrics.stored(Decision::Review);
+        metrics.repeated(2);
+        metrics.given_back(1);
+        metrics.in_hand(5);
+        metrics.threads(2);
+        metrics.database_away(true);
         metrics.took(Stage::Commit, Duration::from_millis(7));
         metrics.took(Stage::Commit, Duration::from_secs(60));
-        metrics.stored(Decision::Review);
-        let text = metrics.render();
-        for line in [
-            "shenfen_stage_seconds_bucket{stage=\"commit\",le=\"0.005\"} 0",
-            "shenfen_stage_seconds_bucket{stage=\"commit\",le=\"0.01\"} 1",
-            "shenfen_stage_seconds_bucket{stage=\"commit\",le=\"10\"} 1",
-            "shenfen_stage_seconds_bucket{stage=\"commit\",le=\"+Inf\"} 2",
-            "shenfen_stage_seconds_sum{stage=\"commit\"} 60.007",
-            "shenfen_jobs_total{outcome=\"review\"} 1",
-            "shenfen_jobs_total{outcome=\"accepted\"} 0",
-        ] {
-            assert!(text.lines().any(|other| other == line), "{line} is not in\n{text}");
-        }
-        assert!(metrics.ready().is_err(), "nothing has started");
+        metrics.took(Stage::Read, Duration::from_millis(250));
+        let health = Health { phase: Phase::Consuming, reconnects: 4, last_error: None };
+        metrics.follow(watch::channel(health).1);
+        let retries = RetryStep::ALL.map(|step| (step, 1));
+        metrics.set_depth(Some(Depth { jobs: 96, consumers: 1, dead: 3, retries }));
+        assert_eq!(series(&metrics.render()), series(EXPOSITION));
+    }
+
+    #[test]
+    fn is_not_ready_before_the_consumer_starts() {
+        let metrics = Metrics::default();
+        assert_eq!(metrics.ready(), Err("starting".to_owned()));
+        assert!(!metrics.render().contains("shenfen_broker_connected"));
     }
 }

@@ -5,7 +5,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::commit::with_jitter;
+use super::commit::retry_backoff;
 use super::crash::crash_point;
 use super::stop_requested;
 
@@ -18,6 +18,7 @@ pub(crate) enum Settle {
 /// Publishes until it is confirmed. False when the service was told to stop before.
 pub(crate) async fn publish(publisher: &Publisher, outgoing: &Outgoing, stop: &mut watch::Receiver<bool>) -> bool {
     let mut failures = 0;
+    let mut backoff = retry_backoff();
     loop {
         match publisher.publish(outgoing).await {
             Ok(()) => return true,
@@ -27,7 +28,7 @@ pub(crate) async fn publish(publisher: &Publisher, outgoing: &Outgoing, stop: &m
             }
         }
         tokio::select! {
-            () = sleep(with_jitter(failures)) => {}
+            () = sleep(backoff.wait()) => {}
             () = stop_requested(stop) => return false,
         }
     }
