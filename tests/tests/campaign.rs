@@ -223,7 +223,7 @@ async fn publish(broker: Broker, jobs: u64, over: Duration) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_lost_and_nothing_counts_twice() {
+async fn no_job_is_lost_or_counted_twice() {
     let seed = setting("SHENFEN_SEED", Uuid::new_v4().as_u64_pair().0);
     let jobs = setting("SHENFEN_CAMPAIGN_JOBS", 2000);
     let seconds = setting("SHENFEN_CAMPAIGN_SECONDS", 60);

@@ -98,7 +98,7 @@ async fn after_receiving() {
 }
 
 #[tokio::test]
-async fn after_beginning() {
+async fn after_claiming() {
     ends_there_and_loses_nothing("after-begin").await;
 }
 
@@ -124,7 +124,7 @@ async fn after_the_acknowledgement() {
 
 /// The deadly picture comes first, so its neighbours are in hand each time that it ends a worker.
 #[tokio::test]
-async fn a_deadly_picture_is_set_aside_and_its_neighbours_are_not_blamed() {
+async fn poison_picture_is_dead_and_others_are_not_blamed() {
     let scene = Scene::new().await;
     scene.publish(|number| if number == 1 { Image::Inline(stub::DEADLY.to_vec()) } else { picture() }).await;
     let books = "SELECT count(*) FILTER (WHERE state = 'done') || ' done, ' || count(*) FILTER (WHERE state = 'dead')

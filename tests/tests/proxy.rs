@@ -43,7 +43,7 @@ async fn exchange(stream: &mut TcpStream, sent: &[u8]) -> std::io::Result<Vec<u8
 }
 
 #[tokio::test]
-async fn forwards_both_ways_and_the_end() {
+async fn forwards_both_directions_and_the_end() {
     let (server, _told) = echo().await;
     let proxy = Proxy::start(server).await.unwrap();
     let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
@@ -54,7 +54,7 @@ async fn forwards_both_ways_and_the_end() {
 }
 
 #[tokio::test]
-async fn a_cut_resets_what_is_open_and_serves_what_comes() {
+async fn cut_resets_open_connections_only() {
     let (server, _told) = echo().await;
     let proxy = Proxy::start(server).await.unwrap();
     let mut open = TcpStream::connect(proxy.address()).await.unwrap();
@@ -69,7 +69,7 @@ async fn a_cut_resets_what_is_open_and_serves_what_comes() {
 }
 
 #[tokio::test]
-async fn a_black_hole_holds_all_without_an_end() {
+async fn black_hole_holds_data_and_keeps_connections_open() {
     let (server, mut told) = echo().await;
     let proxy = Proxy::start(server).await.unwrap();
     let mut open = TcpStream::connect(proxy.address()).await.unwrap();
@@ -95,7 +95,7 @@ async fn a_black_hole_holds_all_without_an_end() {
 }
 
 #[tokio::test]
-async fn a_black_hole_can_be_cut() {
+async fn black_hole_can_be_cut() {
     let (server, _told) = echo().await;
     let proxy = Proxy::start(server).await.unwrap();
     proxy.black_hole();
@@ -115,7 +115,7 @@ async fn a_black_hole_can_be_cut() {
 }
 
 #[tokio::test]
-async fn refused_connections_end_at_once() {
+async fn refused_connections_close_at_once() {
     let (server, mut told) = echo().await;
     let proxy = Proxy::start(server).await.unwrap();
     let mut open = TcpStream::connect(proxy.address()).await.unwrap();
@@ -131,7 +131,7 @@ async fn refused_connections_end_at_once() {
 }
 
 #[tokio::test]
-async fn exactly_the_allowed_bytes_reach_the_server() {
+async fn byte_limit_is_exact() {
     let (server, mut told) = echo().await;
     let proxy = Proxy::start(server).await.unwrap();
     proxy.cut_after(Direction::ToServer, 5);
@@ -148,7 +148,7 @@ async fn exactly_the_allowed_bytes_reach_the_server() {
 }
 
 #[tokio::test]
-async fn a_request_arrives_though_its_reply_is_lost() {
+async fn request_arrives_when_the_reply_is_lost() {
     let (server, mut told) = echo().await;
     let proxy = Proxy::start(server).await.unwrap();
     let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
@@ -160,7 +160,7 @@ async fn a_request_arrives_though_its_reply_is_lost() {
 }
 
 #[tokio::test]
-async fn a_delay_holds_for_both_ways() {
+async fn delay_applies_to_both_directions() {
     let (server, _told) = echo().await;
     let proxy = Proxy::start(server).await.unwrap();
     let mut stream = TcpStream::connect(proxy.address()).await.unwrap();

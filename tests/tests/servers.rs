@@ -15,7 +15,7 @@ const ANSWER: Duration = Duration::from_secs(30);
 const NO_ANSWER: Duration = Duration::from_millis(500);
 
 #[tokio::test]
-async fn a_killed_database_keeps_what_was_committed() {
+async fn killed_database_keeps_commits() {
     let mut postgres = Postgres::start().await.unwrap();
     postgres.create_database("cards").await.unwrap();
     postgres.query("cards", "CREATE TABLE kept (id int); INSERT INTO kept VALUES (7)").await.unwrap();
@@ -28,7 +28,7 @@ async fn a_killed_database_keeps_what_was_committed() {
 }
 
 #[tokio::test]
-async fn a_frozen_database_answers_only_when_it_goes_on() {
+async fn frozen_database_answers_after_resuming() {
     let mut postgres = Postgres::start().await.unwrap();
 
     postgres.freeze().unwrap();
@@ -42,7 +42,7 @@ async fn a_frozen_database_answers_only_when_it_goes_on() {
 }
 
 #[tokio::test]
-async fn a_killed_broker_keeps_what_it_confirmed() {
+async fn killed_broker_keeps_confirmed_messages() {
     let mut rabbit = Rabbit::start().await.unwrap();
     let url = rabbit.create_vhost("kept").await.unwrap();
     let (_connection, channel) = connect(&url).await;
@@ -66,7 +66,7 @@ async fn a_killed_broker_keeps_what_it_confirmed() {
 }
 
 #[tokio::test]
-async fn a_frozen_broker_answers_only_when_it_goes_on() {
+async fn frozen_broker_answers_after_resuming() {
     let mut rabbit = Rabbit::start().await.unwrap();
     let url = rabbit.url();
 
@@ -78,7 +78,7 @@ async fn a_frozen_broker_answers_only_when_it_goes_on() {
 }
 
 #[tokio::test]
-async fn a_memory_alarm_is_raised_and_lifted_by_rabbitmqctl() {
+async fn raises_and_clears_a_memory_alarm() {
     let rabbit = Rabbit::start().await.unwrap();
     rabbit.rabbitmqctl(&["set_vm_memory_high_watermark", "absolute", "1"]).await.unwrap();
     let alarms = "length(rabbit_alarm:get_alarms()).";

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 const TELL: &str = "echo $SHENFEN_TEST_DATABASE; echo $SHENFEN_TEST_BROKER; read -r _; exit 7";
 
 #[test]
-fn the_status_is_the_commands_and_nothing_is_left() {
+fn returns_the_exit_status_and_cleans_up() {
     let folder = temporary();
     let mut running = start(folder.path());
     let services = services(&mut running);
@@ -31,7 +31,7 @@ fn the_status_is_the_commands_and_nothing_is_left() {
 }
 
 #[test]
-fn nothing_is_left_when_it_is_killed() {
+fn cleans_up_when_killed() {
     let folder = temporary();
     let mut running = start(folder.path());
     let services = services(&mut running);

@@ -1,4 +1,4 @@
-//! The answers of the two documented endpoints: HTTP 200 whatever happened, with the status in the body.
+//! Responses of the two documented endpoints: always HTTP 200, with the status in the body.
 
 use axum::http::{HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -11,23 +11,23 @@ use crate::fields::{Plus, decoded, pairs};
 use crate::service::Refusal;
 use crate::signing::Denied;
 
-/// Seconds after which it is worth trying again.
+/// Value of `Retry-After` in seconds.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
-/// What became of a request, for the log and the counts: one of a few fixed words.
+/// The outcome of a request for log and metrics: one of a fixed set of words.
 #[derive(Clone, Copy)]
 pub(crate) struct Outcome(pub(crate) &'static str);
 
-/// A status without anything else, as documented.
+/// The documented body of a status without data.
 #[derive(Serialize)]
-struct Sentence {
+struct StatusBody {
     status: Status,
     message: &'static str,
 }
 
-/// A status with its documented sentence.
-pub(crate) fn sentence(status: Status) -> Response {
-    of_status(status, &Sentence { status, message: message(status) })
+/// A status with its documented message.
+pub(crate) fn status_only(status: Status) -> Response {
+    of_status(status, &StatusBody { status, message: message(status) })
 }
 
 /// A body with a documented status.
@@ -41,12 +41,12 @@ pub(crate) fn of_status(status: Status, body: &impl Serialize) -> Response {
 
 /// A body of JSON.
 pub(crate) fn json(body: &impl Serialize) -> Response {
-    // Nothing that we send fails to become JSON: its keys are all text.
+    // Serialisation cannot fail: the keys of all our types are strings.
     let body = serde_json::to_vec(body).unwrap_or_default();
     ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-/// A response that nobody on the way may keep.
+/// A response that no cache may store.
 pub(crate) fn private(body: impl IntoResponse, outcome: &'static str) -> Response {
     let mut response = body.into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -54,7 +54,7 @@ pub(crate) fn private(body: impl IntoResponse, outcome: &'static str) -> Respons
     response
 }
 
-/// The status of a request that was not let in. A body too large can only be a picture too large.
+/// The status of a refused request. A body that is too large can only contain a picture that is too large.
 pub(crate) fn status(refusal: Refusal) -> Status {
     match refusal {
         Refusal::Denied(Denied::RateLimited { .. } | Denied::Full) | Refusal::Body(BodyError::Busy) => {
@@ -67,28 +67,28 @@ pub(crate) fn status(refusal: Refusal) -> Status {
 
 /// `detail` stands in the query twice, or with another value than 0 or 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("detail in the query is not understood")]
+#[error("the query parameter detail must be 0 or 1, given once")]
 pub(crate) struct QueryError;
 
-/// Whether more than the documented fields are asked for: `?detail=1`.
+/// Whether the complete result is requested: `?detail=1`.
 pub(crate) fn detail(uri: &Uri) -> Result<bool, QueryError> {
-    let mut asked = None;
+    let mut detail = None;
     for (key, value) in pairs(uri.query().unwrap_or_default().as_bytes()) {
-        if decoded(key, Plus::Blank) == &b"detail"[..] {
-            let value = match &*decoded(value, Plus::Blank) {
+        if decoded(key, Plus::Space) == &b"detail"[..] {
+            let value = match &*decoded(value, Plus::Space) {
                 b"1" | b"true" => true,
                 b"0" | b"false" | b"" => false,
                 _ => return Err(QueryError),
             };
-            if asked.replace(value).is_some() {
+            if detail.replace(value).is_some() {
                 return Err(QueryError);
             }
         }
     }
-    Ok(asked.unwrap_or(false))
+    Ok(detail.unwrap_or(false))
 }
 
-/// The documented sentences.
+/// The documented messages.
 fn message(status: Status) -> &'static str {
     match status {
         Status::Ok => "",

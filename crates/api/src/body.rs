@@ -1,4 +1,4 @@
-//! Request bodies, read within bounds: of bytes, of time, and of the memory that all of them take together.
+//! Request bodies, read within limits on size, time, and the memory of all of them together.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,18 +10,18 @@ use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
-/// Memory for bodies is handed out in pieces of this size.
+/// Memory for bodies is reserved in units of this size.
 const PIECE: usize = 64 << 10;
-/// A body too large is read on and thrown away up to here, so that a client that answers only to the end of its sending
-/// gets to know why it was refused.
-const READ_AWAY: u64 = 256 << 20;
+/// A body that is too large is read and discarded up to here, so that a client that reads the response only after sending
+/// the whole body learns why it was refused.
+const DISCARD_LIMIT: u64 = 256 << 20;
 
-/// What bodies may cost.
+/// Limits on request bodies.
 #[derive(Clone, Debug)]
 pub struct BodyLimits {
-    /// From the end of the headers to the end of the body.
+    /// Time from the end of the headers to the end of the body.
     pub whole: Duration,
-    /// Between two pieces of it.
+    /// Time between two chunks of it.
     pub pause: Duration,
     /// Bytes that all bodies in memory may take together.
     pub memory: usize,
@@ -34,20 +34,20 @@ impl Default for BodyLimits {
     }
 }
 
-/// Why there is no body. Never what was in it.
+/// Why a body could not be read. Contains nothing of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum BodyError {
-    /// More bytes than this request may have.
+    /// More bytes than this endpoint accepts.
     #[error("the body is too large")]
     TooLarge,
-    /// It did not come in time.
-    #[error("the body did not come in time")]
+    /// It did not arrive in time.
+    #[error("the body did not arrive in time")]
     Slow,
-    /// The connection ended in the middle of it, or it is not framed as HTTP says.
-    #[error("the body is cut off")]
+    /// The connection ended before the body did, or its framing is invalid.
+    #[error("the body is truncated")]
     Cut,
-    /// Other bodies take all the memory that there is for them.
-    #[error("too many bodies at the same time")]
+    /// Other bodies use all the memory reserved for them.
+    #[error("too many request bodies at the same time")]
     Busy,
 }
 
@@ -58,7 +58,7 @@ pub struct Bodies {
     memory: Arc<Semaphore>,
 }
 
-/// A body with the memory that it was given. Dropping it gives the memory back.
+/// A body with its reserved memory, which dropping it frees.
 pub struct Received {
     /// Its bytes.
     pub bytes: Vec<u8>,
@@ -72,7 +72,7 @@ impl Bodies {
         Bodies { limits, memory }
     }
 
-    /// Bytes that bodies take now, in whole pieces.
+    /// Bytes reserved for bodies now.
     pub(crate) fn held(&self) -> usize {
         let pieces = self.limits.memory.div_ceil(PIECE);
         pieces.saturating_sub(self.memory.available_permits()) * PIECE
@@ -81,14 +81,14 @@ impl Bodies {
     /// Reads a body of at most `most` bytes.
     ///
     /// # Errors
-    /// When it is too large, too slow or cut off, or there is no memory for it.
+    /// When it is too large, too slow or truncated, or there is no memory for it.
     pub async fn read(&self, headers: &HeaderMap, body: Body, most: usize) -> Result<Received, BodyError> {
         let deadline = Instant::now() + self.limits.whole;
         let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
         if declared.is_some_and(|length| length > most as u64) {
-            // A client that asks before it sends is told before it sends.
-            if !headers.contains_key(header::EXPECT) && declared <= Some(READ_AWAY) {
-                self.read_away(body, deadline).await;
+            // A client that sends Expect: 100-continue has not sent the body.
+            if !headers.contains_key(header::EXPECT) && declared <= Some(DISCARD_LIMIT) {
+                self.discard_rest(body, deadline).await;
             }
             return Err(BodyError::TooLarge);
         }
@@ -97,27 +97,27 @@ impl Bodies {
         while let Some(piece) = self.next(&mut body, deadline).await? {
             if received.bytes.len() + piece.len() > most {
                 drop((received, piece));
-                self.read_away(body, deadline).await;
+                self.discard_rest(body, deadline).await;
                 return Err(BodyError::TooLarge);
             }
-            self.pay(&mut received, piece.len())?;
+            self.reserve(&mut received, piece.len())?;
             received.bytes.extend_from_slice(&piece);
         }
         Ok(received)
     }
 
-    /// Throws a body away that nobody will read, as far as it is worth it.
+    /// Reads and discards a body that is not needed, up to a limit.
     pub async fn discard(&self, headers: &HeaderMap, body: Body) {
         if !headers.contains_key(header::EXPECT) {
-            self.read_away(body, Instant::now() + self.limits.whole).await;
+            self.discard_rest(body, Instant::now() + self.limits.whole).await;
         }
     }
 
-    async fn read_away(&self, mut body: Body, deadline: Instant) {
+    async fn discard_rest(&self, mut body: Body, deadline: Instant) {
         let mut bytes = 0;
         while let Ok(Some(piece)) = self.next(&mut body, deadline).await {
             bytes += piece.len() as u64;
-            if bytes > READ_AWAY {
+            if bytes > DISCARD_LIMIT {
                 break;
             }
         }
@@ -131,7 +131,7 @@ impl Bodies {
                 Ok(Ok(None)) => return Ok(None),
                 Ok(Ok(Some(Err(_)))) => return Err(BodyError::Cut),
                 Ok(Ok(Some(Ok(frame)))) => {
-                    // What is no data is a trailer.
+                    // Anything else is a trailer.
                     if let Ok(data) = frame.into_data() {
                         return Ok(Some(data));
                     }
@@ -140,15 +140,15 @@ impl Bodies {
         }
     }
 
-    /// Takes memory for so many more bytes. Waiting for it would keep others waiting for what is already here.
-    fn pay(&self, received: &mut Received, more: usize) -> Result<(), BodyError> {
-        let paid = received.memory.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        let needed = (received.bytes.len() + more).div_ceil(PIECE).saturating_sub(paid);
+    /// Reserves memory for `more` bytes. It does not wait: a waiting body would hold the memory it has.
+    fn reserve(&self, received: &mut Received, more: usize) -> Result<(), BodyError> {
+        let reserved = received.memory.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let needed = (received.bytes.len() + more).div_ceil(PIECE).saturating_sub(reserved);
         if needed > 0 {
             let needed = u32::try_from(needed).map_err(|_| BodyError::Busy)?;
             let memory = Arc::clone(&self.memory).try_acquire_many_owned(needed).map_err(|_| BodyError::Busy)?;
             match &mut received.memory {
-                Some(paid) => paid.merge(memory),
+                Some(reserved) => reserved.merge(memory),
                 none => *none = Some(memory),
             }
         }

@@ -10,9 +10,9 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The bytes that the text stands for; `None` for anything that is not base64 (RFC 4648, section 4 or 5).
+/// Decodes base64 (RFC 4648, section 4 or 5); `None` for anything else.
 ///
-/// Line breaks and tabs may stand anywhere, as encoders for mail put them. The two alphabets may not be mixed.
+/// Line breaks and tabs may be anywhere, as mail encoders insert them. The two alphabets may not be mixed.
 pub(crate) fn decode(text: String) -> Option<Vec<u8>> {
     let mut text = without_data_prefix(text)?.into_bytes();
     text.retain(|byte| !matches!(byte, b'\r' | b'\n' | b'\t'));
@@ -32,21 +32,21 @@ pub(crate) fn decode(text: String) -> Option<Vec<u8>> {
     BASE64.decode(text).ok()
 }
 
-/// The bytes that hexadecimal digits of either case stand for; `None` unless there are exactly `N` of them.
+/// Decodes `N` bytes of hexadecimal digits of either case; `None` for anything else.
 pub(crate) fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let mut bytes = [0; N];
     hex::decode_to_slice(text, &mut bytes).ok()?;
     Some(bytes)
 }
 
-/// The part behind `data:image/jpeg;base64,` (RFC 2397), or everything where there is no such prefix.
+/// The part after `data:image/jpeg;base64,` (RFC 2397), or all of it without such a prefix.
 fn without_data_prefix(mut text: String) -> Option<String> {
     let start = text.len() - text.trim_ascii_start().len();
     let is_url = text.get(start..start + 5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
     if !is_url {
         return Some(text);
     }
-    // A media type is short; looking further would only search a whole picture for a comma.
+    // A media type is short; without a limit this would search a whole picture for a comma.
     let comma = start + text.as_bytes()[start..].iter().take(200).position(|&byte| byte == b',')?;
     let says_base64 = text.get(start..comma)?.to_ascii_lowercase().ends_with(";base64");
     says_base64.then(|| text.split_off(comma + 1))
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn every_usual_form_is_understood() {
+    fn decodes_all_usual_forms() {
         for text in [
             "+/+/AP///gE=",
             "-_-_AP___gE=",
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn rejects_everything_else() {
         for text in [
             "+/+/ AP///gE=",
             "+/-_AP///gE=",

@@ -1,4 +1,4 @@
-//! One named field out of a body: form-encoded as documented, JSON or multipart as a convenience.
+//! Extracts one named field from a body: a form as documented, or JSON or multipart for convenience.
 
 mod form;
 mod multipart;
@@ -9,40 +9,40 @@ use thiserror::Error;
 
 pub(crate) use form::{decoded, pairs};
 
-/// What a field holds. No `Debug`: it is personal data.
+/// The value of a field. No `Debug`: it is personal data.
 #[derive(PartialEq, Eq)]
 pub(crate) enum Field {
     /// Text.
     Text(String),
-    /// A file of a multipart body: its bytes as they are.
+    /// A file of a multipart body.
     File(Vec<u8>),
 }
 
-/// Why a field cannot be had. Never what was sent.
+/// Why a field cannot be extracted. Contains nothing of the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(crate) enum FieldError {
-    #[error("the content type is none of application/x-www-form-urlencoded, application/json, multipart/form-data")]
+    #[error("the content type must be application/x-www-form-urlencoded, application/json or multipart/form-data")]
     ContentType,
-    #[error("the body is not what its content type says")]
+    #[error("the body does not match its content type")]
     Malformed,
     #[error("the field is missing")]
     Missing,
-    #[error("the field is there twice")]
-    Twice,
-    #[error("the field is no text")]
-    NoText,
+    #[error("the field is repeated")]
+    Repeated,
+    #[error("the field is not text")]
+    NotText,
 }
 
-/// What a `+` of a form stands for.
+/// What a `+` in a form means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Plus {
-    /// A blank, as the standard says.
-    Blank,
-    /// Itself, for base64: it has no blanks, and many a script sends its `+` as they are.
-    Itself,
+    /// A space, as the standard says.
+    Space,
+    /// A plus sign, for base64: it has no spaces, and many scripts do not encode its `+`.
+    Literal,
 }
 
-/// The field `name` of a body. A body without a content type is taken for a form, as many scripts send it.
+/// The field `name` of a body. A body without a content type is treated as a form, as many scripts send it.
 pub(crate) fn field(headers: &HeaderMap, body: &[u8], name: &str, plus: Plus) -> Result<Field, FieldError> {
     let given = match headers.get(header::CONTENT_TYPE) {
         None => "",
@@ -61,15 +61,15 @@ pub(crate) fn field(headers: &HeaderMap, body: &[u8], name: &str, plus: Plus) ->
     }
 }
 
-/// The text `name` of a JSON object. A key twice is refused, for readers do not agree on which of them counts.
+/// The text `name` of a JSON object. A repeated key is refused, since parsers disagree on which one counts.
 fn json(body: &[u8], name: &str) -> Result<String, FieldError> {
     let object: Object = serde_json::from_slice(body).map_err(|_| FieldError::Malformed)?;
     let mut found = object.0.into_iter().filter(|(key, _)| key == name).map(|(_, value)| value);
     match (found.next(), found.next()) {
         (None, _) => Err(FieldError::Missing),
-        (Some(_), Some(_)) => Err(FieldError::Twice),
+        (Some(_), Some(_)) => Err(FieldError::Repeated),
         (Some(Value::String(text)), None) => Ok(text),
-        (Some(_), None) => Err(FieldError::NoText),
+        (Some(_), None) => Err(FieldError::NotText),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `POST /idcard`: is this number right, and what does it say.
+//! `POST /idcard`: checks an ID number and returns what it encodes.
 
 use std::sync::Arc;
 
@@ -8,19 +8,19 @@ use shenfen_core::id_number::{Answer, Lenient};
 use shenfen_core::{IdNumber, Status};
 use thiserror::Error;
 
-use crate::answer::{QueryError, detail, json, private, sentence, status};
+use crate::answer::{QueryError, detail, json, private, status, status_only};
 use crate::body::BodyError;
 use crate::fields::{Field, FieldError, Plus, field};
 use crate::service::{Refusal, Service, log_refusal};
 
-/// A number takes 18 bytes; this leaves room for what clients add.
+/// A number takes 18 bytes; the rest is for other form fields.
 const MOST_BYTES: usize = 64 << 10;
 
-/// Why there is no number to look at.
+/// Why there is no number to check.
 #[derive(Debug, Error)]
 enum Refused {
     #[error(transparent)]
-    NotLetIn(#[from] Refusal),
+    Refusal(#[from] Refusal),
     #[error(transparent)]
     Query(#[from] QueryError),
     #[error("id: {0}")]
@@ -28,11 +28,11 @@ enum Refused {
 }
 
 pub(crate) async fn answer(State(service): State<Arc<Service>>, request: Request) -> Response {
-    let (id, detail) = match asked(&service, request).await {
-        Ok(asked) => asked,
+    let (id, detail) = match parse(&service, request).await {
+        Ok(parsed) => parsed,
         Err(refused) => {
             log_refusal(&refused);
-            return sentence(refused.status());
+            return status_only(refused.status());
         }
     };
     let today = service.today.date();
@@ -41,22 +41,22 @@ pub(crate) async fn answer(State(service): State<Arc<Service>>, request: Request
     private(json(&answer), if outcome.is_ok() { "ok" } else { "fail" })
 }
 
-/// The number, and whether all about it is asked for.
-async fn asked(service: &Service, request: Request) -> Result<(String, bool), Refused> {
+/// The number, and whether the complete answer is requested.
+async fn parse(service: &Service, request: Request) -> Result<(String, bool), Refused> {
     let request = service.authenticate(request, MOST_BYTES).await?;
     let detail = detail(&request.uri)?;
-    match field(&request.headers, &request.body.bytes, "id", Plus::Blank)? {
+    match field(&request.headers, &request.body.bytes, "id", Plus::Space)? {
         Field::Text(id) => Ok((id, detail)),
-        Field::File(_) => Err(FieldError::NoText.into()),
+        Field::File(_) => Err(FieldError::NotText.into()),
     }
 }
 
 impl Refused {
     fn status(&self) -> Status {
         match self {
-            // There is no picture that could be too large.
-            Refused::NotLetIn(Refusal::Body(BodyError::TooLarge)) => Status::InvalidRequest,
-            Refused::NotLetIn(refusal) => status(*refusal),
+            // There is no picture here that could be too large.
+            Refused::Refusal(Refusal::Body(BodyError::TooLarge)) => Status::InvalidRequest,
+            Refused::Refusal(refusal) => status(*refusal),
             Refused::Query(_) | Refused::Field(_) => Status::InvalidRequest,
         }
     }

@@ -1,4 +1,5 @@
-//! `POST /v1/jobs`: a picture for the workers. `GET /v1/results/{job_id}` and `GET /v1/batches/{name}`: what became of it.
+//! `POST /v1/jobs` publishes a job. `GET /v1/results/{job_id}` returns its result, `GET /v1/batches/{name}` the progress of a
+//! batch.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,17 +21,17 @@ use crate::problem::Problem;
 use crate::service::{Service, log_refusal};
 use crate::store::LazyStore;
 
-/// What RabbitMQ takes in one message, unless it is configured to take more.
+/// RabbitMQ's default limit on a message.
 const MOST_BYTES: usize = 16 << 20;
-/// For the broker to take a job.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// Far more than any key that is made for one request has.
+/// How long to wait for the broker to confirm a job.
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
+/// Maximum length of an idempotency key.
 const LONGEST_KEY: usize = 200;
 
 /// The job of docs/publish.md as JSON; `v` may be left out.
 ///
-/// Whoever sends one job twice gets one job: it is known by its `job_id`, else by the client's `Idempotency-Key`, else by
-/// its content. A key that is used again for another picture stands for the first one.
+/// A job that is sent twice is one job: it is identified by its `job_id`, else by the client's `Idempotency-Key`, else by its
+/// content. A key that is used again for another picture refers to the first one.
 pub(crate) async fn submit(State(service): State<Arc<Service>>, request: Request) -> Result<Response, Problem> {
     let request = service.authenticate(request, MOST_BYTES).await.inspect_err(|error| log_refusal(error))?;
     let Some(publisher) = &service.publisher else { return Err(not_configured("broker")) };
@@ -38,9 +39,9 @@ pub(crate) async fn submit(State(service): State<Arc<Service>>, request: Request
     let message = message(&request.headers, &request.body.bytes, id.as_deref())?;
     publish(publisher, &message).await?;
     if let Some(store) = &service.store {
-        // It is with the broker, so it is accepted: the worker that begins it will note it as well.
+        // The broker has it, so it is accepted: the worker that claims it records it as well.
         if let Err(error) = store.note_published(&job_of(&message)).await {
-            tracing::warn!(%error, job.id = %message.job_id, "a published job is not noted yet");
+            tracing::warn!(%error, job.id = %message.job_id, "cannot record a published job");
         }
     }
     let job_id = message.job_id.to_string();
@@ -62,7 +63,7 @@ pub(crate) async fn result(
         let body = answer::json(&json!({"job_id": id.to_string(), "state": state}));
         Ok(answer::private((StatusCode::ACCEPTED, [(header::RETRY_AFTER, "1")], body), "open"))
     };
-    match store.status(id).await.map_err(away)?.ok_or_else(unknown)? {
+    match store.status(id).await.map_err(unavailable)?.ok_or_else(unknown)? {
         JobStatus::Waiting => open("queued"),
         JobStatus::Running => open("running"),
         JobStatus::Done(row) => {
@@ -71,12 +72,12 @@ pub(crate) async fn result(
                 row.map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the stored result is damaged"))?;
             Ok(answer::private(answer::json(&row), "done"))
         }
-        JobStatus::Dead { reason } => Err(Problem::new(StatusCode::GONE, format!("the job was given up: {reason}"))),
+        JobStatus::Dead { reason } => Err(Problem::new(StatusCode::GONE, format!("the job failed: {reason}"))),
         JobStatus::Cancelled => Err(Problem::new(StatusCode::GONE, "the job was cancelled")),
     }
 }
 
-/// How far a batch is.
+/// The progress of a batch.
 pub(crate) async fn batch(
     State(service): State<Arc<Service>>,
     name: Result<Path<String>, PathRejection>,
@@ -85,8 +86,8 @@ pub(crate) async fn batch(
     let store = authenticated_store(&service, request).await?;
     let unknown = || Problem::new(StatusCode::NOT_FOUND, "there is no such batch");
     let Path(name) = name.map_err(|_| unknown())?;
-    // What no text of a database can be.
-    let batch = if name.contains('\0') { None } else { store.batch(&name).await.map_err(away)? };
+    // PostgreSQL text cannot contain NUL, so there is no such batch.
+    let batch = if name.contains('\0') { None } else { store.batch(&name).await.map_err(unavailable)? };
     let batch = batch.ok_or_else(unknown)?;
     Ok(answer::private(answer::json(&FlatBatch::of(&batch)), "done"))
 }
@@ -96,17 +97,17 @@ async fn authenticated_store(service: &Service, request: Request) -> Result<&Laz
     service.store.as_ref().ok_or_else(|| not_configured("database"))
 }
 
-/// A client's own name for a request, apart from those of other clients.
+/// The idempotency key of a request, kept apart from those of other clients.
 fn idempotency_key(headers: &HeaderMap, key: Option<&Key>) -> Result<Option<String>, Problem> {
     let mut given = headers.get_all("idempotency-key").iter();
     let (first, None) = (given.next(), given.next()) else {
-        return Err(bad_request("there are two headers idempotency-key"));
+        return Err(bad_request("the header Idempotency-Key must be given once"));
     };
     let Some(first) = first else { return Ok(None) };
     let client = key.map_or("", |key| &key.client);
     match first.to_str() {
         Ok(own) if (1..=LONGEST_KEY).contains(&own.len()) => Ok(Some(format!("http:{client}:{own}"))),
-        _ => Err(bad_request("the header idempotency-key must be 1 to 200 characters of ASCII")),
+        _ => Err(bad_request("the header Idempotency-Key must be 1 to 200 ASCII characters")),
     }
 }
 
@@ -127,7 +128,7 @@ async fn publish(publisher: &Publisher, message: &Message) -> Result<(), Problem
         failures: 0,
         reason: None,
     };
-    let trouble = match timeout(PATIENCE, publisher.publish(&outgoing)).await {
+    let trouble = match timeout(PUBLISH_TIMEOUT, publisher.publish(&outgoing)).await {
         Ok(Ok(())) => return Ok(()),
         Ok(Err(error @ QueueError::TooLarge { .. })) => {
             return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, error.to_string()));
@@ -135,13 +136,13 @@ async fn publish(publisher: &Publisher, message: &Message) -> Result<(), Problem
         Ok(Err(error)) => error.to_string(),
         Err(elapsed) => elapsed.to_string(),
     };
-    tracing::warn!(error = trouble, "a job cannot be published");
-    Err(Problem::unavailable("the queue takes no jobs now; sending the same job again does not double it"))
+    tracing::warn!(error = trouble, "cannot publish a job");
+    Err(Problem::unavailable("the queue does not accept jobs at the moment; it is safe to send the same job again"))
 }
 
-fn away(error: StoreError) -> Problem {
-    tracing::warn!(%error, "the database does not answer");
-    Problem::unavailable("the database is not available now")
+fn unavailable(error: StoreError) -> Problem {
+    tracing::warn!(%error, "the database is unavailable");
+    Problem::unavailable("the database is not available at the moment")
 }
 
 fn not_configured(what: &str) -> Problem {

@@ -1,7 +1,7 @@
-//! The keys of clients: a name that they send and a secret that they sign with.
+//! Client keys: a name that is sent with each request and a secret that signs it.
 //!
-//! A client may have several, so that a new one is handed out before the old one is revoked. They stand in a file (see
-//! [`KeyFile`]) that a running service looks at every second: no restart is needed.
+//! A client may have several keys, so that a new one can be issued before the old one is revoked. They are kept in a file
+//! (see [`KeyFile`]) that a running service checks every second, so no restart is needed.
 
 mod file;
 mod seal;
@@ -19,22 +19,22 @@ pub use seal::MasterKey;
 
 use file::Version;
 
-/// How often the file is looked at.
-const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+/// How often the file is checked for changes.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A key that is in force.
 pub struct Key {
     /// Its name, which is sent with each request.
     pub ak: String,
-    /// Whose it is.
+    /// The client it belongs to.
     pub client: String,
-    /// Requests a second; `None` for the service's usual rate.
+    /// Requests per second; `None` for the service's default rate.
     pub rate: Option<f64>,
     secret: Vec<u8>,
 }
 
 impl Key {
-    /// What the client signs with.
+    /// The secret that the client signs with.
     pub(crate) fn secret(&self) -> &[u8] {
         &self.secret
     }
@@ -52,7 +52,7 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Why keys cannot be had. Never a secret.
+/// Why keys cannot be read or changed. Contains no secret.
 #[derive(Debug, Error)]
 pub enum KeyError {
     /// The file cannot be read or written.
@@ -62,11 +62,11 @@ pub enum KeyError {
         operation: &'static str,
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// A line is none that this program wrote.
-    #[error("line {line} of the key file {path} is not understood")]
+    /// A line is invalid.
+    #[error("line {line} of the key file {path} is invalid")]
     Line {
         /// The file.
         path: PathBuf,
@@ -74,29 +74,29 @@ pub enum KeyError {
         line: usize,
     },
     /// A secret was encrypted with another master key, or its line was changed.
-    #[error("the master key does not open the key {ak} in {path}")]
+    #[error("the master key does not decrypt the key {ak} in {path}")]
     WrongMasterKey {
         /// The file.
         path: PathBuf,
         /// The key's name.
         ak: String,
     },
-    /// The master key has another form.
-    #[error("the master key must be 64 hexadecimal digits, such as `openssl rand -hex 32` makes")]
+    /// The master key is malformed.
+    #[error("the master key must be 64 hexadecimal digits, such as `openssl rand -hex 32` prints")]
     MasterKey,
     /// There is no such key.
     #[error("there is no key {ak} in force in {path}")]
     Unknown {
         /// The file.
         path: PathBuf,
-        /// The name that was asked for.
+        /// The name given.
         ak: String,
     },
-    /// A client's name that a log line could not hold.
+    /// A client's name that is empty, too long or has control characters.
     #[error("a client's name must be 1 to 100 bytes of text without control characters")]
     Client,
-    /// The system has no random numbers.
-    #[error("the system gives no random numbers")]
+    /// The operating system provides no random numbers.
+    #[error("the operating system provides no random numbers")]
     Random,
 }
 
@@ -107,20 +107,20 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// The keys of a file, and a task that follows its changes. A change that cannot be read is reported in the log, and
-    /// the keys from before stay in force.
+    /// The keys of a file, and a future that reloads them when the file changes. If a change cannot be read, the error is
+    /// logged and the previous keys stay in force.
     ///
     /// # Errors
     /// When the file cannot be read.
     pub fn of_file(file: KeyFile) -> Result<(Keys, impl Future<Output = ()> + Send + 'static), KeyError> {
-        // In this order a change in between is seen later, not never.
+        // In this order a change in between is noticed later and not missed.
         let version = file.version();
         let keys = Keys::of(file.load()?);
         let known = Arc::clone(&keys.known);
         Ok((keys, follow(file, version, known)))
     }
 
-    /// These keys, until a task changes them.
+    /// These keys.
     pub(crate) fn of(keys: Vec<Key>) -> Keys {
         Keys { known: Arc::new(RwLock::new(by_name(keys))) }
     }
@@ -137,7 +137,7 @@ impl Keys {
 
 async fn follow(file: KeyFile, mut version: Version, known: Arc<RwLock<HashMap<String, Arc<Key>>>>) {
     loop {
-        tokio::time::sleep(BETWEEN_LOOKS).await;
+        tokio::time::sleep(CHECK_INTERVAL).await;
         let now = file.version();
         if now == version {
             continue;
@@ -145,12 +145,12 @@ async fn follow(file: KeyFile, mut version: Version, known: Arc<RwLock<HashMap<S
         version = now;
         match file.load() {
             Ok(keys) => {
-                tracing::info!(keys = keys.len(), "the key file has changed");
+                tracing::info!(keys = keys.len(), "reloaded the key file");
                 *known.write().unwrap_or_else(PoisonError::into_inner) = by_name(keys);
             }
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
-                tracing::error!(error, "the key file cannot be read; the keys from before stay in force");
+                tracing::error!(error, "cannot read the key file; the previous keys stay in force");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! HTTP: the two documented endpoints, jobs and results, and what machines ask. The only crate that names axum.
+//! The HTTP service: the two documented endpoints, jobs and results, probes and metrics. The only crate that uses axum.
 
 pub mod keys;
 pub mod operations;

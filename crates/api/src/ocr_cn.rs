@@ -1,4 +1,4 @@
-//! `POST /v1/ocr_cn`: what does the card in this picture say.
+//! `POST /v1/ocr_cn`: reads the card in a picture.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,31 +10,31 @@ use shenfen_core::{PictureResult, Refusal, Rule, Status};
 use shenfen_worker::NotRead;
 use thiserror::Error;
 
-use crate::answer::{QueryError, detail, of_status, sentence, status};
+use crate::answer::{QueryError, detail, of_status, status, status_only};
 use crate::encoding;
 use crate::fields::{Field, FieldError, Plus, field};
 use crate::service::{self, Authenticated, Service, log_refusal};
 
-/// The most bytes of a picture: 2 MiB, as it is in its file.
+/// Maximum size of a picture file: 2 MiB.
 pub const MAX_PICTURE: usize = 2 << 20;
 
-/// The most bytes of a body: base64 makes four of three, and a form's encoding, at its worst, three of one.
+/// Maximum size of a body: base64 makes four bytes of three, and percent-encoding at worst three of one.
 const MOST_BYTES: usize = 9 << 20;
 
 /// Why a picture was not read.
 #[derive(Debug, Error)]
 enum Refused {
     #[error(transparent)]
-    NotLetIn(#[from] service::Refusal),
+    Refusal(#[from] service::Refusal),
     #[error(transparent)]
     Query(#[from] QueryError),
     #[error("img: {0}")]
     Field(#[from] FieldError),
-    #[error("img is no base64")]
+    #[error("img is not base64")]
     NoBase64,
     #[error("img is empty")]
     Empty,
-    #[error("the picture has {0} bytes, more than the limit of {MAX_PICTURE}")]
+    #[error("the picture has {0} bytes; the limit is {MAX_PICTURE}")]
     TooLarge(usize),
     #[error(transparent)]
     NotRead(#[from] NotRead),
@@ -48,22 +48,22 @@ struct Fields<'a> {
 }
 
 pub(crate) async fn answer(State(service): State<Arc<Service>>, request: Request) -> Response {
-    let asked = detail(request.uri());
+    let detail_requested = detail(request.uri());
     let result = match read(&service, request).await {
         Ok(result) => result,
         Err(refused) => {
             refused.log();
             let status = refused.status();
-            if asked != Ok(true) {
-                return sentence(status);
+            if detail_requested != Ok(true) {
+                return status_only(status);
             }
             service.reading_queue.refuse(refused.refusal())
         }
     };
-    match (asked, result.status) {
+    match (detail_requested, result.status) {
         (Ok(true), status) => of_status(status, &result),
         (_, Status::Ok) => of_status(Status::Ok, &Fields { status: Status::Ok, message: &result.message }),
-        (_, status) => sentence(status),
+        (_, status) => status_only(status),
     }
 }
 
@@ -74,9 +74,9 @@ async fn read(service: &Service, request: Request) -> Result<PictureResult, Refu
     Ok(service.reading_queue.read(picture).await?)
 }
 
-/// The picture's bytes; the body is given up for them.
+/// The picture's bytes; the body is freed.
 fn picture(request: Authenticated) -> Result<Vec<u8>, Refused> {
-    let picture = match field(&request.headers, &request.body.bytes, "img", Plus::Itself)? {
+    let picture = match field(&request.headers, &request.body.bytes, "img", Plus::Literal)? {
         Field::Text(text) => encoding::decode(text).ok_or(Refused::NoBase64)?,
         Field::File(bytes) => bytes,
     };
@@ -90,14 +90,14 @@ fn picture(request: Authenticated) -> Result<Vec<u8>, Refused> {
 impl Refused {
     fn status(&self) -> Status {
         match self {
-            Refused::NotLetIn(refusal) => status(*refusal),
+            Refused::Refusal(refusal) => status(*refusal),
             Refused::Query(_) | Refused::Field(_) | Refused::NoBase64 | Refused::Empty => Status::InvalidRequest,
             Refused::TooLarge(_) => Status::ImageInvalidSize,
             Refused::NotRead(_) => Status::RetryLater,
         }
     }
 
-    /// The refusal for `?detail=1`: each status has one reason to a program.
+    /// The refusal that `?detail=1` returns.
     fn refusal(&self) -> Refusal {
         let rule = match self.status() {
             Status::ImageInvalidSize => Rule::PictureBytes,
@@ -109,7 +109,7 @@ impl Refused {
 
     fn log(&self) {
         match self {
-            Refused::NotRead(NotRead::Fault(fault)) => tracing::error!(%fault, "a picture made the reader fail"),
+            Refused::NotRead(NotRead::Fault(fault)) => tracing::error!(%fault, "the reader failed on a picture"),
             other => log_refusal(other),
         }
     }

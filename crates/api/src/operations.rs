@@ -1,5 +1,5 @@
-//! What machines that look after a process ask it: is it alive, can it work, what has it counted. Numbers and states only,
-//! so it needs no key; still, listen where only those machines can reach it.
+//! Probes and metrics: liveness, readiness, and the counters for Prometheus. Only numbers and states, so no key is needed;
+//! still, listen on an address that only the monitoring can reach.
 
 use std::io;
 
@@ -9,15 +9,15 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-/// Something that is looked after.
+/// Something with readiness and metrics.
 pub trait Observed: Clone + Send + Sync + 'static {
-    /// Whether it can do its work now.
+    /// Whether it is ready for work.
     ///
     /// # Errors
     /// What it waits for.
     fn ready(&self) -> Result<(), String>;
 
-    /// What it has counted, as Prometheus reads it.
+    /// Its metrics in the Prometheus text format.
     fn render(&self) -> String;
 }
 
@@ -37,7 +37,7 @@ impl Observed for shenfen_worker::service::Metrics {
 /// When the listener fails.
 pub async fn serve(listener: TcpListener, observed: impl Observed, mut stop: watch::Receiver<bool>) -> io::Result<()> {
     let stopped = async move {
-        // Nobody who could stop it is as good as a stop.
+        // A dropped sender counts as a stop.
         let _ = stop.wait_for(|&stop| stop).await;
     };
     axum::serve(listener, router(observed)).with_graceful_shutdown(stopped).await

@@ -1,14 +1,14 @@
-//! What anybody may look at: a page for trying the service, and its description for machines.
+//! Public pages: a page to try the service, and its OpenAPI description.
 
 use axum::Router;
 use axum::http::header;
 use axum::routing::get;
 
-/// Self-contained: it loads nothing from anywhere and keeps nothing.
+/// Self-contained: loads nothing from elsewhere and stores nothing.
 const PAGE: &str = include_str!("page.html");
 /// OpenAPI 3.1.
 const DESCRIPTION: &str = include_str!("openapi.json");
-/// The page runs its own script, talks to this server only, and stands in no frame.
+/// The page runs its own script, connects to this server only, and may not be framed.
 const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src 'self' data: blob:; \
                       connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 

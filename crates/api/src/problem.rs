@@ -1,4 +1,4 @@
-//! Refusals of all endpoints but the two documented ones: HTTP's own codes and problem details (RFC 9457).
+//! Errors of all endpoints except the two documented ones: HTTP status codes and problem details (RFC 9457).
 
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -9,7 +9,7 @@ use crate::body::BodyError;
 use crate::service::Refusal;
 use crate::signing::Denied;
 
-/// A problem. Its detail is for a person and never personal data.
+/// A problem. Its detail is for people and contains no personal data.
 #[derive(Clone, Debug)]
 pub(crate) struct Problem {
     pub(crate) status: StatusCode,
@@ -31,7 +31,7 @@ impl Problem {
         Problem { status, detail: detail.into(), retry_after: None }
     }
 
-    /// Something that is away for now.
+    /// Something is temporarily unavailable.
     pub(crate) fn unavailable(detail: impl Into<String>) -> Problem {
         Problem { retry_after: Some(5), ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
     }
@@ -74,9 +74,9 @@ impl IntoResponse for Problem {
 }
 
 pub(crate) async fn not_found(_: Uri) -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path")
+    Problem::new(StatusCode::NOT_FOUND, "there is no such path")
 }
 
 pub(crate) async fn not_allowed(method: Method) -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, format!("{method} is not what this path takes"))
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, format!("this path does not support {method}"))
 }

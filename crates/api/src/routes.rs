@@ -1,4 +1,4 @@
-//! The paths and what answers at each: the one place where a route is added.
+//! All routes of the service and their handlers.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,12 +18,12 @@ use crate::{idcard, jobs, ocr_cn, operations, pages, problem};
 /// All routes of the service.
 pub fn router(service: Arc<Service>) -> Router {
     let observed = ObservedService(Arc::clone(&service));
-    let watched = from_fn_with_state(Arc::clone(&service), watch);
-    asked(service).merge(operations::router(observed)).merge(pages::router()).layer(watched)
+    let observing = from_fn_with_state(Arc::clone(&service), observe);
+    client_routes(service).merge(operations::router(observed)).merge(pages::router()).layer(observing)
 }
 
-/// What clients ask, each request by a key where there are keys: every handler begins with [`Service::authenticate`].
-fn asked(service: Arc<Service>) -> Router {
+/// The routes for clients. Every handler begins with [`Service::authenticate`].
+fn client_routes(service: Arc<Service>) -> Router {
     Router::new()
         .route("/idcard", post(idcard::answer))
         .route("/v1/ocr_cn", post(ocr_cn::answer))
@@ -35,8 +35,8 @@ fn asked(service: Arc<Service>) -> Router {
         .with_state(service)
 }
 
-/// Counts every request and writes a line about it, without anything that came with it.
-async fn watch(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
+/// Counts and logs every request, without any of its content.
+async fn observe(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
     let begin = Instant::now();
     let path = request.extensions().get::<MatchedPath>().cloned();
     let path = path.as_ref().map_or("other", MatchedPath::as_str);

@@ -1,4 +1,4 @@
-//! Connections: so many at once, each within limits of time, and an end that lets them finish.
+//! Accepts connections, limits their number and duration, and drains them at the end.
 
 use std::io;
 use std::pin::pin;
@@ -18,24 +18,24 @@ use tokio_rustls::TlsAcceptor;
 use crate::metrics::Metrics;
 use crate::write_timeout::WriteTimeout;
 
-/// The most bytes of a request's line and headers.
-const HEAD: usize = 32 << 10;
-/// How long to wait when the system has no more handles to give.
-const BREATHER: Duration = Duration::from_millis(100);
+/// Maximum size of the request line and headers.
+const MAX_HEAD: usize = 32 << 10;
+/// Pause after a failed accept, as when file descriptors run out.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// What a connection may cost.
+/// Limits on connections.
 #[derive(Clone, Debug)]
 pub struct ServerLimits {
-    /// Connections at once; further ones wait to be accepted.
+    /// Maximum number of open connections; further ones wait to be accepted.
     pub connections: usize,
-    /// For a TLS handshake.
+    /// Time for a TLS handshake.
     pub handshake: Duration,
-    /// To the end of a request's headers, from the connection's start or the answer before: a connection may be idle for
-    /// as long.
+    /// Time from the start of the connection or the previous response to the end of a request's headers, and so the time
+    /// a connection may be idle.
     pub headers: Duration,
-    /// A client that takes nothing of its answer for so long is given up.
+    /// Time after which a client that reads nothing of its response is disconnected.
     pub write: Duration,
-    /// Once told to stop, for what was accepted to come to its end.
+    /// Time to finish accepted requests when stopped.
     pub drain: Duration,
 }
 
@@ -52,8 +52,8 @@ impl Default for ServerLimits {
     }
 }
 
-/// Serves until `stop` turns true; then accepts nothing new and finishes what was accepted. Returns how many connections
-/// were cut because the time for that was over.
+/// Serves until `stop` turns true, then finishes accepted requests. Returns how many connections were closed because they did
+/// not finish in time.
 pub async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
@@ -63,16 +63,16 @@ pub async fn serve(
     mut stop: watch::Receiver<bool>,
 ) -> usize {
     let most = u32::try_from(limits.connections).unwrap_or(u32::MAX).clamp(1, 1 << 20);
-    let places = Arc::new(Semaphore::new(most as usize));
-    // Dropped at the end, which ends the connections that are still there.
+    let permits = Arc::new(Semaphore::new(most as usize));
+    // Dropping it closes the connections that are still open.
     let mut connections = tokio::task::JoinSet::new();
     loop {
         let accepted = async {
             // The semaphore is never closed.
-            let place = Arc::clone(&places).acquire_owned().await;
-            (place, listener.accept().await)
+            let permit = Arc::clone(&permits).acquire_owned().await;
+            (permit, listener.accept().await)
         };
-        let (place, stream) = tokio::select! {
+        let (permit, stream) = tokio::select! {
             accepted = accepted => accepted,
             Some(_) = connections.join_next() => continue,
             _ = stop.wait_for(|&stop| stop) => break,
@@ -80,8 +80,8 @@ pub async fn serve(
         let stream = match stream {
             Ok((stream, _)) => stream,
             Err(error) => {
-                tracing::warn!(%error, "a connection cannot be accepted");
-                sleep(BREATHER).await;
+                tracing::warn!(%error, "cannot accept a connection");
+                sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
@@ -89,9 +89,9 @@ pub async fn serve(
         let connected = metrics.connected();
         connections.spawn(async move {
             if let Err(error) = connection(stream, tls, router, limits, stop).await {
-                tracing::debug!(%error, "a connection ended early");
+                tracing::debug!(%error, "a connection failed");
             }
-            drop((place, connected));
+            drop((permit, connected));
         });
     }
     drop(listener);
@@ -117,7 +117,7 @@ async fn connection(
     }
 }
 
-/// One connection, request after request. A client that goes away ends its request where it stands.
+/// One connection, request after request. When the client disconnects, its request is dropped.
 async fn http(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     router: Router,
@@ -126,10 +126,10 @@ async fn http(
 ) -> io::Result<()> {
     let stream = TokioIo::new(WriteTimeout::new(stream, limits.write));
     let mut protocol = http1::Builder::new();
-    protocol.timer(TokioTimer::new()).header_read_timeout(limits.headers).max_buf_size(HEAD);
+    protocol.timer(TokioTimer::new()).header_read_timeout(limits.headers).max_buf_size(MAX_HEAD);
     let mut connection = pin!(protocol.serve_connection(stream, TowerToHyperService::new(router)));
     let stopped = async {
-        // Nobody who could stop it is as good as a stop.
+        // A dropped sender counts as a stop.
         let _ = stop.wait_for(|&stop| stop).await;
     };
     let ended = tokio::select! {

@@ -17,19 +17,19 @@ use crate::store::LazyStore;
 /// The service behind the routes.
 #[derive(Debug)]
 pub struct Service {
-    /// Where pictures are read.
+    /// Reads pictures.
     pub reading_queue: ReadingQueue,
-    /// The day by which numbers are judged.
+    /// The day as of which numbers are checked.
     pub today: Today,
-    /// What bodies may cost.
+    /// Reads request bodies.
     pub bodies: Bodies,
     /// Checks signatures; without it every request is accepted.
     pub authenticator: Option<Authenticator>,
-    /// The queue of the workers; without it no jobs are taken.
+    /// Publishes jobs; without it none are accepted.
     pub publisher: Option<Publisher>,
-    /// The database of the workers; without it there are no results to show.
+    /// The workers' database; without it there are no results to show.
     pub store: Option<LazyStore>,
-    /// What is counted.
+    /// The metrics.
     pub metrics: Metrics,
 }
 
@@ -77,7 +77,7 @@ impl Service {
     }
 }
 
-/// Notes for the log why a request was refused.
+/// Logs why a request was refused.
 pub(crate) fn log_refusal(error: &dyn std::error::Error) {
-    tracing::warn!(reason = %error, "a request is refused");
+    tracing::warn!(reason = %error, "request refused");
 }

@@ -1,4 +1,4 @@
-//! Who asks: requests signed as `credit-v1`, in each of the conventions of the published clients.
+//! Request signatures `credit-v1`, in each of the conventions of the published client libraries.
 //!
 //! The header is `Authorization: credit-v1/{ak}/{timestamp}/{expire}/{signedHeaders}/{signature}`, with the time in UTC as
 //! `2006-01-02T15:04:05Z` and `expire` in seconds. With HMAC-SHA256 throughout,
@@ -20,14 +20,14 @@
 //! | Java | empty | `content-length`, `content-md5`, `content-type` as sent |
 //! | Go | empty | the same three, but nothing as the value of `content-type` whatever it sends |
 //!
-//! What this can and cannot promise:
+//! Guarantees and their limits:
 //!
-//! * A request is good from five minutes before its time to its expiry, at most half an hour after it.
-//! * Where `content-md5` is signed, the body is what was signed, and each signed request is good once: a repeat is refused
-//!   until it has expired. A client that sends the very same signed request again, because it lost the answer, is
-//!   refused like anybody else who repeats it; it has to sign anew, a second later.
-//! * `host;credit-date` binds no body, and its time has whole seconds: two different requests of one second have one
-//!   signature. So a repeat cannot be told from the next request and is not refused. Use TLS with these clients.
+//! * A request is valid from five minutes before its timestamp to its expiry, at most half an hour after the timestamp.
+//! * Where `content-md5` is signed, the body is the one that was signed, and each signed request is accepted once: a replay is
+//!   refused until it has expired. A client that lost the response and sends the identical request again is refused too; it
+//!   has to sign again, a second later.
+//! * `host;credit-date` does not cover the body, and its time has whole seconds: two requests within one second have the same
+//!   signature. A replay cannot be distinguished from the next request and is not refused. Use TLS with these clients.
 
 mod authorization;
 mod canonical;
@@ -47,61 +47,61 @@ use crate::keys::{Key, Keys};
 use crate::rate::Rates;
 use authorization::Authorization;
 use canonical::Signed;
-use replay::{Seen, SeenBefore};
+use replay::{AcceptedSignatures, ReplayError};
 
-/// How far the clock of a client may be ahead of ours.
+/// How far a client's clock may be ahead.
 pub const SKEW: Duration = Duration::from_secs(5 * 60);
-/// A signature is good for no longer than this after its time, whatever it says itself.
-pub const LONGEST: Duration = Duration::from_secs(30 * 60);
+/// Maximum validity of a signature after its timestamp, whatever it says itself.
+pub const MAX_VALIDITY: Duration = Duration::from_secs(30 * 60);
 
-/// Why a request is not served. Never what was sent.
+/// Why a request is refused. Contains nothing of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Denied {
-    /// No header, or two.
+    /// No `Authorization` header, or more than one.
     #[error("the request is not signed")]
     NotSigned,
-    /// A header of another form.
-    #[error("the header authorization is not credit-v1/ak/timestamp/expire/signedHeaders/signature")]
+    /// The header is malformed.
+    #[error("the header Authorization must be credit-v1/ak/timestamp/expire/signedHeaders/signature")]
     Malformed,
-    /// The time of signing lies too far ahead.
-    #[error("the signature's time lies in the future: check the clock")]
+    /// The timestamp is too far in the future.
+    #[error("the timestamp of the signature is in the future: check the clock")]
     Early,
-    /// The time of the signature is over.
+    /// The signature has expired.
     #[error("the signature has expired: check the clock")]
     Expired,
-    /// A header that was signed is not there, or is there twice.
-    #[error("a signed header is not there")]
+    /// A signed header is missing or repeated.
+    #[error("a signed header is missing or repeated")]
     Header,
-    /// No key of that name, or another signature. Which of them is not for a stranger to know.
-    #[error("the key or the signature is not right")]
+    /// Unknown key or wrong signature. The response does not tell which.
+    #[error("unknown key or wrong signature")]
     Signature,
     /// The body is not the one that was signed.
-    #[error("content-md5 is not the body's")]
+    #[error("content-md5 does not match the body")]
     Digest,
-    /// The very same request was served before.
-    #[error("the same signed request came before")]
+    /// The same signed request was accepted before.
+    #[error("this signed request was already used")]
     Repeated,
-    /// The key's rate is used up.
+    /// The key's rate limit is exceeded.
     #[error("too many requests with this key")]
     RateLimited {
-        /// Until there is room for another.
+        /// Time until the next request is accepted.
         wait: Duration,
     },
-    /// So many signatures have to be remembered that no other fits.
+    /// The memory for accepted signatures is full.
     #[error("too many signed requests at the same time")]
     Full,
 }
 
-/// Checks signatures.
+/// Checks signatures, rates and replays.
 #[derive(Debug)]
 pub struct Authenticator {
     keys: Keys,
     rates: Rates,
-    seen: Mutex<Seen>,
+    seen: Mutex<AcceptedSignatures>,
     now: fn() -> OffsetDateTime,
 }
 
-/// A request whose headers were signed by a key. Its body is still to be held against them.
+/// A verified signature over the headers. The body is still to be checked against it.
 pub(crate) struct Signature {
     /// The key.
     pub(crate) key: Arc<Key>,
@@ -112,15 +112,15 @@ pub(crate) struct Signature {
 }
 
 impl Authenticator {
-    /// An authenticator for these keys, each with its own rate or `rate` requests a second.
+    /// An authenticator for these keys, each with its own rate or `rate` requests per second.
     pub fn new(keys: Keys, rate: Option<f64>) -> Authenticator {
         Authenticator { keys, rates: Rates::new(rate), seen: Mutex::default(), now: OffsetDateTime::now_utc }
     }
 
-    /// Whose request this is, by its headers.
+    /// Verifies the signature over the headers and the rate of its key.
     ///
     /// # Errors
-    /// Why it is nobody's, or comes too fast.
+    /// Why the request is refused.
     pub(crate) fn check(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Signature, Denied> {
         let mut given = headers.get_all(header::AUTHORIZATION).iter();
         let (Some(given), None) = (given.next(), given.next()) else { return Err(Denied::NotSigned) };
@@ -135,7 +135,7 @@ impl Authenticator {
         }
         let signed = Signed::of(method, uri, headers, authorization.signed_headers).ok_or(Denied::Header)?;
         let key = self.keys.get(authorization.ak);
-        // A name that nobody has takes as long as a wrong signature.
+        // An unknown key takes as long as a wrong signature.
         let secret = key.as_ref().map_or(&b"no such key"[..], |key| key.secret());
         let right = is_signed(secret, &authorization, &signed.requests);
         let key = key.filter(|_| right).ok_or(Denied::Signature)?;
@@ -147,10 +147,10 @@ impl Authenticator {
         Ok(Signature { key, digest, signature: authorization.signature, expires })
     }
 
-    /// Holds the body against what was signed, and the request against those served before.
+    /// Checks the body against the signed digest, and the request against those accepted before.
     ///
     /// # Errors
-    /// When it is another body, or the same request once more.
+    /// When the body does not match, or the request is a replay.
     pub(crate) fn confirm(&self, signature: &Signature, body: &[u8]) -> Result<(), Denied> {
         let Some(digest) = signature.digest else { return Ok(()) };
         if Md5::digest(body)[..] != digest {
@@ -158,13 +158,13 @@ impl Authenticator {
         }
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.note(&signature.signature, signature.expires, (self.now)()).map_err(|before| match before {
-            SeenBefore::Yes => Denied::Repeated,
-            SeenBefore::NoRoomToTell => Denied::Full,
+            ReplayError::Replayed => Denied::Repeated,
+            ReplayError::Full => Denied::Full,
         })
     }
 }
 
-/// Whether one of these canonical requests has the signature. All of them are tried, each in constant time.
+/// Whether the signature is that of one of these canonical requests. All are tried, each in constant time.
 fn is_signed(secret: &[u8], authorization: &Authorization<'_>, requests: &[String]) -> bool {
     let secret = hmac::Key::new(hmac::HMAC_SHA256, secret);
     let signing_key = hex::encode(hmac::sign(&secret, authorization.prefix.as_bytes()));

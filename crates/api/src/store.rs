@@ -12,7 +12,7 @@ pub struct LazyStore {
 }
 
 impl LazyStore {
-    /// The database at this address, which need not be there yet.
+    /// The database at this address, which need not be available yet.
     pub fn new(options: PostgresOptions) -> LazyStore {
         LazyStore { options, store: OnceCell::new() }
     }
@@ -34,7 +34,7 @@ impl LazyStore {
     }
 }
 
-/// Shows nothing of its address.
+/// Does not show the address.
 impl std::fmt::Debug for LazyStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(if self.store.initialized() { "LazyStore(open)" } else { "LazyStore(not open)" })

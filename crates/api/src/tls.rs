@@ -10,33 +10,33 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
 use tokio_rustls::TlsAcceptor;
 
-/// Why there is no TLS.
+/// Why TLS cannot be set up.
 #[derive(Debug, Error)]
 pub enum TlsError {
-    /// A file cannot be read, or is no PEM of the right kind.
+    /// A file cannot be read or is not PEM of the right kind.
     #[error("cannot read {path} for TLS")]
     File {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The cause.
         source: pem::Error,
     },
-    /// Certificate and key do not go together, or are of a kind that is not supported.
+    /// Certificate and key do not match, or are of an unsupported kind.
     #[error("cannot use the certificate {certificate} with the key {key}")]
     Unusable {
         /// The certificate's file.
         certificate: PathBuf,
         /// The key's file.
         key: PathBuf,
-        /// What is wrong.
+        /// The cause.
         source: rustls::Error,
     },
 }
 
-/// TLS 1.2 and 1.3 with this certificate chain, the server's own certificate first, and its key.
+/// TLS 1.2 and 1.3 with this certificate chain (the server's own certificate first) and private key.
 ///
 /// # Errors
-/// When a file cannot be read, or the two do not go together.
+/// When a file cannot be read, or certificate and key do not match.
 pub fn tls(certificate: &Path, key: &Path) -> Result<TlsAcceptor, TlsError> {
     let file = |path: &Path| {
         let path = path.to_owned();

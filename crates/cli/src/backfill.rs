@@ -1,4 +1,5 @@
-//! `shenfen backfill`: every picture of a folder or manifest read and stored once, through any number of interruptions.
+//! `shenfen backfill`: reads every picture of a folder or manifest and stores each result once, however often it is
+//! interrupted.
 
 mod feed;
 mod progress;
@@ -21,18 +22,18 @@ use crate::table::Table;
 
 use progress::Progress;
 
-/// Read a folder or a manifest of pictures into the database; goes on where it was interrupted.
+/// Read a folder or manifest of pictures into the database; resumes where it was interrupted
 #[derive(Args)]
 pub(crate) struct BackfillArgs {
-    /// A folder, a picture, or a manifest (.csv or .jsonl with path and, if wanted, reference and side)
+    /// A folder, a picture, or a manifest (.csv or .jsonl with path and, optionally, reference and side)
     #[arg(value_name = "PATH")]
     path: PathBuf,
 
-    /// The batch's name [default: that of the folder or manifest]
+    /// Name of the batch [default: name of the folder or manifest]
     #[arg(long, env = "SHENFEN_BATCH", value_name = "NAME")]
     batch: Option<String>,
 
-    /// Exit with 2 if any picture of the batch is not OK
+    /// Exit with status 2 if any picture of the batch is not OK
     #[arg(long, env = "SHENFEN_STRICT", value_parser = FalseyValueParser::new())]
     strict: bool,
 
@@ -42,11 +43,11 @@ pub(crate) struct BackfillArgs {
     #[command(flatten)]
     broker: BrokerArgs,
 
-    /// With a broker: the folder that workers have as theirs [default: PATH, or the manifest's folder]
+    /// With --broker: the folder that workers use as their --image-root [default: PATH, or the folder of the manifest]
     #[arg(long, env = "SHENFEN_IMAGE_ROOT", value_name = "DIR")]
     image_root: Option<PathBuf>,
 
-    /// With a broker: the most jobs of the batch that are with it at once
+    /// With --broker: maximum number of jobs of the batch in the broker at once
     #[arg(long, env = "SHENFEN_WINDOW", value_name = "N", default_value_t = 10_000)]
     window: u64,
 
@@ -70,10 +71,10 @@ pub(crate) fn run(args: BackfillArgs) -> anyhow::Result<ExitCode> {
 async fn backfill(args: BackfillArgs) -> anyhow::Result<ExitCode> {
     let source = Source::open(&args.path)?;
     let batch = args.batch.clone().unwrap_or_else(|| source.name().to_owned());
-    // The lock before the networks: who comes second hears it at once.
+    // Take the lock before loading the networks, so that a second process fails at once.
     let store = args.database.open(Access::Work).await?;
     let open_before = store.batch(&batch).await?.map_or(0, |batch| batch.open());
-    let Some(queue) = store.queue(&batch) else { bail!("the database was opened only to be read") };
+    let Some(queue) = store.queue(&batch) else { bail!("the database was opened read-only") };
     let reader = args.reading.reader()?;
     let stop = watch_for_stop();
 
@@ -87,30 +88,30 @@ async fn backfill(args: BackfillArgs) -> anyhow::Result<ExitCode> {
     Ok(code)
 }
 
-/// Says what was done and what to do next.
+/// Prints what was done and what to do next.
 async fn conclude(args: &BackfillArgs, store: &SqliteStore, batch: &str, report: &Report) -> anyhow::Result<ExitCode> {
     let path = args.path.display();
     if report.listed == 0 && report.stored == 0 {
         if report.ended == Ended::Stopped {
-            bail!("stopped before anything was read; run the same command again to go on");
+            bail!("stopped before anything was read; run the same command again to resume");
         }
         if report.unreadable > 0 {
             bail!("nothing in {path} could be read");
         }
         let others = if report.left_out > 0 { format!(" ({} other files)", report.left_out) } else { String::new() };
-        bail!("no pictures in {path}{others}; pictures are files named .jpg, .png, .webp, .bmp or .tif");
+        bail!("no pictures in {path}{others}; supported extensions: .jpg, .jpeg, .png, .webp, .bmp, .tif, .tiff");
     }
-    let Some(counts) = store.batch(batch).await? else { bail!("the batch {batch} is gone from the database") };
+    let Some(counts) = store.batch(batch).await? else { bail!("the batch {batch} is no longer in the database") };
     let mut out = io::stdout().lock();
     if report.ended == Ended::Complete && report.stored == 0 && report.new == 0 {
         writeln!(out, "nothing to do: all {} pictures of {path} are done", report.listed)?;
     }
     print_summary(&mut out, &counts)?;
     if report.left_out > 0 {
-        writeln!(out, "left out: {} files that are no pictures by their names, links or hidden", report.left_out)?;
+        writeln!(out, "skipped: {} files (unsupported extension, symlink or hidden)", report.left_out)?;
     }
     if report.ended == Ended::Stopped {
-        bail!("stopped; run the same command again to read the other {} and more", counts.open());
+        bail!("stopped with {} or more pictures left; run the same command again to resume", counts.open());
     }
     print_next(&mut out, args, batch, &counts)?;
     Ok(if report.unreadable > 0 {
@@ -133,18 +134,12 @@ fn print_summary(out: &mut impl Write, counts: &BatchProgress) -> io::Result<()>
 fn print_next(out: &mut impl Write, args: &BackfillArgs, batch: &str, counts: &BatchProgress) -> io::Result<()> {
     let database = args.database.as_typed();
     writeln!(out, "next:")?;
-    writeln!(out, "  shenfen results --batch '{batch}'{database}                     every result")?;
+    writeln!(out, "  shenfen results --batch '{batch}'{database}                     all results")?;
     if counts.review > 0 {
-        writeln!(
-            out,
-            "  shenfen results --batch '{batch}' --decision review{database}   those that a person should see"
-        )?;
+        writeln!(out, "  shenfen results --batch '{batch}' --decision review{database}   results to review")?;
     }
     if counts.failed > 0 {
-        writeln!(
-            out,
-            "  shenfen results --batch '{batch}' --decision reject{database}   those that failed, with reasons"
-        )?;
+        writeln!(out, "  shenfen results --batch '{batch}' --decision reject{database}   failures and their reasons")?;
     }
     Ok(())
 }

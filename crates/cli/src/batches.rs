@@ -1,4 +1,4 @@
-//! `shenfen batches`: how far each batch is, and holding one up.
+//! `shenfen batches`: the progress of each batch; pausing, resuming and cancelling one.
 
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
@@ -12,10 +12,10 @@ use crate::database::DatabaseArgs;
 use crate::read::word;
 use crate::table::{Format, Table};
 
-/// Show the progress of each batch, or hold one up.
+/// Show the progress of each batch; pause, resume or cancel one
 #[derive(Args)]
 pub(crate) struct BatchesArgs {
-    /// Output [default: table on a terminal, otherwise json, one object a line]
+    /// Output format [default: table on a terminal, otherwise json, one object per line]
     #[arg(long, global = true, env = "SHENFEN_FORMAT", value_enum)]
     format: Option<Format>,
 
@@ -28,17 +28,17 @@ pub(crate) struct BatchesArgs {
 
 #[derive(Subcommand)]
 enum Change {
-    /// Let what is being read come to its end and the rest wait
+    /// Finish the pictures being read and let the rest wait
     Pause(NameArgs),
-    /// Go on with a paused batch
+    /// Resume a paused batch
     Resume(NameArgs),
-    /// Never read the rest of a batch; it cannot be resumed
+    /// Cancel the rest of a batch; this is final
     Cancel(NameArgs),
 }
 
 #[derive(Args)]
 struct NameArgs {
-    /// The batch
+    /// Name of the batch
     #[arg(value_name = "NAME")]
     name: String,
 }
@@ -75,7 +75,7 @@ pub(crate) fn run(args: BatchesArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Changes the state of a batch and looks at what became of it.
+/// Changes the state of a batch and returns its progress.
 async fn change(database: &DatabaseArgs, name: &str, state: BatchState) -> anyhow::Result<BatchProgress> {
     let store = database.open_server(Access::Work).await?;
     let now = store.set_batch_state(name, state).await?;

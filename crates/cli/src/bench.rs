@@ -1,4 +1,4 @@
-//! `shenfen bench`: how fast pictures are read here, on one core and on all of them.
+//! `shenfen bench`: reading speed on this machine, on one core and on all of them.
 
 use std::fs;
 use std::io::{self, BufWriter, Write};
@@ -18,23 +18,23 @@ use shenfen_worker::{CardPictures, Found, PictureReader, Source};
 use crate::pictures::ReadingArgs;
 use crate::table::{Format, Table};
 
-/// So many different pictures are held in memory.
+/// Maximum number of different pictures held in memory.
 const MOST_PICTURES: usize = 200;
-/// How long the networks' arithmetic alone is measured.
+/// How long the networks' arithmetic is measured on its own.
 const RATE_TIME: Duration = Duration::from_millis(500);
 
-/// Measure the speed of reading on this machine.
+/// Measure reading speed on this machine
 #[derive(Args)]
 pub(crate) struct BenchArgs {
-    /// A folder of pictures
+    /// Folder of pictures
     #[arg(value_name = "DIR", default_value = "samples")]
     folder: PathBuf,
 
-    /// Seconds to read for, on one core and again on all
+    /// Seconds to measure on one core, and again on all cores
     #[arg(long, env = "SHENFEN_SECONDS", default_value_t = 5, value_name = "N")]
     seconds: u64,
 
-    /// Output [default: table on a terminal, otherwise json]
+    /// Output format [default: table on a terminal, otherwise json]
     #[arg(long, env = "SHENFEN_FORMAT", value_enum)]
     format: Option<Format>,
 
@@ -49,7 +49,7 @@ pub(crate) struct BenchArgs {
 pub(crate) fn run(args: BenchArgs) -> anyhow::Result<ExitCode> {
     let pictures = load(&args.folder)?;
     let reader = args.reading.reader()?;
-    // Once for the caches.
+    // Warm-up.
     reader.another().read(&pictures[0]);
     let time = Duration::from_secs(args.seconds);
     let one = measure(&reader, &pictures, 1, time);
@@ -85,25 +85,24 @@ fn load(folder: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
     Ok(pictures)
 }
 
-/// What was measured. Times are milliseconds.
+/// The measurements. Times are in milliseconds.
 #[derive(Serialize)]
 struct Report {
     pictures: usize,
     runs: Vec<Run>,
     floor: Floor,
-    /// Held after the run on one core, and the most that was ever held.
+    /// Resident memory after the run on one core, and its peak.
     #[serde(skip_serializing_if = "Option::is_none")]
     memory_mib: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     peak_memory_mib: Option<f64>,
 }
 
-/// What a picture would take if there were nothing but decoding and the networks' multiplications, each at the kernel's
-/// best rate.
+/// Lower bound for a picture: decoding, and the networks' multiplications at the kernel's best rate.
 #[derive(Serialize)]
 struct Floor {
     milliseconds: f64,
-    /// How many times the floor reading takes on one core.
+    /// Mean time on one core over the lower bound.
     ratio: f64,
     /// Multiplications of the networks for a picture, in millions.
     products_millions: f64,
@@ -235,7 +234,12 @@ fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
     if let [one, .., all] = report.runs.as_slice()
         && all.threads > 1
     {
-        writeln!(out, "{} threads: {:.2} times one", all.threads, all.pictures_per_second / one.pictures_per_second)?;
+        writeln!(
+            out,
+            "{} threads: {:.2} times one thread",
+            all.threads,
+            all.pictures_per_second / one.pictures_per_second
+        )?;
     }
     let floor = &report.floor;
     writeln!(
@@ -245,7 +249,7 @@ fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
     )?;
     write!(out, "{} different pictures", report.pictures)?;
     if let (Some(held), Some(peak)) = (report.memory_mib, report.peak_memory_mib) {
-        write!(out, ", memory {held:.0} MiB, at its peak {peak:.0} MiB")?;
+        write!(out, ", memory {held:.0} MiB, peak {peak:.0} MiB")?;
     }
     writeln!(out)
 }
@@ -255,7 +259,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_has_the_rate_also_under_its_former_name() {
+    fn json_repeats_gmacs_per_s_under_its_former_name() {
         let sample = Sample { whole: 10.0, products: 1_000_000, stages: Elapsed::default(), cards: 1 };
         let floor = serde_json::to_value(Floor::of(&Run::of(1, 0.01, &[sample]), 4e9)).unwrap();
         assert_eq!(floor["gmacs_per_s"], 4.0);

@@ -1,4 +1,4 @@
-//! The broker as an argument, and what to do when it fails.
+//! The broker argument, and advice on its errors.
 
 use anyhow::bail;
 use clap::Args;
@@ -7,12 +7,12 @@ use shenfen_queue::{Broker, Error, Topology};
 /// Where jobs are queued.
 #[derive(Args)]
 pub(crate) struct BrokerArgs {
-    /// The RabbitMQ broker: amqp://USER:PASSWORD@HOST:PORT/VHOST, amqps:// for TLS
-    // Kept as typed: an error of the argument parser would repeat it, password and all.
+    /// RabbitMQ broker: amqp://USER:PASSWORD@HOST:PORT/VHOST, amqps:// for TLS
+    // Parsed later: an error of the argument parser would repeat the value, password included.
     #[arg(long, global = true, env = "SHENFEN_BROKER", hide_env_values = true, value_name = "URL")]
     broker: Option<String>,
 
-    /// What the names of exchange and queues begin with
+    /// Prefix of the names of exchange and queues
     #[arg(long, global = true, env = "SHENFEN_QUEUE_PREFIX", default_value = "shenfen", value_name = "NAME")]
     queue_prefix: String,
 }
@@ -28,23 +28,25 @@ impl BrokerArgs {
         Ok(Some(Broker { topology, ..Broker::new(url.parse()?) }))
     }
 
-    /// The broker of a command that does nothing without one.
+    /// The broker of a command that needs one.
     ///
     /// # Errors
     /// When none was named, or its address or the prefix cannot be used.
     pub(crate) fn required(&self) -> anyhow::Result<Broker> {
         match self.choice()? {
             Some(broker) => Ok(broker),
-            None => bail!("this needs a broker: --broker amqp://USER:PASSWORD@HOST:PORT/VHOST, or SHENFEN_BROKER"),
+            None => {
+                bail!("this command needs a broker: --broker amqp://USER:PASSWORD@HOST:PORT/VHOST or SHENFEN_BROKER")
+            }
         }
     }
 }
 
-/// What a person can do about an error of the broker, where its own text does not say.
+/// What the user can do about an error of the broker, where its text does not say.
 pub(crate) fn advice(error: &anyhow::Error) -> Option<&'static str> {
     let error = error.chain().find_map(<dyn std::error::Error>::downcast_ref::<Error>)?;
     match error {
-        Error::Unreachable { .. } => Some("check that it runs, and host and port in --broker"),
+        Error::Unreachable { .. } => Some("check that it runs, and check host and port in --broker"),
         Error::Refused { .. } => Some("check user, password and virtual host in --broker"),
         Error::Silent { .. } | Error::Cancelled { .. } | Error::Broker { .. } | Error::Blocked => {
             Some("check the broker and run the same command again")
@@ -63,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn the_broker_has_the_queues_of_the_prefix() {
+    fn broker_uses_the_queue_prefix() {
         let broker = args(Some("amqp://u:p@h/")).required().unwrap();
         assert_eq!(broker.topology.jobs_queue(), "kyc.jobs");
         assert!(args(None).choice().unwrap().is_none());
@@ -71,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistyped_address_does_not_show_its_password() {
+    fn mistyped_url_hides_its_password() {
         for url in ["http://u:s3cret@h", "amqp:u:s3cret@h", "amqp://u:s3cret@h:port/"] {
             let error = format!("{:#}", args(Some(url)).required().unwrap_err());
             assert!(!error.contains("s3cret"), "{error}");

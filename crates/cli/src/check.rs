@@ -1,4 +1,4 @@
-//! `shenfen check`: ID numbers from arguments or standard input, one result line each.
+//! `shenfen check`: checks ID numbers from arguments or standard input, one result line each.
 
 use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, IsTerminal, Read, Write};
 use std::process::ExitCode;
@@ -8,8 +8,10 @@ use clap::builder::FalseyValueParser;
 use serde::Serialize;
 use shenfen_core::id_number::{Answer, Lenient};
 use shenfen_core::{IdNumber, IdNumberError, Place};
-use time::macros::format_description;
-use time::{Date, OffsetDateTime, UtcOffset};
+use time::Date;
+
+use crate::clock::{parse_day, today_in_china};
+use crate::table::Format;
 
 /// The part of a line that is kept: far more than any number, and memory stays bounded whatever comes in.
 const LINE_LIMIT: usize = 4096;
@@ -17,22 +19,22 @@ const LINE_LIMIT: usize = 4096;
 /// Characters of a refused text that fit the table's first column.
 const SHOWN_CHARACTERS: usize = 18;
 
-/// Check ID numbers: check digit, dates, holder and region.
+/// Check ID numbers: check digit, dates, holder and region
 #[derive(clap::Args)]
 pub(crate) struct CheckArgs {
-    /// ID numbers; without any they are read from standard input, one a line
+    /// ID numbers; if none are given they are read from standard input, one per line
     #[arg(value_name = "NUMBER")]
     numbers: Vec<String>,
 
-    /// Also take full-width digits, blanks, hyphens and look-alike letters
+    /// Also accept full-width digits, spaces, hyphens and look-alike letters
     #[arg(long, env = "SHENFEN_LENIENT", value_parser = FalseyValueParser::new())]
     lenient: bool,
 
-    /// Exit with 2 if any number is not ok
+    /// Exit with status 2 if any number is not ok
     #[arg(long, env = "SHENFEN_STRICT", value_parser = FalseyValueParser::new())]
     strict: bool,
 
-    /// Refuse numbers whose region is unknown or was not in use at the time, instead of warning
+    /// Reject numbers whose region is unknown or was not in use at the time, instead of warning
     #[arg(long, env = "SHENFEN_STRICT_REGION", value_parser = FalseyValueParser::new())]
     strict_region: bool,
 
@@ -40,18 +42,9 @@ pub(crate) struct CheckArgs {
     #[arg(long, env = "SHENFEN_TODAY", value_name = "DAY", value_parser = parse_day)]
     today: Option<Date>,
 
-    /// Output [default: table on a terminal, otherwise json, one object a line]
+    /// Output format [default: table on a terminal, otherwise json, one object per line]
     #[arg(long, env = "SHENFEN_FORMAT", value_enum)]
     format: Option<Format>,
-}
-
-/// What results are printed as.
-#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// Columns for a person.
-    Table,
-    /// JSON Lines for a program.
-    Json,
 }
 
 /// Runs the command.
@@ -60,17 +53,16 @@ enum Format {
 /// When standard input cannot be read or standard output not be written. A reader that closes its end early is no error.
 pub(crate) fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
     let stdout = io::stdout().lock();
-    let default_format = if stdout.is_terminal() { Format::Table } else { Format::Json };
     let rules = Rules {
         lenient: args.lenient,
         strict_region: args.strict_region,
         today: args.today.unwrap_or_else(today_in_china),
     };
-    let mut report = Report::new(stdout, args.format.unwrap_or(default_format), rules);
+    let mut report = Report::new(stdout, Format::or_default(args.format), rules);
     let done = if args.numbers.is_empty() {
         let stdin = io::stdin().lock();
         if stdin.is_terminal() {
-            writeln!(io::stderr(), "type ID numbers, one a line; Ctrl-D ends")?;
+            writeln!(io::stderr(), "type ID numbers, one per line; end with Ctrl-D")?;
         }
         report.check_lines(&mut BufReader::with_capacity(1 << 16, stdin))
     } else {
@@ -84,21 +76,11 @@ pub(crate) fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// China has one time zone and, since 1992, no daylight saving.
-fn today_in_china() -> Date {
-    const CHINA: UtcOffset = time::macros::offset!(+8);
-    OffsetDateTime::now_utc().to_offset(CHINA).date()
-}
-
-fn parse_day(text: &str) -> Result<Date, time::error::Parse> {
-    Date::parse(text, format_description!("[year]-[month]-[day]"))
-}
-
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }
 
-/// How numbers are judged.
+/// How numbers are checked.
 struct Rules {
     lenient: bool,
     strict_region: bool,
@@ -119,7 +101,7 @@ impl Rules {
     }
 }
 
-/// The results on their way out.
+/// Prints results.
 struct Report<W: Write> {
     out: BufWriter<W>,
     format: Format,
@@ -154,7 +136,7 @@ impl<W: Write> Report<W> {
         let mut line = Vec::with_capacity(LINE_LIMIT);
         let mut first = true;
         loop {
-            // Whoever writes the next line only after the last answer must get that answer first.
+            // A program that waits for each result before it writes the next line must get it now.
             if reader.buffer().is_empty() {
                 self.flush()?;
             }
@@ -250,7 +232,7 @@ fn in_words(place: Place) -> String {
     levels.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
-/// A refused text, short and without characters that a terminal would obey.
+/// An invalid input, shortened and with control characters replaced.
 fn shown(text: &str) -> String {
     let visible = |character: char| if character.is_control() { '\u{fffd}' } else { character };
     if text.chars().nth(SHOWN_CHARACTERS).is_none() {

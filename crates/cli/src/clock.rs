@@ -1,4 +1,4 @@
-//! The one clock: today in China.
+//! Today in China.
 
 use time::macros::{format_description, offset};
 use time::{Date, OffsetDateTime};

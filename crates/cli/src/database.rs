@@ -1,4 +1,4 @@
-//! The database as an argument, file or server, and what to do when it fails.
+//! The database argument, a file or a server, and advice on its errors.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -13,14 +13,14 @@ use shenfen_store::{
 };
 use shenfen_worker::BackfillError;
 
-/// The file that is meant when nobody names one.
+/// The default database file.
 const DEFAULT: &str = "shenfen.db";
 
 /// Where results are kept.
 #[derive(Args)]
 pub(crate) struct DatabaseArgs {
-    /// The database: a file, or a server as postgres://USER:PASSWORD@HOST:PORT/NAME
-    // Kept as typed: an error of the argument parser would repeat it, password and all.
+    /// Database: a file, or a server as postgres://USER:PASSWORD@HOST:PORT/NAME
+    // Parsed later: an error of the argument parser would repeat the value, password included.
     #[arg(
         long,
         global = true,
@@ -32,8 +32,8 @@ pub(crate) struct DatabaseArgs {
     database: OsString,
 }
 
-/// Which of the two stores is meant.
-#[expect(clippy::large_enum_variant, reason = "there is one, at the start")]
+/// Which of the two stores the argument names.
+#[expect(clippy::large_enum_variant, reason = "one is made, at startup")]
 pub(crate) enum DatabaseChoice {
     /// The embedded one, in this file.
     File(PathBuf),
@@ -42,7 +42,7 @@ pub(crate) enum DatabaseChoice {
 }
 
 impl DatabaseArgs {
-    /// Which store is meant.
+    /// Which store the argument names.
     ///
     /// # Errors
     /// When it is an address that is not understood.
@@ -60,7 +60,7 @@ impl DatabaseArgs {
     pub(crate) async fn open(&self, access: Access) -> anyhow::Result<SqliteStore> {
         match self.choice()? {
             DatabaseChoice::File(path) => Ok(OpenOptions::new(path, access).open().await?),
-            DatabaseChoice::Postgres(_) => bail!("--database must be a file here"),
+            DatabaseChoice::Postgres(_) => bail!("this command needs a database file"),
         }
     }
 
@@ -71,13 +71,13 @@ impl DatabaseArgs {
     pub(crate) async fn open_server(&self, access: Access) -> anyhow::Result<PostgresStore> {
         match self.choice()? {
             DatabaseChoice::File(_) => {
-                bail!("this needs a database on a server: --database postgres://USER:PASSWORD@HOST:PORT/NAME")
+                bail!("this command needs a database on a server: --database postgres://USER:PASSWORD@HOST:PORT/NAME")
             }
             DatabaseChoice::Postgres(options) => Ok(options.open(access).await?),
         }
     }
 
-    /// Opens either to be read.
+    /// Opens either store for reading.
     ///
     /// # Errors
     /// When it cannot be opened.
@@ -88,12 +88,12 @@ impl DatabaseArgs {
         })
     }
 
-    /// Whether nobody named one.
+    /// Whether it is the default.
     pub(crate) fn is_default(&self) -> bool {
         self.database == DEFAULT
     }
 
-    /// The words that choose the same database in another command, without a password; empty for the default one.
+    /// The arguments that name the same database in another command, without a password; empty for the default one.
     pub(crate) fn as_typed(&self) -> String {
         match self.database.to_str() {
             Some(DEFAULT) => String::new(),
@@ -103,8 +103,8 @@ impl DatabaseArgs {
     }
 }
 
-/// Whether the text is meant as an address, be it a wrong one: it may hold a password, so it must not pass for a file,
-/// whose name is shown.
+/// Whether the text is meant as an address, even if a wrong one: it may contain a password, so it must not be taken for the
+/// name of a file, which error messages show.
 fn is_address(text: &str) -> bool {
     let scheme = |scheme| text.get(..8).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
     text.contains("://") || scheme("postgres") && text.contains([':', '@'])
@@ -143,25 +143,25 @@ impl Batches for Store {
     }
 }
 
-/// What a person can do about an error of the store.
+/// What the user can do about an error of the store.
 pub(crate) fn advice(error: &anyhow::Error) -> Option<&'static str> {
     let error = error.chain().find_map(of_the_store)?;
     Some(match error {
-        StoreError::Missing { .. } => "run `shenfen backfill` first, or name another one with --database",
-        StoreError::CannotOpen { .. } => "check the folder and its permissions, or name another one with --database",
+        StoreError::Missing { .. } => "run `shenfen backfill` first, or choose another one with --database",
+        StoreError::CannotOpen { .. } => "check the folder and its permissions, or choose another one with --database",
         StoreError::NoTables { .. } => "run `shenfen migrate`",
-        StoreError::BadAddress { .. } => "it looks like postgres://USER:PASSWORD@HOST:PORT/NAME",
-        StoreError::Unavailable { .. } => "check that it runs and can be reached, and try again: what was done is kept",
-        StoreError::Denied { .. } => "check user, password and name in --database, and what the user may do",
-        StoreError::Rejected { .. } => "please report it",
-        StoreError::NotOurs { .. } => "name another one with --database",
-        StoreError::Newer { .. } => "install that version, or name another one with --database",
-        StoreError::InUse { .. } => "wait for it to end, or name another one with --database",
+        StoreError::BadAddress { .. } => "the format is postgres://USER:PASSWORD@HOST:PORT/NAME",
+        StoreError::Unavailable { .. } => "check that it runs and is reachable, and try again: finished work is kept",
+        StoreError::Denied { .. } => "check user, password and database name in --database, and the user's privileges",
+        StoreError::Rejected { .. } => "please report this as a bug",
+        StoreError::NotOurs { .. } => "choose another one with --database",
+        StoreError::Newer { .. } => "install that version or choose another one with --database",
+        StoreError::InUse { .. } => "wait for it to finish or choose another one with --database",
         StoreError::Full { .. } | StoreError::CannotWrite { .. } => {
-            "make room or check the permissions and run the same command again: what was done is kept"
+            "free space or check the permissions and run the same command again: finished work is kept"
         }
-        StoreError::Damaged { .. } => "restore it from a backup, or start another one with --database",
-        StoreError::Database { .. } => "run the same command again: what was done is kept",
+        StoreError::Damaged { .. } => "restore it from a backup or choose another one with --database",
+        StoreError::Database { .. } => "run the same command again: finished work is kept",
     })
 }
 
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_told_from_a_file_by_its_address() {
+    fn distinguishes_a_server_url_from_a_file() {
         for file in ["shenfen.db", "/data/kyc.db", "postgres", "postgres.db", "postgres/kyc.db"] {
             assert!(matches!(args(file).choice(), Ok(DatabaseChoice::File(path)) if path.as_os_str() == file));
         }
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistyped_address_neither_passes_for_a_file_nor_shows_its_password() {
+    fn mistyped_url_is_not_taken_for_a_file_and_hides_its_password() {
         for wrong in ["mysql://u:s3cret@h/d", "postgres:/u:s3cret@h/d", "Postgres:u:s3cret@h", "postgresql:u:s3cret"] {
             let args = args(wrong);
             let Err(error) = args.choice() else { panic!("{wrong} passes") };

@@ -1,4 +1,4 @@
-//! `shenfen dead`: jobs that were given up, looked at, tried again or thrown away.
+//! `shenfen dead`: lists, retries and deletes dead letters.
 
 use std::collections::HashSet;
 use std::io::{self, BufWriter, Write};
@@ -18,10 +18,10 @@ use crate::broker::BrokerArgs;
 use crate::database::DatabaseArgs;
 use crate::table::{Format, Table};
 
-/// Jobs opened again by one statement.
+/// Jobs reopened by one statement.
 const REOPENED_AT_ONCE: usize = 1000;
 
-/// Look at dead letters, the jobs that were given up, and try them again or throw them away.
+/// List dead letters (jobs that failed for good), retry them or delete them
 #[derive(Args)]
 pub(crate) struct DeadArgs {
     #[command(flatten)]
@@ -33,11 +33,11 @@ pub(crate) struct DeadArgs {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Show dead letters and why they are dead, oldest first; never what is in them
+    /// List dead letters and their reasons, oldest first, without their content
     List(ListArgs),
-    /// Publish dead letters as new jobs, attempts counted from the start
+    /// Publish dead letters as new jobs, with attempts counted from zero
     Redrive(RedriveArgs),
-    /// Delete dead letters for good
+    /// Delete dead letters permanently
     Purge(PurgeArgs),
 }
 
@@ -46,11 +46,11 @@ struct ListArgs {
     #[command(flatten)]
     selection: Selection,
 
-    /// Look at the oldest N
+    /// Read only the oldest N
     #[arg(long, env = "SHENFEN_LIMIT", value_name = "N", default_value_t = 1000)]
     limit: usize,
 
-    /// Output [default: table on a terminal, otherwise json, one object a line]
+    /// Output format [default: table on a terminal, otherwise json, one object per line]
     #[arg(long, env = "SHENFEN_FORMAT", value_enum)]
     format: Option<Format>,
 }
@@ -69,34 +69,34 @@ struct PurgeArgs {
     #[command(flatten)]
     selection: Selection,
 
-    /// Delete without being asked again
+    /// Confirm the deletion
     #[arg(long, env = "SHENFEN_YES", value_parser = FalseyValueParser::new())]
     yes: bool,
 }
 
-/// Which dead letters are meant. Not from the environment: a variable forgotten there must not choose what is deleted.
+/// Which dead letters to use. Not from the environment: a forgotten variable must not choose what is deleted.
 #[derive(Args)]
 #[group(multiple = false)]
 struct Selection {
-    /// All of them
+    /// All dead letters
     #[arg(long)]
     all: bool,
 
-    /// The one of this job; may be given several times
+    /// Dead letters of this job; may be given several times
     #[arg(long, value_name = "ID")]
     id: Vec<JobId>,
 
-    /// Those whose reason contains this
+    /// Dead letters whose reason contains this text
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 
-    /// Those of this batch
+    /// Dead letters of this batch
     #[arg(long, value_name = "NAME")]
     batch: Option<String>,
 }
 
 impl Selection {
-    /// What was chosen; `None` where nothing was.
+    /// The selection; `None` without one.
     fn filter(&self) -> Option<Filter> {
         match self {
             Selection { all: true, .. } => Some(Filter::All),
@@ -107,11 +107,11 @@ impl Selection {
         }
     }
 
-    /// For a command that does nothing unasked.
+    /// The selection of a command that needs one.
     fn required(&self) -> anyhow::Result<Filter> {
         match self.filter() {
             Some(filter) => Ok(filter),
-            None => bail!("which ones? --id ID, --batch NAME, --reason TEXT or --all"),
+            None => bail!("choose dead letters with --id ID, --batch NAME, --reason TEXT or --all"),
         }
     }
 }
@@ -154,7 +154,7 @@ async fn list(broker: Broker, args: &ListArgs) -> anyhow::Result<()> {
     out.flush()?;
     let all = Depths::new(broker).read().await?.dead as usize;
     if all > args.limit {
-        let _ = writeln!(io::stderr(), "these are among the oldest {} of {all}; --limit shows more", args.limit);
+        let _ = writeln!(io::stderr(), "these are from the oldest {} of {all}; --limit reads more", args.limit);
     }
     Ok(())
 }
@@ -172,12 +172,12 @@ async fn redrive(broker: Broker, args: &RedriveArgs) -> anyhow::Result<()> {
     for ids in ids.chunks(REOPENED_AT_ONCE) {
         store.reopen(ids).await?;
     }
-    // Only those that were opened, not what died meanwhile.
+    // Only those that were reopened, not jobs that died meanwhile.
     let count = if jobs.is_empty() { 0 } else { letters.redrive(&Filter::Jobs(jobs)).await? };
     writeln!(io::stdout(), "{count} published again")?;
     if !no_jobs.is_empty() {
         let count = no_jobs.len();
-        writeln!(io::stdout(), "{count} left as they are: they are no jobs, and would only come back")?;
+        writeln!(io::stdout(), "{count} left unchanged: they are not valid jobs and would fail again")?;
     }
     Ok(())
 }
@@ -185,7 +185,7 @@ async fn redrive(broker: Broker, args: &RedriveArgs) -> anyhow::Result<()> {
 async fn purge(broker: Broker, args: &PurgeArgs) -> anyhow::Result<()> {
     let filter = args.selection.required()?;
     if !args.yes {
-        bail!("this deletes dead letters for good; look at them with `shenfen dead list`, then say --yes");
+        bail!("this deletes dead letters permanently: check them with `shenfen dead list`, then add --yes");
     }
     let count = DeadLetters::new(broker).purge(&filter).await?;
     writeln!(io::stdout(), "{count} deleted")?;

@@ -1,4 +1,4 @@
-//! `shenfen keys`: the keys that clients of `shenfen serve` sign with.
+//! `shenfen keys`: the keys with which clients of `shenfen serve` sign their requests.
 
 use std::env;
 use std::fs;
@@ -16,15 +16,15 @@ use crate::table::{Format, Table};
 /// The variable that holds the master key itself.
 const MASTER_KEY: &str = "SHENFEN_MASTER_KEY";
 
-/// Where keys are kept, and what opens them.
+/// The key file and the master key to it.
 #[derive(Args)]
 pub(crate) struct KeyFileArgs {
-    /// The file of clients' keys, made by `shenfen keys add`
+    /// Key file with the clients' keys, created by `shenfen keys add`
     #[arg(long, global = true, env = "SHENFEN_KEYS", value_name = "FILE")]
     keys: Option<PathBuf>,
 
-    /// A file with the master key, 64 hexadecimal digits, that the secrets in the key file are encrypted with; or give it
-    /// as the variable SHENFEN_MASTER_KEY
+    /// File with the master key (64 hexadecimal digits) that encrypts the secrets in the key file; alternatively set the
+    /// environment variable SHENFEN_MASTER_KEY
     #[arg(long, global = true, env = "SHENFEN_MASTER_KEY_FILE", value_name = "FILE")]
     master_key_file: Option<PathBuf>,
 }
@@ -42,7 +42,7 @@ impl KeyFileArgs {
                 fs::read_to_string(path).with_context(file)?
             }
             (None, Ok(master)) if !master.is_empty() => master,
-            _ => bail!("the key file needs a master key: --master-key-file FILE, or the variable {MASTER_KEY}"),
+            _ => bail!("the key file needs a master key: --master-key-file FILE or the variable {MASTER_KEY}"),
         };
         Ok(Some(KeyFile::new(path, MasterKey::parse(&master)?)))
     }
@@ -50,18 +50,18 @@ impl KeyFileArgs {
     fn required(&self) -> anyhow::Result<KeyFile> {
         match self.choice()? {
             Some(file) => Ok(file),
-            None => bail!("this needs a key file: --keys FILE, or SHENFEN_KEYS"),
+            None => bail!("this command needs a key file: --keys FILE or SHENFEN_KEYS"),
         }
     }
 }
 
-/// Make, list and revoke the keys that clients of `shenfen serve` sign with.
+/// Add, list and revoke the keys with which clients of `shenfen serve` sign their requests
 #[derive(Args)]
 pub(crate) struct KeysArgs {
     #[command(flatten)]
     file: KeyFileArgs,
 
-    /// Output [default: table on a terminal, otherwise json, one object a line]
+    /// Output format [default: table on a terminal, otherwise json, one object per line]
     #[arg(long, global = true, env = "SHENFEN_FORMAT", value_enum)]
     format: Option<Format>,
 
@@ -71,21 +71,21 @@ pub(crate) struct KeysArgs {
 
 #[derive(Subcommand)]
 enum Change {
-    /// Make a key; its secret is shown this once
+    /// Add a key; its secret is shown only once
     Add {
-        /// Whose it is; a client may have several
+        /// Name of the client; a client may have several keys
         #[arg(value_name = "CLIENT")]
         client: String,
 
-        /// Requests a second [default: as `shenfen serve --rate` says]
+        /// Requests per second [default: that of `shenfen serve --rate`]
         #[arg(long, env = "SHENFEN_KEY_RATE", value_name = "N", value_parser = rate)]
         rate: Option<f64>,
     },
     /// Show all keys, without their secrets
     List,
-    /// Take a key out of force, within a second of a running service
+    /// Revoke a key; a running service notices within a second
     Revoke {
-        /// The key's name
+        /// Name of the key
         #[arg(value_name = "AK")]
         ak: String,
     },
@@ -134,7 +134,7 @@ pub(crate) fn run(args: KeysArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Requests a second: any number above 0.
+/// Requests per second: any number above 0.
 pub(crate) fn rate(text: &str) -> Result<f64, String> {
     let rate = text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0);
     rate.ok_or_else(|| "must be a number above 0".to_owned())

@@ -1,4 +1,4 @@
-//! The log, on standard error: quiet unless something is wrong, and never with what a card says.
+//! The log, on standard error: warnings and errors by default, and never the content of a card.
 
 use std::env;
 use std::io::{self, IsTerminal};
@@ -12,36 +12,35 @@ use tracing_subscriber::{EnvFilter, Layer};
 /// How the program logs.
 #[derive(Args)]
 pub(crate) struct LogArgs {
-    /// Form of the log on standard error
+    /// Format of the log on standard error
     #[arg(long = "log", global = true, env = "SHENFEN_LOG", value_enum, default_value = "text")]
-    form: Form,
+    format: Format,
 
-    /// What is logged: error, warn, info, debug, trace, or a filter such as shenfen_worker=debug [default: RUST_LOG, or warn]
+    /// Log level (error, warn, info, debug, trace) or a filter such as shenfen_worker=debug [default: RUST_LOG, or warn]
     #[arg(long = "log-level", global = true, env = "SHENFEN_LOG_LEVEL", value_name = "FILTER")]
     level: Option<EnvFilter>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Form {
-    /// Lines for a person.
+enum Format {
+    /// Plain text.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// What is logged when nobody says: of lapin nothing, which reports errors when a connection is merely closed. What matters
-/// of it is said by who uses it.
-const UNASKED: &str = "warn,lapin=off";
+/// The default filter. lapin is off: it logs errors when a connection is merely closed, and its callers report what matters.
+const DEFAULT_FILTER: &str = "warn,lapin=off";
 
 /// Starts logging.
 pub(crate) fn start(args: &LogArgs) {
-    let level = args.level.clone().or_else(from_variable).unwrap_or_else(|| EnvFilter::new(UNASKED));
-    // A second filter, so that no words of a user's lift what it holds back.
+    let level = args.level.clone().or_else(from_variable).unwrap_or_else(|| EnvFilter::new(DEFAULT_FILTER));
+    // A second filter, which no filter of the user can override.
     let private = EnvFilter::builder().parse_lossy(format!("trace,{}", shenfen_queue::LOG_DIRECTIVES));
     let lines = tracing_subscriber::fmt::layer().with_ansi(io::stderr().is_terminal()).with_writer(io::stderr);
-    let lines = match args.form {
-        Form::Text => lines.boxed(),
-        Form::Json => lines.json().boxed(),
+    let lines = match args.format {
+        Format::Text => lines.boxed(),
+        Format::Json => lines.json().boxed(),
     };
     tracing_subscriber::registry().with(level).with(private).with(lines).init();
 }

@@ -1,4 +1,4 @@
-//! The binary `shenfen`: one file for each subcommand.
+//! The binary `shenfen`: one file per subcommand.
 
 mod backfill;
 mod batches;
@@ -27,7 +27,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Reads photographs of Chinese resident identity cards, checks what they say and stores the results.
+/// Read photographs of Chinese resident identity cards, check what they say and store the results
 #[derive(Parser)]
 #[command(name = "shenfen", version, arg_required_else_help = true)]
 struct Cli {
@@ -60,7 +60,7 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version are answers, not errors. A closed terminal cannot be told anything.
+            // Help and version are not errors. Nothing can be done if the terminal is closed.
             let _ = error.print();
             return if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
         }
@@ -97,7 +97,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Whoever reads our output has seen enough of it: `shenfen results | head`.
+/// Whether the reader of our output closed it early, as in `shenfen results | head`.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);

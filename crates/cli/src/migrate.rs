@@ -1,4 +1,4 @@
-//! `shenfen migrate`: the tables of a database made or brought up to date, before anybody works on it.
+//! `shenfen migrate`: creates the tables of a database or brings them up to date.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -10,9 +10,9 @@ use shenfen_store::{Access, StoreError};
 
 use crate::database::{DatabaseArgs, DatabaseChoice};
 
-/// Make the tables of a database, or bring them up to date.
+/// Create the tables of a database or bring them up to date
 ///
-/// Workers and backfills do the same when they start. Run it by itself where they must not change tables.
+/// Workers and backfills do the same when they start. Run this command where they may not change tables.
 #[derive(Args)]
 pub(crate) struct MigrateArgs {
     #[command(flatten)]
@@ -36,20 +36,20 @@ async fn migrate(args: MigrateArgs) -> Result<String, StoreError> {
             let name = path.display().to_string();
             let missing = !path.exists();
             OpenOptions::new(path, Access::Work).open().await?.close().await;
-            Ok(if missing { made(&name) } else { current(&name) })
+            Ok(if missing { created(&name) } else { up_to_date(&name) })
         }
         DatabaseChoice::Postgres(options) => match options.clone().open(Access::Read).await {
-            Ok(store) => Ok(current(store.name())),
-            Err(StoreError::NoTables { .. }) => options.open(Access::Work).await.map(|store| made(store.name())),
+            Ok(store) => Ok(up_to_date(store.name())),
+            Err(StoreError::NoTables { .. }) => options.open(Access::Work).await.map(|store| created(store.name())),
             Err(error) => Err(error),
         },
     }
 }
 
-fn made(name: &str) -> String {
-    format!("{name}: made the tables of this version")
+fn created(name: &str) -> String {
+    format!("{name}: created the tables of this version")
 }
 
-fn current(name: &str) -> String {
-    format!("{name}: the tables are those of this version")
+fn up_to_date(name: &str) -> String {
+    format!("{name}: the tables are up to date")
 }

@@ -1,4 +1,4 @@
-//! What the commands that read pictures have in common.
+//! Arguments of the commands that read pictures.
 
 use std::path::PathBuf;
 use std::thread;
@@ -15,7 +15,7 @@ use crate::clock::{parse_day, today_in_china};
 /// How pictures are read.
 #[derive(Args)]
 pub(crate) struct ReadingArgs {
-    /// Reading threads [default: one a core]
+    /// Number of reading threads [default: one per core]
     #[arg(long, env = "SHENFEN_THREADS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
 
@@ -23,37 +23,37 @@ pub(crate) struct ReadingArgs {
     #[arg(long, env = "SHENFEN_TODAY", value_name = "DAY", value_parser = parse_day)]
     today: Option<Date>,
 
-    /// The most bytes of a picture file
+    /// Maximum size of a picture file in bytes
     #[arg(long, env = "SHENFEN_MAX_BYTES", value_name = "BYTES", default_value_t = Limits::default().max_bytes)]
     max_bytes: usize,
 
-    /// The most pixels of a picture, width times height
+    /// Maximum number of pixels of a picture, width times height
     #[arg(long, env = "SHENFEN_MAX_PIXELS", value_name = "PIXELS", default_value_t = Limits::default().max_pixels)]
     max_pixels: u64,
 
-    /// A folder of networks to use in place of the built-in ones
+    /// Folder with networks to use instead of the built-in ones
     #[arg(long, env = "SHENFEN_MODELS", value_name = "DIR")]
     models: Option<PathBuf>,
 }
 
 impl ReadingArgs {
-    /// How many threads read.
+    /// The number of reading threads.
     pub(crate) fn threads(&self) -> usize {
         let cores = || thread::available_parallelism().map_or(1, std::num::NonZero::get);
         self.threads.map_or_else(cores, usize::from)
     }
 
-    /// What a picture may measure.
+    /// Size limits of a picture.
     pub(crate) fn limits(&self) -> Limits {
         Limits { max_bytes: self.max_bytes, max_pixels: self.max_pixels, ..Limits::default() }
     }
 
-    /// The day that was asked for, or whichever it is.
+    /// The day given, or the clock.
     pub(crate) fn today(&self) -> Today {
         self.today.map_or(Today::Clock(today_in_china), Today::Fixed)
     }
 
-    /// The reader that was asked for.
+    /// A reader with these settings.
     ///
     /// # Errors
     /// When the networks cannot be loaded.
@@ -67,7 +67,7 @@ impl ReadingArgs {
     }
 }
 
-/// Why a picture is not simply accepted: its worst findings in one line, without personal data.
+/// Why a picture was not accepted: its most severe findings in one line, without personal data.
 pub(crate) fn reasons(result: &PictureResult) -> String {
     let worst = result.findings.iter().map(|finding| finding.severity).max();
     let in_words = |finding: &Finding| match finding.field {

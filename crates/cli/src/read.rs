@@ -1,4 +1,4 @@
-//! `shenfen read`: pictures or folders of them, one result each, nothing stored.
+//! `shenfen read`: prints one result per picture and stores nothing.
 
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
@@ -15,18 +15,18 @@ use shenfen_worker::{Found, PictureReader, PictureRef, ReadFile, Source, read_in
 use crate::pictures::{ReadingArgs, reasons};
 use crate::table::{Format, Table};
 
-/// Read pictures of cards and print one result each.
+/// Read pictures of cards and print one result per picture
 #[derive(Args)]
 pub(crate) struct ReadArgs {
     /// Pictures, folders of pictures, or manifests
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
 
-    /// Output [default: table on a terminal, otherwise json, one object a line]
+    /// Output format [default: table on a terminal, otherwise json, one object per line]
     #[arg(long, env = "SHENFEN_FORMAT", value_enum)]
     format: Option<Format>,
 
-    /// Exit with 2 if any picture is not OK
+    /// Exit with status 2 if any picture is not OK
     #[arg(long, env = "SHENFEN_STRICT", value_parser = FalseyValueParser::new())]
     strict: bool,
 
@@ -66,12 +66,12 @@ pub(crate) fn run(args: ReadArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     }
     if report.pictures == 0 {
-        bail!("no pictures found; pictures are files named .jpg, .png, .webp, .bmp or .tif");
+        bail!("no pictures found; supported extensions: .jpg, .jpeg, .png, .webp, .bmp, .tif, .tiff");
     }
     Ok(if args.strict && report.not_ok > 0 { ExitCode::from(2) } else { ExitCode::SUCCESS })
 }
 
-/// Results on their way out.
+/// Prints results.
 struct Report {
     out: BufWriter<io::Stdout>,
     model: ModelInfo,
@@ -116,7 +116,7 @@ impl Report {
             }
             Format::Table => self.table.print(&mut self.out, &[row(picture, &result)])?,
         }
-        // Whoever waits for a result gets it when it is there.
+        // A result is printed as soon as it is available.
         self.out.flush()
     }
 }
@@ -134,7 +134,7 @@ fn row(picture: &PictureRef, result: &PictureResult) -> [String; 7] {
     ]
 }
 
-/// The word for a status or decision, as in the JSON.
+/// A status or decision by its name in the JSON.
 pub(crate) fn word(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word,

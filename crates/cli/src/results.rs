@@ -1,4 +1,4 @@
-//! `shenfen results`: what was stored, as a stream of any length.
+//! `shenfen results`: prints stored results, any number of them.
 
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
@@ -15,22 +15,22 @@ use crate::table::{Format, Table};
 /// Rows fetched at a time.
 const PAGE: u32 = 500;
 
-/// Show stored results.
+/// Show stored results
 #[derive(Args)]
 pub(crate) struct ResultsArgs {
-    /// Only this batch
+    /// Only results of this batch
     #[arg(long, env = "SHENFEN_BATCH", value_name = "NAME")]
     batch: Option<String>,
 
-    /// Only this status: OK, FAIL, IMAGE_INVALID_FORMAT, IMAGE_INVALID_SIZE
+    /// Only results with this status: OK, FAIL, IMAGE_INVALID_FORMAT, IMAGE_INVALID_SIZE
     #[arg(long, env = "SHENFEN_STATUS", value_parser = parse_status)]
     status: Option<Status>,
 
-    /// Only this decision: accept, review or reject
+    /// Only results with this decision: accept, review or reject
     #[arg(long, env = "SHENFEN_DECISION", value_parser = parse_decision)]
     decision: Option<Decision>,
 
-    /// Output [default: table on a terminal, otherwise json, one object a line]
+    /// Output format [default: table on a terminal, otherwise json, one object per line]
     #[arg(long, env = "SHENFEN_FORMAT", value_enum)]
     format: Option<ExportFormat>,
 
@@ -40,11 +40,11 @@ pub(crate) struct ResultsArgs {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum ExportFormat {
-    /// Columns for a person.
+    /// An aligned table.
     Table,
-    /// JSON Lines, the whole results.
+    /// JSON Lines with the complete results.
     Json,
-    /// The table's columns but for the whole result.
+    /// All columns except the complete result.
     Csv,
 }
 
@@ -104,7 +104,7 @@ async fn results(args: ResultsArgs) -> anyhow::Result<ExitCode> {
 const HEADS: [&str; 10] =
     ["SOURCE", "STATUS", "DECISION", "SIDE", "NAME", "NUMBER", "BORN", "VALID TO", "CONFIDENCE", "REMARKS"];
 
-/// Results on their way out.
+/// Prints results.
 enum Export {
     Table { out: BufWriter<io::Stdout>, table: Table },
     Json(BufWriter<io::Stdout>),
@@ -120,7 +120,7 @@ impl Export {
             }
             Export::Json(out) => {
                 for row in rows {
-                    let row = WholeRow::of(row).context("a stored result is no JSON")?;
+                    let row = WholeRow::of(row).context("a stored result is not valid JSON")?;
                     serde_json::to_writer(&mut *out, &row)?;
                     out.write_all(b"\n")?;
                 }

@@ -1,4 +1,4 @@
-//! `shenfen serve`: the HTTP service, until it is told to stop.
+//! `shenfen serve`: the HTTP service, until it is stopped.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -22,32 +22,32 @@ use crate::keys::{KeyFileArgs, rate};
 use crate::pictures::ReadingArgs;
 use crate::signals::watch_for_stop;
 
-/// Pictures that wait for each thread: about a second of reading.
+/// Default queue depth for each thread: about a second of reading.
 const QUEUE_DEPTH_PER_THREAD: usize = 16;
 
-/// Answer over HTTP, until told to stop: single numbers and pictures, jobs and results.
+/// Serve numbers, pictures, jobs and results over HTTP until stopped
 #[derive(Args)]
 pub(crate) struct ServeArgs {
-    /// Where to listen; without keys only on this machine
+    /// Address to listen on; without keys it must be a loopback address
     #[arg(long, env = "SHENFEN_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
 
     #[command(flatten)]
     keys: KeyFileArgs,
 
-    /// Requests a second for each key that has no rate of its own
+    /// Requests per second for each key without a rate of its own
     #[arg(long, env = "SHENFEN_RATE", value_name = "N", default_value = "100", value_parser = rate)]
     rate: f64,
 
-    /// The certificate chain for TLS, a PEM file
+    /// Certificate chain for TLS, a PEM file
     #[arg(long, env = "SHENFEN_TLS_CERT", value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
 
-    /// The certificate's key, a PEM file
+    /// Private key of the certificate, a PEM file
     #[arg(long, env = "SHENFEN_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
 
-    /// Pictures that may wait while all threads are busy; further ones get RETRY_LATER [default: 16 for each thread]
+    /// Pictures that may wait while all threads are busy; further ones get RETRY_LATER [default: 16 per thread]
     #[arg(long, env = "SHENFEN_QUEUE_DEPTH", value_name = "N")]
     queue_depth: Option<usize>,
 
@@ -55,15 +55,15 @@ pub(crate) struct ServeArgs {
     #[arg(long = "line", env = "SHENFEN_LINE", value_name = "N", hide = true)]
     former_queue_depth: Option<usize>,
 
-    /// Seconds after which a picture that was not read is told to come later
+    /// Seconds after which a picture that has not been read gets RETRY_LATER
     #[arg(long, env = "SHENFEN_DEADLINE_SECONDS", value_name = "N", default_value_t = 10)]
     deadline_seconds: u64,
 
-    /// Connections at once; further ones wait to be accepted
+    /// Maximum number of open connections; further ones wait to be accepted
     #[arg(long, env = "SHENFEN_CONNECTIONS", value_name = "N", default_value_t = ServerLimits::default().connections)]
     connections: usize,
 
-    /// Seconds to finish what was accepted, once told to stop
+    /// Seconds to finish accepted requests when stopped
     #[arg(long, env = "SHENFEN_DRAIN_SECONDS", value_name = "N", default_value_t = 30)]
     drain_seconds: u64,
 
@@ -80,7 +80,7 @@ pub(crate) struct ServeArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// When something is configured wrong, or the address cannot be listened on.
+/// When the configuration is invalid or the address cannot be listened on.
 pub(crate) fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.context("cannot start the runtime")?.block_on(serve(args))
@@ -95,7 +95,7 @@ async fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
     let store = lazy_store(&args.database)?;
     let authenticator = authenticator(&args)?;
     let listener = TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
-    let address = listener.local_addr().context("cannot tell the address")?;
+    let address = listener.local_addr().context("cannot determine the address")?;
     let threads = args.reading.threads();
     let queue_depth = args.queue_depth.or(args.former_queue_depth).unwrap_or(threads * QUEUE_DEPTH_PER_THREAD);
     let deadline = Duration::from_secs(args.deadline_seconds);
@@ -128,23 +128,23 @@ async fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Who is let in: clients with keys; without a key file everybody on this machine, and nobody else.
+/// The authenticator of the key file; `None` without one, which is allowed on a loopback address only.
 fn authenticator(args: &ServeArgs) -> anyhow::Result<Option<Authenticator>> {
     let Some(file) = args.keys.choice()? else {
         if !args.listen.ip().is_loopback() {
             bail!(
-                "without keys the service listens on this machine only, not on {}: give --keys FILE (`shenfen keys add` \
-                 makes one), or --listen 127.0.0.1:{}",
+                "without keys the service listens on a loopback address only, not on {}: use --keys FILE (`shenfen keys add` \
+                 creates one) or --listen 127.0.0.1:{}",
                 args.listen,
                 args.listen.port()
             );
         }
-        tracing::warn!(address = %args.listen, "no keys are configured: open to everybody on this machine");
+        tracing::warn!(address = %args.listen, "no keys are configured: every local process may use the service");
         return Ok(None);
     };
     let (keys, follow) = Keys::of_file(file)?;
     if keys.count() == 0 {
-        tracing::warn!("the key file has no key in force: nobody is let in");
+        tracing::warn!("the key file has no key in force: every request will be refused");
     }
     tokio::spawn(follow);
     Ok(Some(Authenticator::new(keys, Some(args.rate))))
@@ -156,14 +156,12 @@ fn lazy_store(database: &DatabaseArgs) -> anyhow::Result<Option<LazyStore>> {
         DatabaseChoice::Postgres(options) => Ok(Some(LazyStore::new(options))),
         DatabaseChoice::File(_) if database.is_default() => Ok(None),
         DatabaseChoice::File(_) => {
-            bail!(
-                "the service shows results of a database on a server: --database postgres://USER:PASSWORD@HOST:PORT/NAME"
-            )
+            bail!("the service needs a database on a server: --database postgres://USER:PASSWORD@HOST:PORT/NAME")
         }
     }
 }
 
-/// A line for the person who started it; a closed terminal cannot be told anything.
+/// Prints a line to standard error; nothing can be done if that is closed.
 fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }

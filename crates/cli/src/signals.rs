@@ -1,4 +1,4 @@
-//! Ctrl-C and the polite kill: once to finish what was begun, twice to leave at once.
+//! SIGINT and SIGTERM: the first one finishes the work in progress, the second one exits at once.
 
 use std::io::{self, Write};
 use std::process;
@@ -14,7 +14,7 @@ pub(crate) fn watch_for_stop() -> watch::Receiver<bool> {
     tokio::spawn(async move {
         while signal().await.is_ok() {
             if stop.send_replace(true) {
-                let _ = writeln!(io::stderr(), "stopped at once; run the same command again to go on");
+                let _ = writeln!(io::stderr(), "stopped at once; run the same command again to resume");
                 process::exit(INTERRUPTED);
             }
         }

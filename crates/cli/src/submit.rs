@@ -1,4 +1,4 @@
-//! `shenfen submit`: pictures published as jobs, each confirmed by the broker before its line is printed.
+//! `shenfen submit`: publishes pictures as jobs and prints each when the broker has confirmed it.
 
 mod jobs;
 
@@ -24,33 +24,33 @@ use jobs::{Chunk, Jobs, Named, Prepared};
 /// How often a message that could not be published is tried again, after waits of up to 1, 2, 4, 8 and 16 seconds.
 const RETRIES: u32 = 5;
 
-/// Publish pictures as jobs for the workers.
+/// Publish pictures as jobs for the workers
 ///
-/// Prints each job's identifier once the broker has it for good. The identifier is made of batch, reference, side and
-/// picture: to submit the same again is harmless, it stays one job.
+/// Prints the identifier of each job once the broker has confirmed it. The identifier is derived from batch, reference, side
+/// and picture, so submitting the same picture again does not create a second job.
 #[derive(Args)]
 pub(crate) struct SubmitArgs {
-    /// Pictures, folders of pictures, or manifests (.csv or .jsonl with path and, if wanted, reference and side)
+    /// Pictures, folders of pictures, or manifests (.csv or .jsonl with path and, optionally, reference and side)
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
 
-    /// The batch that the jobs are counted in
+    /// Batch of the jobs
     #[arg(long, env = "SHENFEN_BATCH", value_name = "NAME", default_value = "default")]
     batch: String,
 
-    /// Your own name for the pictures, such as a customer number, where a manifest gives none
+    /// Your own identifier, such as a customer number, where the manifest gives none
     #[arg(long, env = "SHENFEN_REFERENCE", value_name = "TEXT")]
     reference: Option<String>,
 
-    /// The side that the pictures show, where a manifest gives none: auto, front or back
+    /// Side that the pictures show, where the manifest gives none: auto, front or back
     #[arg(long, env = "SHENFEN_SIDE", value_name = "SIDE", default_value = "auto")]
     side: RequestedSide,
 
-    /// Publish only the pictures' paths below this folder, which the workers have as their --image-root
+    /// Publish paths relative to this folder, the workers' --image-root, instead of the pictures themselves
     #[arg(long, env = "SHENFEN_BY_PATH", value_name = "ROOT")]
     by_path: Option<PathBuf>,
 
-    /// Output [default: table on a terminal, otherwise json, one object a line]
+    /// Output format [default: table on a terminal, otherwise json, one object per line]
     #[arg(long, env = "SHENFEN_FORMAT", value_enum)]
     format: Option<Format>,
 
@@ -84,22 +84,22 @@ async fn submit(args: SubmitArgs) -> anyhow::Result<ExitCode> {
     });
     let mut report = Report::new(&args);
     while let Some(Chunk { jobs, faults }) = chunks.recv().await {
-        faults.iter().for_each(|fault| report.leave_out(fault));
+        faults.iter().for_each(|fault| report.note_failure(fault));
         report.publish(&publisher, jobs).await?;
     }
     report.bar.finish_and_clear();
     publisher.close().await;
-    match (report.published, report.left_out) {
-        (0, 0) => bail!("no pictures found; pictures are files named .jpg, .png, .webp, .bmp or .tif"),
+    match (report.published, report.failed) {
+        (0, 0) => bail!("no pictures found; supported extensions: .jpg, .jpeg, .png, .webp, .bmp, .tif, .tiff"),
         (_, 0) => Ok(ExitCode::SUCCESS),
-        (published, left_out) => {
-            let _ = writeln!(io::stderr(), "{published} published, {left_out} left out");
+        (published, failed) => {
+            let _ = writeln!(io::stderr(), "{published} published, {failed} not published");
             Ok(ExitCode::FAILURE)
         }
     }
 }
 
-/// Confirmed jobs on their way out.
+/// Publishes jobs and prints those that are confirmed.
 struct Report {
     out: BufWriter<io::Stdout>,
     format: Format,
@@ -107,10 +107,10 @@ struct Report {
     bar: ProgressBar,
     batch: String,
     published: u64,
-    left_out: u64,
+    failed: u64,
 }
 
-/// One line of JSON: a job that the broker has.
+/// One line of JSON: a confirmed job.
 #[derive(Serialize)]
 struct Line<'a> {
     job_id: &'a str,
@@ -122,7 +122,7 @@ struct Line<'a> {
 
 impl Report {
     fn new(args: &SubmitArgs) -> Report {
-        // The lines themselves show the progress where a person sees them.
+        // On a terminal the printed jobs show the progress.
         let bar = if io::stdout().is_terminal() { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
         Report {
             out: BufWriter::new(io::stdout()),
@@ -131,11 +131,11 @@ impl Report {
             bar,
             batch: args.batch.clone(),
             published: 0,
-            left_out: 0,
+            failed: 0,
         }
     }
 
-    /// Publishes jobs and prints each when it is confirmed. What a passing trouble kept away is tried again.
+    /// Publishes jobs and prints each when it is confirmed. Transient failures are retried.
     async fn publish(&mut self, publisher: &Publisher, mut jobs: Vec<Prepared>) -> anyhow::Result<()> {
         let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(16));
         for retry in 0.. {
@@ -151,7 +151,7 @@ impl Report {
                         trouble = Some(error);
                         jobs.push(Prepared { message, named });
                     }
-                    Err(error @ Error::TooLarge { .. }) => self.leave_out(&format!("{}: {error}", named.source)),
+                    Err(error @ Error::TooLarge { .. }) => self.note_failure(&format!("{}: {error}", named.source)),
                     Err(error) => return Err(error).context(self.so_far()),
                 }
             }
@@ -160,7 +160,7 @@ impl Report {
             if retry == RETRIES {
                 return Err(error).context(self.so_far());
             }
-            self.tell(&format!("{error}; trying again"));
+            self.tell(&format!("{error}; retrying"));
             sleep(backoff.wait()).await;
         }
         Ok(())
@@ -184,18 +184,18 @@ impl Report {
         }
     }
 
-    fn leave_out(&mut self, fault: &str) {
-        self.left_out += 1;
+    fn note_failure(&mut self, fault: &str) {
+        self.failed += 1;
         self.tell(&format!("error: {fault}"));
     }
 
     /// A line of its own, above the progress.
     fn tell(&self, line: &str) {
-        // Nobody is there to hear that nobody hears.
+        // Nothing can be done if standard error is closed.
         self.bar.suspend(|| drop(writeln!(io::stderr(), "{line}")));
     }
 
     fn so_far(&self) -> String {
-        format!("stopped after {} were published", self.published)
+        format!("stopped after {} jobs were published", self.published)
     }
 }

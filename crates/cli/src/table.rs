@@ -1,51 +1,51 @@
-//! Tables for a person: columns that line up, Chinese characters counted as two wide.
+//! Tables with aligned columns; Chinese characters count as two columns wide.
 
 use std::io::{self, IsTerminal, Write};
 
 use clap::ValueEnum;
 use unicode_width::UnicodeWidthStr;
 
-/// What a command prints.
+/// The output format of a command.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// Columns for a person.
+    /// An aligned table.
     Table,
-    /// JSON Lines for a program.
+    /// JSON Lines.
     Json,
 }
 
 impl Format {
-    /// What was asked for; else a table on a terminal and JSON for a program.
-    pub(crate) fn or_default(asked: Option<Format>) -> Format {
-        asked.unwrap_or_else(|| if io::stdout().is_terminal() { Format::Table } else { Format::Json })
+    /// The format given, else a table on a terminal and JSON elsewhere.
+    pub(crate) fn or_default(given: Option<Format>) -> Format {
+        given.unwrap_or_else(|| if io::stdout().is_terminal() { Format::Table } else { Format::Json })
     }
 }
 
-/// Rows of text under their heads, printed piece by piece: the first piece settles the widths.
+/// Rows of text under their headings, printed in groups; the first group determines the widths.
 pub(crate) struct Table {
-    heads: Vec<String>,
+    headings: Vec<String>,
     widths: Option<Vec<usize>>,
 }
 
 impl Table {
-    /// A table with these heads.
-    pub(crate) fn new(heads: impl IntoIterator<Item: Into<String>>) -> Table {
-        Table { heads: heads.into_iter().map(Into::into).collect(), widths: None }
+    /// A table with these headings.
+    pub(crate) fn new(headings: impl IntoIterator<Item: Into<String>>) -> Table {
+        Table { headings: headings.into_iter().map(Into::into).collect(), widths: None }
     }
 
-    /// Prints rows of as many cells as there are heads, before the first ones the heads.
+    /// Prints rows of as many cells as there are headings; the headings come before the first of them.
     pub(crate) fn print(&mut self, out: &mut impl Write, rows: &[impl AsRef<[String]>]) -> io::Result<()> {
         if self.widths.is_none() {
-            let widths = self.settle(rows);
-            print_row(out, &self.heads, &widths)?;
+            let widths = self.column_widths(rows);
+            print_row(out, &self.headings, &widths)?;
             self.widths = Some(widths);
         }
         let widths = self.widths.as_deref().unwrap_or_default();
         rows.iter().try_for_each(|row| print_row(out, row.as_ref(), widths))
     }
 
-    fn settle(&self, rows: &[impl AsRef<[String]>]) -> Vec<usize> {
-        let mut widths: Vec<usize> = self.heads.iter().map(|head| head.width()).collect();
+    fn column_widths(&self, rows: &[impl AsRef<[String]>]) -> Vec<usize> {
+        let mut widths: Vec<usize> = self.headings.iter().map(|heading| heading.width()).collect();
         for row in rows {
             for (width, cell) in widths.iter_mut().zip(row.as_ref()) {
                 *width = (*width).max(visible(cell).width());
@@ -65,7 +65,7 @@ fn print_row(out: &mut impl Write, cells: &[impl AsRef<str>], widths: &[usize]) 
     writeln!(out, "{}", line.trim_end())
 }
 
-/// The text without characters that a terminal would obey.
+/// The text with control characters replaced, so that it cannot control the terminal.
 fn visible(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
 }
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_line_up_under_wide_characters() {
+    fn aligns_columns_with_wide_characters() {
         let mut out = Vec::new();
         let mut table = Table::new(["NAME", "SIDE"]);
         table.print(&mut out, &[["张三丰".into(), "front".into()], ["a\u{1b}".into(), "back".into()]]).unwrap();

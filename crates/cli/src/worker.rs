@@ -1,4 +1,4 @@
-//! `shenfen worker`: reads the jobs of a broker and stores the results in a database, until it is told to stop.
+//! `shenfen worker`: reads jobs from a broker and stores the results in a database, until it is stopped.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -23,12 +23,12 @@ use crate::database::{DatabaseArgs, DatabaseChoice};
 use crate::pictures::ReadingArgs;
 use crate::signals::watch_for_stop;
 
-/// How long between two attempts to reach a database that is away at the start.
+/// Interval between attempts to reach a database that is unavailable at startup.
 const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(3);
-/// How often the queues are asked how deep they are.
+/// Interval between queries of the queue depths.
 const BETWEEN_DEPTHS: Duration = Duration::from_secs(10);
 
-/// Read the jobs of a broker and store their results in a database, until told to stop.
+/// Read jobs from a broker and store the results in a database until stopped
 #[derive(Args)]
 pub(crate) struct WorkerArgs {
     #[command(flatten)]
@@ -37,31 +37,31 @@ pub(crate) struct WorkerArgs {
     #[command(flatten)]
     database: DatabaseArgs,
 
-    /// The folder that the paths in messages are relative to; without it they are refused
+    /// Folder that paths in messages are relative to; without it they are refused
     #[arg(long, env = "SHENFEN_IMAGE_ROOT", value_name = "DIR")]
     image_root: Option<PathBuf>,
 
-    /// A host that pictures may be fetched from, *.example.com for all below it, http://host:port for one without TLS
+    /// Host that pictures may be fetched from; *.example.com for all its subdomains, http://host:port for one without TLS
     #[arg(long, env = "SHENFEN_IMAGE_HOSTS", value_name = "HOST", value_delimiter = ',')]
     image_host: Vec<String>,
 
-    /// Let those hosts be in private networks
+    /// Allow those hosts to be in private networks
     #[arg(long, env = "SHENFEN_ALLOW_PRIVATE_HOSTS", value_parser = FalseyValueParser::new())]
     allow_private_hosts: bool,
 
-    /// The most jobs in hand [default: 32, and 8 more for each thread]
+    /// Maximum number of unacknowledged jobs [default: 32, and 8 more for each thread]
     #[arg(long, env = "SHENFEN_PREFETCH", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=2000))]
     prefetch: Option<u16>,
 
-    /// How often a failure that may pass is followed by another attempt
+    /// Maximum number of retries after a transient failure
     #[arg(long, env = "SHENFEN_RETRIES", value_name = "N", default_value_t = 5)]
     retries: u32,
 
-    /// Seconds to finish what was begun, once told to stop
+    /// Seconds to finish the jobs being read when stopped
     #[arg(long, env = "SHENFEN_DRAIN_SECONDS", value_name = "N", default_value_t = 30)]
     drain_seconds: u64,
 
-    /// Where to answer /livez, /readyz and /metrics, such as 127.0.0.1:9090
+    /// Address that serves /livez, /readyz and /metrics, such as 127.0.0.1:9090
     #[arg(long, env = "SHENFEN_METRICS_LISTEN", value_name = "ADDRESS")]
     metrics_listen: Option<SocketAddr>,
 
@@ -72,9 +72,9 @@ pub(crate) struct WorkerArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// When something is configured wrong; a broker or database that is away is waited for.
+/// When the configuration is invalid. A broker or database that is unavailable is waited for.
 pub(crate) fn run(args: WorkerArgs) -> anyhow::Result<ExitCode> {
-    // Two threads for networks: one of them always answers heartbeats.
+    // Two threads for I/O, so that heartbeats are always answered.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.context("cannot start the runtime")?.block_on(work(args))
 }
@@ -83,7 +83,7 @@ async fn work(args: WorkerArgs) -> anyhow::Result<ExitCode> {
     let options = match args.database.choice()? {
         DatabaseChoice::Postgres(options) => options,
         DatabaseChoice::File(_) => {
-            bail!("a worker stores its results in Postgres: give --database postgres://... (SHENFEN_DATABASE)")
+            bail!("a worker needs a PostgreSQL database: --database postgres://... or SHENFEN_DATABASE")
         }
     };
     let broker = args.broker.required()?;
@@ -108,7 +108,7 @@ async fn work(args: WorkerArgs) -> anyhow::Result<ExitCode> {
     let report = service.run(stop).await?;
     say(&format!("worker: stopped; {} jobs ended", report.stored));
     if report.abandoned > 0 {
-        say(&format!("worker: {} jobs were not finished in time; the broker delivers them again", report.abandoned));
+        say(&format!("worker: {} jobs did not finish in time; the broker will redeliver them", report.abandoned));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -124,7 +124,7 @@ fn images(args: &WorkerArgs) -> anyhow::Result<Images> {
     Ok(images)
 }
 
-/// Opens the database, waiting for one that is away. `None` when it was told to stop before.
+/// Opens the database and waits while it is unavailable. `None` when stopped before.
 async fn reach(options: PostgresOptions, mut stop: watch::Receiver<bool>) -> anyhow::Result<Option<PostgresStore>> {
     let mut said = false;
     loop {
@@ -132,7 +132,7 @@ async fn reach(options: PostgresOptions, mut stop: watch::Receiver<bool>) -> any
             Ok(store) => return Ok(Some(store)),
             Err(error @ (StoreError::Unavailable { .. } | StoreError::Full { .. })) => {
                 if !said {
-                    say(&format!("worker: {error}; waiting for it"));
+                    say(&format!("worker: {error}; retrying"));
                     said = true;
                 }
             }
@@ -153,7 +153,7 @@ async fn watch_depths(broker: Broker, metrics: Metrics) {
     }
 }
 
-/// A line for the person who started it; a closed terminal cannot be told anything.
+/// Prints a line to standard error; nothing can be done if that is closed.
 fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }

@@ -19,7 +19,7 @@ fn no_card() -> Vec<u8> {
 }
 
 #[test]
-fn pictures_that_cannot_be_read_have_results_with_a_status_and_a_reason() {
+fn unreadable_pictures_get_a_status_and_a_reason() {
     let place = Place::new();
     let picture = no_card();
     place.write("cards/empty.jpg", "");
@@ -62,7 +62,7 @@ fn pictures_that_cannot_be_read_have_results_with_a_status_and_a_reason() {
 
 #[cfg(unix)]
 #[test]
-fn a_pipe_in_a_manifest_is_no_picture_and_stops_nothing() {
+fn manifest_entry_that_is_a_pipe_is_refused() {
     let place = Place::new();
     assert!(Command::new("mkfifo").arg(place.path().join("pipe.jpg")).status().unwrap().success());
     place.write("list.jsonl", "{\"path\":\"pipe.jpg\"}\n");
@@ -71,7 +71,7 @@ fn a_pipe_in_a_manifest_is_no_picture_and_stops_nothing() {
 }
 
 #[test]
-fn folders_without_pictures_and_missing_ones_are_named() {
+fn names_empty_and_missing_folders() {
     let place = Place::new();
     place.write("papers/readme.txt", "nothing here");
     place.run(&["backfill", "papers"]).fails_in_one_line(&["no pictures in papers", "1 other file", ".jpg"]);
@@ -81,7 +81,7 @@ fn folders_without_pictures_and_missing_ones_are_named() {
 }
 
 #[test]
-fn a_wrong_line_in_a_manifest_is_named_and_the_lines_before_it_are_done() {
+fn names_an_invalid_manifest_line_after_reading_those_before_it() {
     let place = Place::new();
     place.write("a.jpg", no_card());
     place.write("list.csv", "path,side\na.jpg,front\nb.jpg,left\nc.jpg,front\n");
@@ -92,7 +92,7 @@ fn a_wrong_line_in_a_manifest_is_named_and_the_lines_before_it_are_done() {
 }
 
 #[test]
-fn databases_that_cannot_be_used_are_named_with_what_to_do() {
+fn unusable_databases_are_named_with_advice() {
     let place = Place::new();
     let picture = place.write("cards/a.jpg", no_card());
     for command in [["results"], ["batches"]] {
@@ -101,7 +101,7 @@ fn databases_that_cannot_be_used_are_named_with_what_to_do() {
     place.write("text.db", "name,number\n".repeat(1000));
     place
         .run(&["backfill", "cards", "--database", "text.db"])
-        .fails_in_one_line(&["text.db is not a database of shenfen", "--database"]);
+        .fails_in_one_line(&["text.db is not a shenfen database", "--database"]);
     place
         .run(&["backfill", "cards", "--database", "/proc/x.db"])
         .fails_in_one_line(&["cannot open the database /proc/x.db", "--database"]);
@@ -121,7 +121,7 @@ fn databases_that_cannot_be_used_are_named_with_what_to_do() {
 }
 
 #[test]
-fn a_second_process_on_the_same_database_is_told_and_the_first_goes_on() {
+fn second_process_on_a_database_is_refused() {
     let place = Place::new();
     for (number, picture) in sample_pictures().iter().enumerate() {
         place.write(&format!("cards/{number}.jpg"), fs::read(picture).unwrap());
@@ -137,7 +137,7 @@ fn a_second_process_on_the_same_database_is_told_and_the_first_goes_on() {
 /// A limit on the size of files stands in for the disk's end: the system refuses the write.
 #[cfg(unix)]
 #[test]
-fn a_full_disk_is_one_line_and_what_was_done_stays_done() {
+fn full_disk_is_one_error_line_and_loses_nothing() {
     let place = Place::new();
     place.write("cards/a.jpg", no_card());
     let lines: String = (0..4000).map(|number| format!("cards/{number}.jpg\n")).collect();
@@ -173,7 +173,7 @@ fn usage_errors_exit_with_1_and_help_with_0() {
 }
 
 #[test]
-fn a_reader_that_closes_its_end_is_no_error() {
+fn closed_pipe_is_not_an_error() {
     let place = Place::new();
     place.write("cards/a.jpg", no_card());
     place.run(&["backfill", "cards"]);

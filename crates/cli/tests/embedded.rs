@@ -65,7 +65,7 @@ fn sources(place: &Place) -> BTreeSet<String> {
 }
 
 #[test]
-fn killed_in_any_phase_and_started_again_it_loses_nothing_and_doubles_nothing() {
+fn backfill_killed_at_any_point_loses_and_doubles_nothing() {
     let place = with_many_pictures();
     // While it starts, when the batch is there, and after more and more results.
     let mut child = place.start(&["backfill", "cards"]);
@@ -104,7 +104,7 @@ fn interrupt(child: &Child) {
 
 #[cfg(unix)]
 #[test]
-fn interrupted_once_it_stores_what_was_begun_and_says_how_to_go_on() {
+fn first_interrupt_finishes_started_pictures() {
     let place = with_many_pictures();
     let mut child = place.start(&["backfill", "cards", "--threads", "1"]);
     wait_for_results(&place, &mut child, 1);
@@ -122,14 +122,14 @@ fn interrupted_once_it_stores_what_was_begun_and_says_how_to_go_on() {
 
 #[cfg(unix)]
 #[test]
-fn interrupted_twice_it_leaves_at_once_and_keeps_what_was_stored() {
+fn second_interrupt_exits_at_once() {
     let place = with_many_pictures();
     let mut child = place.start(&["backfill", "cards", "--threads", "1"]);
     wait_for_results(&place, &mut child, 1);
     let mut err = BufReader::new(child.stderr.take().unwrap());
     interrupt(&child);
     let mut line = String::new();
-    while !line.contains("Ctrl-C again leaves at once") {
+    while !line.contains("press Ctrl-C again to stop at once") {
         line.clear();
         assert_ne!(err.read_line(&mut line).unwrap(), 0, "it ended without a word");
     }
@@ -144,7 +144,7 @@ fn interrupted_twice_it_leaves_at_once_and_keeps_what_was_stored() {
 }
 
 #[test]
-fn results_come_as_a_table_as_json_and_as_csv_and_can_be_filtered() {
+fn prints_results_as_table_json_and_csv_with_filters() {
     let place = with_pictures(4);
     place.write("cards/text.jpg", "no picture");
     place.write("list.csv", "path,reference\ncards/000.jpg,customer-1\n");
@@ -173,7 +173,7 @@ fn results_come_as_a_table_as_json_and_as_csv_and_can_be_filtered() {
 }
 
 #[test]
-fn every_flag_has_a_variable() {
+fn every_flag_has_an_environment_variable() {
     let place = with_pictures(1);
     let mut command = place.shenfen(&["backfill", "cards"]);
     command.envs([("SHENFEN_DATABASE", "other.db"), ("SHENFEN_BATCH", "named"), ("SHENFEN_THREADS", "1")]);
@@ -183,7 +183,7 @@ fn every_flag_has_a_variable() {
 }
 
 #[test]
-fn labelled_pictures_are_scored_by_field_side_and_slice() {
+fn eval_scores_by_field_side_and_slice() {
     let place = Place::new();
     let ran = place.run(&[
         "eval",
@@ -265,7 +265,7 @@ fn dump_holds_what_assessment_starts_from_and_what_lies_behind_it() {
 }
 
 #[test]
-fn labelled_corners_tell_whether_cards_are_found_and_the_right_way_up() {
+fn eval_scores_labelled_corners() {
     let place = Place::new();
     let picture = place.write("set/card.jpg", fs::read(samples().join("photo-1.jpg")).unwrap());
     for copy in ["turned", "elsewhere"] {
@@ -291,7 +291,7 @@ fn labelled_corners_tell_whether_cards_are_found_and_the_right_way_up() {
 }
 
 #[test]
-fn labels_without_their_picture_are_named() {
+fn eval_names_labels_without_a_picture() {
     let place = Place::new();
     place.write("set/labels.jsonl", r#"{"path":"gone.jpg","side":"front","fields":{"name":"x"}}"#);
     place.run(&["eval", "set"]).fails_in_one_line(&["gone.jpg", "no such file", "labels"]);
@@ -302,7 +302,7 @@ fn labels_without_their_picture_are_named() {
 }
 
 #[test]
-fn the_log_listens_to_its_own_variable_and_else_to_rust_log() {
+fn log_level_comes_from_its_variable_or_rust_log() {
     let place = with_pictures(1);
     let log_of = |variables: &[(&str, &str)]| {
         let mut command = place.shenfen(&["backfill", "cards", "--database", "log.db"]);

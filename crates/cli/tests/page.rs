@@ -44,7 +44,7 @@ fn sample(name: &str) -> std::path::PathBuf {
 }
 
 #[test]
-fn a_picture_and_a_number_are_read_and_shown() {
+fn reads_and_shows_a_picture_and_a_number() {
     let place = Place::new();
     let served = Served::start(&place);
     let browser = Browser::start();

@@ -19,7 +19,7 @@ fn personal_texts() -> Vec<String> {
 }
 
 #[test]
-fn the_whole_log_of_a_backfill_holds_nothing_of_the_cards() {
+fn backfill_log_contains_no_card_data() {
     let texts = personal_texts();
     assert!(texts.len() > 10);
     let place = Place::new();

@@ -23,7 +23,7 @@ fn submit(served: &Served, headers: &[(&str, &str)], body: &str) -> Answer {
 }
 
 #[test]
-fn a_job_is_taken_and_followed_to_its_result() {
+fn accepts_a_job_and_shows_its_result() {
     let bench = Bench::new();
     let served = serve(&bench);
     let accepted = submit(&served, &[], r#"{"batch":"kyc","reference":"customer-42","image":{"base64":"QUJD"}}"#);
@@ -51,7 +51,7 @@ fn a_job_is_taken_and_followed_to_its_result() {
 }
 
 #[test]
-fn one_job_sent_twice_is_one_job() {
+fn job_sent_twice_is_one_job() {
     let bench = Bench::new();
     let served = serve(&bench);
     let job = |key: &str| {
@@ -65,7 +65,7 @@ fn one_job_sent_twice_is_one_job() {
 }
 
 #[test]
-fn what_will_never_be_read_says_why() {
+fn failed_job_gives_its_reason() {
     let bench = Bench::new();
     let served = serve(&bench);
     let id = submit(&served, &[], r#"{"image":{"path":"a.jpg"}}"#).json()["job_id"].as_str().unwrap().to_owned();

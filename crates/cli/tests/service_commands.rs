@@ -19,21 +19,21 @@ use program::{Place, Ran, sample_pictures};
 use servers::{Bench, finished, job_of, message, no_card, picture_job};
 
 #[test]
-fn a_database_is_made_ready_once() {
+fn migrate_runs_once() {
     let bench = Bench::new();
     let ran = bench.run(&["migrate"]);
-    assert_eq!((ran.code, ran.out.contains("made the tables")), (Some(0), true), "{}", ran.err);
+    assert_eq!((ran.code, ran.out.contains("created the tables")), (Some(0), true), "{}", ran.err);
     let ran = bench.run(&["migrate"]);
-    assert_eq!((ran.code, ran.out.contains("are those of this version")), (Some(0), true), "{}", ran.err);
+    assert_eq!((ran.code, ran.out.contains("are up to date")), (Some(0), true), "{}", ran.err);
 
     let place = Place::new();
-    assert!(place.run(&["migrate"]).out.contains("shenfen.db: made the tables"));
-    assert!(place.run(&["migrate"]).out.contains("are those of this version"));
+    assert!(place.run(&["migrate"]).out.contains("shenfen.db: created the tables"));
+    assert!(place.run(&["migrate"]).out.contains("are up to date"));
     assert_eq!(place.run(&["batches"]).code, Some(0));
 }
 
 #[test]
-fn results_and_batches_are_shown_of_a_server_as_of_a_file() {
+fn results_and_batches_work_on_a_server() {
     let bench = Bench::new();
     bench.run(&["results"]).fails_in_one_line(&["no tables", "shenfen migrate"]);
     bench.run(&["migrate"]);
@@ -63,7 +63,7 @@ fn results_and_batches_are_shown_of_a_server_as_of_a_file() {
 }
 
 #[test]
-fn a_batch_is_paused_resumed_and_cancelled() {
+fn pauses_resumes_and_cancels_a_batch() {
     let bench = Bench::new();
     bench.run(&["migrate"]);
     let job = picture_job("kyc", "a.jpg");
@@ -80,7 +80,7 @@ fn a_batch_is_paused_resumed_and_cancelled() {
 }
 
 #[test]
-fn submitted_pictures_are_jobs_with_the_printed_identifiers() {
+fn submit_prints_the_job_ids() {
     let bench = Bench::new();
     let picture = fs::read(&sample_pictures()[0]).unwrap();
     bench.place.write("cards/front.jpg", &picture);
@@ -101,7 +101,7 @@ fn submitted_pictures_are_jobs_with_the_printed_identifiers() {
 }
 
 #[test]
-fn a_submitted_path_is_relative_to_the_image_root() {
+fn submit_by_path_is_relative_to_the_image_root() {
     let bench = Bench::new();
     bench.place.write("images/2026/a.jpg", "never looked into");
     bench.place.write("elsewhere/b.jpg", "outside");
@@ -115,7 +115,7 @@ fn a_submitted_path_is_relative_to_the_image_root() {
 }
 
 #[test]
-fn a_picture_that_cannot_be_sent_is_named_and_the_others_are_sent() {
+fn submit_names_pictures_that_cannot_be_sent() {
     let bench = Bench::new();
     bench.place.write("cards/empty.jpg", "");
     bench.place.write("cards/good.jpg", "as good as any");
@@ -147,7 +147,7 @@ fn with_dead_letters() -> (Bench, Message) {
 }
 
 #[test]
-fn dead_letters_are_listed_with_their_reasons_but_not_their_content() {
+fn lists_dead_letters_without_their_content() {
     let (bench, message) = with_dead_letters();
     let ran = bench.run(&["dead", "list"]);
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
@@ -172,7 +172,7 @@ fn dead_letters_are_listed_with_their_reasons_but_not_their_content() {
 }
 
 #[test]
-fn a_job_that_is_redriven_can_begin_again() {
+fn redriven_job_can_be_claimed_again() {
     let (bench, message) = with_dead_letters();
     bench.run(&["dead", "redrive"]).fails_in_one_line(&["--id", "--all"]);
     let without = ["dead", "redrive", "--all", "--database", "some.db"];
@@ -196,7 +196,7 @@ fn a_job_that_is_redriven_can_begin_again() {
 }
 
 #[test]
-fn dead_letters_are_deleted_only_on_confirmation() {
+fn purge_needs_confirmation() {
     let (bench, message) = with_dead_letters();
     bench.run(&["dead", "purge", "--all"]).fails_in_one_line(&["--yes"]);
     bench.run(&["dead", "purge", "--yes"]).fails_in_one_line(&["--all"]);
@@ -208,7 +208,7 @@ fn dead_letters_are_deleted_only_on_confirmation() {
 }
 
 #[test]
-fn neither_passwords_nor_pictures_are_shown_whatever_is_logged() {
+fn log_contains_no_passwords_or_pictures() {
     let bench = Bench::new();
     bench.run(&["migrate"]);
     bench.place.write("a.jpg", b"a secret picture");
@@ -244,7 +244,7 @@ fn neither_passwords_nor_pictures_are_shown_whatever_is_logged() {
 }
 
 #[test]
-fn a_command_without_its_servers_says_which_are_missing() {
+fn names_the_missing_servers() {
     let place = Place::new();
     place.write("a.jpg", "a picture");
     place.run(&["submit", "a.jpg"]).fails_in_one_line(&["needs a broker", "--broker amqp://", "SHENFEN_BROKER"]);

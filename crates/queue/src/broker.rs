@@ -1,4 +1,4 @@
-//! Where the broker is, what its queues are called, and how long to wait for it.
+//! The address of the broker, the names of its queues, and time limits.
 
 use std::{fmt, fs, str::FromStr, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::{Error, Topology};
 /// AMQP's limit in bytes, on which lapin panics.
 const MAX_VHOST: usize = 255;
 
-/// What every part of this crate starts from.
+/// The configuration that every part of this crate is made from.
 #[derive(Clone, Debug)]
 pub struct Broker {
     /// The broker's address and credentials.
@@ -47,24 +47,24 @@ impl Broker {
     }
 }
 
-/// How long to wait, and how much to send.
+/// Limits on waiting times and sizes.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// To open a connection, TLS and login included.
+    /// Time to open a connection, including TLS and login.
     pub connect: Duration,
-    /// For one answer to a declaration, an acknowledgement, a probe.
+    /// Time for one answer to a declaration, an acknowledgement or a probe.
     pub call: Duration,
-    /// From the first publish of a batch to its last confirm.
+    /// Time from the first publish of a batch to its last confirm.
     pub confirm: Duration,
     /// Seconds between heartbeats, unless the URL says otherwise; two missed ones end the connection.
     pub heartbeat: u16,
-    /// How often a quiet consumer asks the broker whether its queue is still there.
+    /// Interval at which an idle consumer checks that its queue still exists.
     pub probe: Duration,
-    /// Shortest wait before a lost connection is opened again; doubles from there.
+    /// Shortest wait before reconnecting; doubles from there.
     pub backoff_first: Duration,
-    /// Longest wait before a lost connection is opened again.
+    /// Longest wait before reconnecting.
     pub backoff_most: Duration,
-    /// Largest body to publish, in bytes. RabbitMQ 4 takes 16 MiB unless configured, and closes the channel over more.
+    /// Maximum size of a message body in bytes. RabbitMQ 4 accepts 16 MiB by default and closes the channel for more.
     pub max_body: usize,
 }
 
@@ -98,14 +98,14 @@ impl FromStr for BrokerUrl {
     type Err = Error;
 
     /// # Errors
-    /// [`Error::Url`] if it is no such URL, or its `cacertfile` cannot be read. The text never repeats the URL.
+    /// [`Error::Url`] if the URL is invalid or its `cacertfile` cannot be read. The text never repeats the URL.
     fn from_str(text: &str) -> Result<Self, Error> {
         let wrong = |rule: &str| Error::Url { rule: rule.to_owned() };
         let form = "must be amqp://user:password@host:port/vhost or amqps://...";
         if !text.starts_with("amqp://") && !text.starts_with("amqps://") {
             return Err(wrong(form));
         }
-        // The parser's own error may repeat the URL, password included.
+        // The parser's error may repeat the URL, password included.
         let mut uri: AMQPUri = text.parse().map_err(|_| wrong(form))?;
         if uri.vhost.is_empty() {
             uri.vhost = "/".to_owned();
@@ -130,7 +130,8 @@ impl FromStr for BrokerUrl {
     }
 }
 
-/// The host of a URL that names one in brackets. The parser takes localhost for these, a wrong place to send a password.
+/// The host of a URL that has one in brackets. lapin's parser takes these for localhost, and the password would be sent to the
+/// wrong host.
 fn ip6_host(url: &str) -> Option<Option<String>> {
     let authority = url.split_once("://")?.1.split(['/', '?', '#']).next()?;
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
@@ -172,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_path_is_the_usual_virtual_host() {
+    fn empty_path_means_the_default_virtual_host() {
         for url in ["amqp://u:p@h", "amqp://u:p@h/", "amqp://u:p@h/%2f"] {
             check(url, "amqp://u:***@h:5672/", "/");
         }
@@ -180,19 +181,19 @@ mod tests {
     }
 
     #[test]
-    fn a_host_in_brackets_is_not_taken_for_localhost() {
+    fn parses_an_ipv6_host() {
         check("amqp://u:p@[fd00::5]:5673/", "amqp://u:***@[fd00::5]:5673/", "/");
         assert!("amqp://u:p@[zz]/".parse::<BrokerUrl>().is_err());
     }
 
     #[test]
-    fn a_name_too_long_for_amqp_is_an_error() {
+    fn rejects_a_virtual_host_too_long_for_amqp() {
         assert!(format!("amqp://h/{}", "v".repeat(255)).parse::<BrokerUrl>().is_ok());
         assert!(format!("amqp://h/{}", "v".repeat(256)).parse::<BrokerUrl>().is_err());
     }
 
     #[test]
-    fn an_error_does_not_repeat_the_password() {
+    fn url_errors_do_not_contain_the_password() {
         for url in ["http://u:secret@h", "amqp:secret", "amqp://u:secret@h:port/", "amqp://u:secret@h?heartbeat=secret"]
         {
             let text = url.parse::<BrokerUrl>().unwrap_err().to_string();

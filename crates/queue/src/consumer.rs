@@ -10,11 +10,11 @@ use crate::{Broker, Delivery};
 /// How to consume.
 #[derive(Clone, Debug)]
 pub struct ConsumerSettings {
-    /// Most messages that are with this consumer unsettled: the only bound on the memory their bodies take.
+    /// Maximum number of unsettled messages: the only bound on the memory that their bodies take.
     pub prefetch: u16,
 }
 
-/// A handle on a running consumer; dropping it stops the consumer, and what is unsettled then is delivered again.
+/// A handle on a running consumer. Dropping it stops the consumer; unsettled messages are redelivered.
 #[derive(Debug)]
 pub struct Consumer {
     command: watch::Sender<SupervisorCommand>,
@@ -23,11 +23,11 @@ pub struct Consumer {
 }
 
 impl Consumer {
-    /// Starts to consume jobs, on a connection of its own. It never gives up: it connects as soon as the broker is there,
-    /// and again after any loss. Deliveries that wait in the receiver when a connection is lost are no longer
-    /// [`Delivery::is_live`]; the broker delivers them again.
+    /// Starts to consume jobs on a connection of its own. It never gives up: it connects as soon as the broker is available,
+    /// and reconnects after any loss. Deliveries that are in the receiver when a connection is lost are no longer
+    /// [`Delivery::is_live`]; the broker redelivers them.
     ///
-    /// Needs the tokio runtime, and all work of more than a millisecond must be kept off its threads, lest heartbeats starve.
+    /// Needs a tokio runtime. Work of more than a millisecond must not run on its threads, or heartbeats are missed.
     pub fn start(broker: Broker, settings: ConsumerSettings) -> (Self, mpsc::Receiver<Delivery>) {
         let (deliveries, receiver) = mpsc::channel(usize::from(settings.prefetch.max(1)));
         let (command, commands) = watch::channel(SupervisorCommand::Consume);
@@ -36,45 +36,45 @@ impl Consumer {
         (Self { command, health, task: tokio::spawn(supervisor.run()) }, receiver)
     }
 
-    /// Receives nothing more until [`Consumer::resume`]; the connection stays. What was not handed out is given back.
+    /// Receives nothing until [`Consumer::resume`]; the connection stays open. Deliveries not yet handed out are requeued.
     pub fn pause(&self) {
         self.change(SupervisorCommand::Pause);
     }
 
-    /// Receives again.
+    /// Resumes after [`Consumer::pause`].
     pub fn resume(&self) {
         self.change(SupervisorCommand::Consume);
     }
 
-    /// Ends receiving for good and waits until nothing more can arrive: the receiver then yields what it holds and ends.
-    /// The connection stays, so that what was received can be settled, until [`Consumer::stop`].
+    /// Stops receiving for good and waits until nothing more can arrive: the receiver then yields what it holds and ends.
+    /// The connection stays open until [`Consumer::stop`], so that received messages can be settled.
     pub async fn drain(&self) {
         self.change(SupervisorCommand::Drain);
         self.reach(|phase| matches!(phase, Phase::Drained | Phase::Stopped)).await;
     }
 
-    /// Closes the connection; what is unsettled is delivered again, here or elsewhere.
+    /// Closes the connection; unsettled messages are redelivered, here or elsewhere.
     pub async fn stop(self) {
         let _ = self.command.send(SupervisorCommand::Stop);
         let _ = self.task.await;
     }
 
-    /// How it is now.
+    /// The current state.
     pub fn health(&self) -> Health {
         self.health.borrow().clone()
     }
 
-    /// To be told of every change.
+    /// A receiver that is notified of every change of the state.
     pub fn watch(&self) -> watch::Receiver<Health> {
         self.health.clone()
     }
 
-    /// Waits until it receives for the first time or again.
+    /// Waits until it is consuming.
     pub async fn consuming(&self) {
         self.reach(|phase| matches!(phase, Phase::Consuming | Phase::Stopped)).await;
     }
 
-    /// Draining is for good.
+    /// Draining is final.
     fn change(&self, command: SupervisorCommand) {
         self.command.send_if_modified(|now| {
             let change = *now != command && !matches!(now, SupervisorCommand::Drain | SupervisorCommand::Stop);
@@ -86,7 +86,7 @@ impl Consumer {
     }
 
     async fn reach(&self, phase: impl Fn(Phase) -> bool) {
-        // The sender is gone only when the task is, so there is nothing to wait for.
+        // The sender is dropped only when the task ends, and then there is nothing to wait for.
         let _ = self.health.clone().wait_for(|health| phase(health.phase)).await;
     }
 }

@@ -1,7 +1,7 @@
-//! Dead letters: looking at them, giving them another chance, throwing them away.
+//! Dead letters: listing, redriving and purging them.
 //!
-//! AMQP has no way to look at a message but to take it. So they are taken without an acknowledgement and returned at the
-//! end, or by the broker itself if this program dies; a second one that looks at the same time sees fewer.
+//! AMQP cannot read a message without taking it. So messages are taken without an acknowledgement and requeued at the end, or
+//! by the broker if this program dies; a second program that lists at the same time sees fewer.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -14,11 +14,11 @@ use crate::link::Link;
 use crate::timeout::within;
 use crate::{Broker, Error, Message, Outgoing, Publisher, Route, headers};
 
-/// Messages that are published again before their confirms are awaited, and the bytes of them that are held at most.
+/// Messages published before their confirms are awaited, and the maximum of their bytes held.
 const CHUNK: usize = 256;
 const CHUNK_BYTES: usize = 32 << 20;
 
-/// A message that will not be tried again.
+/// A message that will not be retried.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DeadLetter {
     /// The AMQP message id, if it has one.
@@ -39,7 +39,7 @@ pub struct DeadLetter {
     pub bytes: usize,
 }
 
-/// Hides the reference, which may tell who somebody is.
+/// Hides the reference, which may identify a person.
 impl fmt::Debug for DeadLetter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let DeadLetter { message_id, job_id, batch, reason, failures, bytes, .. } = self;
@@ -51,7 +51,7 @@ impl fmt::Debug for DeadLetter {
 }
 
 impl DeadLetter {
-    /// The letter, and what tells it from others: the job's id, or that of a content that is no job.
+    /// The letter and its identity: the job's id, or an id of the content if it is not a job.
     fn of(message: &lapin::message::Delivery) -> (JobId, Self) {
         let properties = &message.properties;
         let message_id = properties.message_id().as_ref().map(ToString::to_string);
@@ -72,10 +72,10 @@ impl DeadLetter {
     }
 }
 
-/// Which dead letters are meant.
+/// Which dead letters to use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Filter {
-    /// All.
+    /// All of them.
     All,
     /// Those of these jobs.
     Jobs(HashSet<JobId>),
@@ -86,7 +86,7 @@ pub enum Filter {
 }
 
 impl Filter {
-    /// Whether the letter is one of those meant.
+    /// Whether the filter selects this letter.
     pub fn accepts(&self, letter: &DeadLetter) -> bool {
         match self {
             Filter::All => true,
@@ -97,7 +97,7 @@ impl Filter {
     }
 }
 
-/// The queue of dead letters.
+/// Access to the queue of dead letters.
 #[derive(Debug)]
 pub struct DeadLetters {
     link: Link,
@@ -119,7 +119,7 @@ impl DeadLetters {
         let mut known = HashSet::new();
         let mut letters = Vec::new();
         while let Some(message) = taken.next().await? {
-            // Dead lettering at least once may double a message.
+            // At-least-once dead lettering may duplicate a message.
             let (name, letter) = DeadLetter::of(&message);
             if known.insert(name) {
                 letters.push(letter);
@@ -130,11 +130,11 @@ impl DeadLetters {
     }
 
     /// Publishes the dead letters that `filter` accepts as new jobs, failures counted from 0, and removes each when the broker
-    /// has confirmed its copy. Does each job once, so that one that dies again at once does not go round for ever; what is
-    /// there twice stays once. Returns how many.
+    /// has confirmed its copy. Redrives each job once, so that one that dies again at once does not loop; of duplicates one
+    /// stays. Returns how many were redriven.
     ///
     /// # Errors
-    /// Any of connecting and publishing. What was published until then stays so; nothing is lost.
+    /// Any of connecting and publishing. Messages published until then stay published; nothing is lost.
     pub async fn redrive(&self, filter: &Filter) -> Result<u64, Error> {
         let mut taken = self.take(usize::MAX).await?;
         let mut count = 0;
@@ -185,7 +185,7 @@ impl DeadLetters {
     }
 }
 
-/// Messages taken on a channel of their own: when that is dropped early, the broker returns them.
+/// Messages taken on a channel of their own: when it is dropped early, the broker requeues them.
 struct Taken<'a> {
     broker: &'a Broker,
     channel: Channel,
@@ -205,8 +205,8 @@ impl Taken<'_> {
         Ok(message.map(|message| message.delivery))
     }
 
-    /// The next messages that `filter` accepts and that are not among those `done`, as to be published again, with their tags.
-    /// None at the end.
+    /// The next messages that `filter` accepts and that are not in `done`, ready to be published, with their tags. Empty at the
+    /// end.
     async fn next_chunk(
         &mut self,
         filter: &Filter,
@@ -232,11 +232,11 @@ impl Taken<'_> {
     }
 
     async fn put_back_rest(self) -> Result<(), Error> {
-        // Tag 0 means all that are out, be there any or none.
+        // Tag 0 means all unacknowledged messages, if any.
         let returning = self.channel.basic_nack(0, BasicNackOptions { multiple: true, requeue: true });
-        within("returning dead letters", self.broker.limits.call, returning).await?;
-        // An answered call, so that what went before has arrived when this returns.
+        within("requeueing dead letters", self.broker.limits.call, returning).await?;
+        // A call with an answer, so that the requeueing has arrived when this returns.
         let closing = self.channel.close(200, "done".into());
-        within("returning dead letters", self.broker.limits.call, closing).await
+        within("requeueing dead letters", self.broker.limits.call, closing).await
     }
 }

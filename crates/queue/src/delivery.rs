@@ -1,4 +1,4 @@
-//! A message with a worker, and the duty to settle it.
+//! A received message and its settlement.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,18 +12,18 @@ use crate::headers;
 
 /// A message as it arrived.
 pub struct Delivery {
-    /// What was published; see [`crate::Message::parse`].
+    /// The message body; see [`crate::Message::parse`].
     pub body: Vec<u8>,
     /// The AMQP message id its publisher gave it.
     pub message_id: Option<String>,
-    /// Whether it was delivered before; if not, nobody has begun it.
+    /// Whether it was delivered before; if not, no worker has claimed it.
     pub redelivered: bool,
     /// How often the broker delivered it before without getting an acknowledgement, as far as the broker counts.
     pub deliveries: u32,
     /// How many attempts at the job had failed when this was published (the header `x-shenfen-attempt`); 0 where the
     /// publisher sets no such header.
     pub failures: u32,
-    /// What settles it. May be kept when the rest is no longer needed.
+    /// Settles it. May be kept when the rest is no longer needed.
     pub receipt: Receipt,
 }
 
@@ -56,7 +56,7 @@ impl Delivery {
     }
 }
 
-/// Never shows the body.
+/// Does not show the body.
 impl fmt::Debug for Delivery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Delivery { body, message_id, deliveries, failures, .. } = self;
@@ -68,17 +68,17 @@ impl fmt::Debug for Delivery {
     }
 }
 
-/// What became of an acknowledgement or a return.
+/// The outcome of an acknowledgement or a requeue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Settled {
-    /// It went out on the connection that the delivery came from.
+    /// Sent on the connection that the delivery came from.
     Sent,
-    /// The connection was lost, or took nothing in time: the broker delivers the message again.
+    /// The connection was lost or did not accept it in time: the broker redelivers the message.
     Lost,
 }
 
-/// Settles one delivery: acknowledges it or gives it back. Dropped without either, it is given back.
+/// Settles one delivery: acknowledges or requeues it. Dropped without either, it is requeued.
 pub struct Receipt {
     acker: Option<Acker>,
     returns: UnboundedSender<Acker>,
@@ -86,20 +86,20 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// Tells the broker that the job is done and its result stored: the message is deleted.
+    /// Acknowledges the message: the job is done and its result stored, and the broker deletes it.
     pub async fn ack(mut self) -> Settled {
         let Some(acker) = self.acker.take() else { return Settled::Lost };
         settled(timeout(self.limit, acker.ack(BasicAckOptions::default())).await)
     }
 
-    /// Gives a message back that was not begun, or whose failure is not its own fault: the broker delivers it again at once.
+    /// Requeues a message that was not claimed or did not cause its failure: the broker redelivers it at once.
     pub async fn requeue(mut self) -> Settled {
         let Some(acker) = self.acker.take() else { return Settled::Lost };
         requeue(&acker, self.limit).await
     }
 
-    /// Whether the connection it came from still lives. If not, the message is delivered again, and to go on with it is of
-    /// use only if the job is begun already.
+    /// Whether the connection it came from is still open. If not, the broker redelivers the message, and continuing is of use
+    /// only if the job is claimed already.
     pub fn is_live(&self) -> bool {
         self.acker.as_ref().is_some_and(Acker::usable)
     }
@@ -108,7 +108,7 @@ impl Receipt {
 impl Drop for Receipt {
     fn drop(&mut self) {
         if let Some(acker) = self.acker.take() {
-            // The consumer returns it. Where that has ended, its connection has too, and the broker returns it itself.
+            // The consumer requeues it. If that has ended, so has its connection, and the broker requeues it itself.
             let _ = self.returns.send(acker);
         }
     }

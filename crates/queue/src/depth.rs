@@ -1,4 +1,4 @@
-//! How many messages wait in each queue.
+//! The number of messages ready in each queue.
 
 use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
@@ -7,7 +7,7 @@ use crate::link::Link;
 use crate::timeout::within;
 use crate::{Broker, Error, RetryStep};
 
-/// Messages ready in each queue at one moment; those with a worker are not counted.
+/// Messages ready in each queue at one moment; unacknowledged ones are not counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Depth {
     /// Jobs to do.
@@ -16,23 +16,23 @@ pub struct Depth {
     pub consumers: u32,
     /// Dead letters.
     pub dead: u32,
-    /// Jobs that wait for another attempt, shortest wait first.
+    /// Jobs that wait for a retry, shortest delay first.
     pub retries: [(RetryStep, u32); 4],
 }
 
-/// Asks for depths over a connection of its own, which is opened again after a loss.
+/// Reads queue depths over a connection of its own, which is reopened after a loss.
 #[derive(Debug)]
 pub struct Depths {
     link: Link,
 }
 
 impl Depths {
-    /// Connects at the first question.
+    /// Connects on first use.
     pub fn new(broker: Broker) -> Self {
         Self { link: Link::new(broker, "depths") }
     }
 
-    /// The depths now.
+    /// The current depths.
     ///
     /// # Errors
     /// Any of connecting and asking; the next call connects again.

@@ -1,23 +1,23 @@
-//! What can go wrong with the broker, in variants where a caller does something else.
+//! Errors of the broker, one variant for each case that callers handle differently.
 
 use std::{error, sync::Arc, time::Duration};
 
 use lapin::ErrorKind;
 use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 
-/// A failed operation on the broker. The text holds no password and nothing of a message's content.
+/// A failed operation on the broker. The text contains no password and nothing of a message's content.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// The URL in the settings cannot be used; `rule` says what it must look like.
+    /// The URL is invalid; `rule` says what is expected.
     #[error("broker URL: {rule}")]
     Url {
         /// What is expected of the URL.
         rule: String,
     },
-    /// A queue prefix that is not 1 to 100 of the characters that queue names are made of.
+    /// The queue prefix is invalid.
     #[error("queue prefix: must be 1 to 100 of a-z A-Z 0-9 . - _")]
     Prefix,
-    /// No connection could be opened: nothing listens there, the name is unknown, or TLS failed.
+    /// No connection could be opened: nothing listens there, the host is unknown, or TLS failed.
     #[error("cannot connect to {broker}")]
     Unreachable {
         /// The URL without its password.
@@ -25,7 +25,7 @@ pub enum Error {
         /// Why.
         source: Arc<dyn error::Error + Send + Sync>,
     },
-    /// The broker is there but does not let this user in: wrong password, or no such virtual host.
+    /// The broker refuses the login: wrong password, or no such virtual host.
     #[error("{broker} refuses this user or virtual host: {detail}")]
     Refused {
         /// The URL without its password.
@@ -33,7 +33,7 @@ pub enum Error {
         /// The broker's own words.
         detail: String,
     },
-    /// A queue or exchange of this name exists with other properties, declared by somebody else.
+    /// A queue or exchange of this name exists with other properties.
     #[error(
         "{name} exists with other properties than this service needs ({detail}); \
          empty and delete it, or choose another queue prefix"
@@ -44,14 +44,14 @@ pub enum Error {
         /// The broker's own words.
         detail: String,
     },
-    /// The broker took a message but no queue is bound to its route.
-    #[error("no queue takes messages of route {routing_key}")]
+    /// No queue is bound to the routing key of a message.
+    #[error("no queue is bound to the routing key {routing_key}")]
     Unroutable {
         /// The routing key it was published with.
         routing_key: String,
     },
     /// The broker refused a message, as a full queue does.
-    #[error("the broker refuses messages of route {routing_key}; its queue may be full")]
+    #[error("the broker refuses messages with the routing key {routing_key}; the queue may be full")]
     Rejected {
         /// The routing key it was published with.
         routing_key: String,
@@ -64,10 +64,10 @@ pub enum Error {
         /// The limit.
         limit: usize,
     },
-    /// The broker takes no messages from anybody for now, as it does when it runs out of memory or disk.
-    #[error("the broker takes no messages now; it may be out of memory or disk")]
+    /// The broker blocks all publishers, as it does when it runs out of memory or disk.
+    #[error("the broker blocks publishers; it may be out of memory or disk space")]
     Blocked,
-    /// The broker did not answer in time: it hangs, has just begun to block publishers, or the network is cut.
+    /// The broker did not answer in time: it hangs, has just started to block publishers, or the network is down.
     #[error("{operation}: no answer from the broker within {limit:?}")]
     Silent {
         /// What was being done.
@@ -81,9 +81,9 @@ pub enum Error {
         /// Size of the message id.
         bytes: usize,
     },
-    /// A message came whose properties are not UTF-8, as a careless publisher may send. The connection is lost with it; the
-    /// broker sets such a message aside when it has come too often.
-    #[error("a message has properties that are not UTF-8; the broker will set it aside after some more deliveries")]
+    /// A message was received whose properties are not UTF-8. It breaks the connection; the broker dead-letters such a message
+    /// when it reaches the delivery limit.
+    #[error("a message has properties that are not UTF-8; the broker will dead-letter it after more deliveries")]
     Unreadable {
         /// What lapin reported.
         source: Arc<dyn error::Error + Send + Sync>,
@@ -105,7 +105,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether trying again later can help without anybody changing settings, queues or the message.
+    /// Whether a retry may succeed without a change to configuration, queues or the message.
     pub fn is_transient(&self) -> bool {
         use Error::{Blocked, Broker, Cancelled, Rejected, Silent, Unreachable, Unreadable};
         matches!(
@@ -120,7 +120,7 @@ impl Error {
         )
     }
 
-    /// The error with the causes behind it, in one line for a log.
+    /// The error and its causes in one line, for a log.
     pub(crate) fn line(&self) -> String {
         let mut line = self.to_string();
         let mut cause = error::Error::source(self);
@@ -170,7 +170,7 @@ impl Error {
     }
 }
 
-/// The codes of a broker that does not want this user here: 403 for the password, 530 for the virtual host.
+/// The codes of a refused login: 403 for the password, 530 for the virtual host.
 fn refuses(kind: &AMQPErrorKind) -> bool {
     matches!(kind, AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) | AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED))
 }

@@ -8,7 +8,7 @@ use lapin::types::{AMQPValue, FieldArray, FieldTable};
 const FAILURES: &str = "x-shenfen-attempt";
 const REASON: &str = "x-shenfen-reason";
 
-/// The headers of a message of ours.
+/// The headers of a message that this crate publishes.
 pub(crate) fn table(failures: u32, reason: Option<&str>) -> FieldTable {
     let mut table = FieldTable::default();
     table.insert(FAILURES.into(), AMQPValue::LongLongInt(failures.into()));
@@ -28,19 +28,19 @@ pub(crate) fn deliveries(properties: &BasicProperties, redelivered: bool) -> u32
     number(properties, "x-delivery-count").unwrap_or(u32::from(redelivered))
 }
 
-/// Why a message is dead: in our words, else from what the broker notes about dead letters.
+/// Why a message is dead: our reason, else the broker's.
 pub(crate) fn reason(properties: &BasicProperties) -> String {
     if let Some(reason) = get(properties, REASON).and_then(text) {
         return reason;
     }
     match last_death(properties).and_then(|death| death.inner().get("reason")).and_then(text).as_deref() {
-        Some("delivery_limit") => "delivered again and again, never acknowledged".to_owned(),
-        Some(other) => format!("set aside by the broker: {other}"),
+        Some("delivery_limit") => "reached the delivery limit without an acknowledgement".to_owned(),
+        Some(other) => format!("dead-lettered by the broker: {other}"),
         None => "no reason given".to_owned(),
     }
 }
 
-/// When the broker set a message aside, or its publisher published it; seconds since 1970.
+/// When the broker dead-lettered a message, or else when it was published; seconds since 1970.
 pub(crate) fn time(properties: &BasicProperties) -> Option<u64> {
     match last_death(properties).and_then(|death| death.inner().get("time")) {
         Some(AMQPValue::Timestamp(seconds)) => Some(*seconds),

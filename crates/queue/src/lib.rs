@@ -1,12 +1,12 @@
 //! Jobs in flight on RabbitMQ: topology, confirmed publishing, supervised consuming, dead letters, and the JSON of a job.
 //!
-//! This is the only crate that names lapin. It knows a job, but nothing of cards, results or databases. Everything is delivered at
-//! least once: what is published is confirmed or reported, what is received is acknowledged or comes again.
+//! This is the only crate that uses lapin. It knows jobs, but nothing of cards, results or databases. Delivery is at least
+//! once: a published message is confirmed or reported as an error, a received one is acknowledged or redelivered.
 //!
-//! Of lapin's own recovery nothing is used: every part rebuilds what it needs from [`Broker`] after any loss.
+//! lapin's own recovery is not used: every part reconnects through [`Broker`] after a loss.
 //!
-//! lapin writes whole messages to the log, at level warn those that could not be routed. They may hold personal data, so
-//! a program that installs a subscriber must add [`LOG_DIRECTIVES`] to its filter.
+//! lapin logs whole messages, those that could not be routed at level warn. They may contain personal data, so a program
+//! that installs a subscriber must add [`LOG_DIRECTIVES`] to its filter.
 
 mod backoff;
 mod broker;
@@ -43,5 +43,5 @@ pub use topology::{RetryStep, Topology};
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-/// What a log filter must say about lapin so that no message's content reaches the log.
+/// Log filter directives that keep the content of messages out of lapin's log.
 pub const LOG_DIRECTIVES: &str = "lapin=info,lapin::returned_messages=off,amqp_protocol_tcp=info";

@@ -5,7 +5,7 @@
 //!  "image": {"base64": "..."}}
 //! ```
 //! `image` may instead be `{"path": "a/b.jpg"}` or `{"url": "https://..."}`. Only `v` and `image` are required. Unknown
-//! keys are allowed, so that later versions can add some. What is wrong is said by key, never by repeating a value.
+//! keys are ignored, so that later versions can add some. Errors name the key and never repeat a value.
 
 use std::fmt;
 
@@ -34,11 +34,11 @@ const LONGEST_LOCATION: usize = 4096;
 /// A job to do: one picture to read.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Message {
-    /// Names the job: what arrives twice under one id is one job.
+    /// Identifies the job: two messages with the same id are one job.
     pub job_id: JobId,
     /// The group of jobs it is counted in; `default` unless given.
     pub batch: String,
-    /// The publisher's own name for it, stored with the result.
+    /// The publisher's own identifier, stored with the result.
     pub reference: Option<String>,
     /// Which side of the card to expect.
     pub side: RequestedSide,
@@ -53,28 +53,28 @@ pub enum Image {
     Inline(Vec<u8>),
     /// In a file below the worker's image root.
     Path(String),
-    /// On a server that the worker may ask.
+    /// On a web server that the worker may fetch from.
     Url(String),
 }
 
-/// Why a message is not a job. The text holds nothing of the message but names of keys.
+/// Why a message is not a valid job. The text contains nothing of the message but names of keys.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MessageError {
     /// Not JSON at all.
     #[error("message is not JSON (line {line}, column {column})")]
     NotJson {
-        /// Where it stops to be JSON, from 1.
+        /// The line of the error, from 1.
         line: usize,
-        /// Where it stops to be JSON, from 1.
+        /// The column of the error, from 1.
         column: usize,
     },
-    /// JSON, but not an object, or one with a key twice.
+    /// JSON, but not an object, or one with a repeated key.
     #[error("message is not a JSON object with each key once")]
     NotAnObject,
-    /// Of a version that this program does not know, or of none.
+    /// An unknown version, or none.
     #[error("v must be 1")]
     Version,
-    /// A value that is not what the key stands for.
+    /// A value that is invalid for its key.
     #[error("{key} must be {expected}")]
     Value {
         /// The key.
@@ -115,15 +115,15 @@ impl Message {
     /// UUID or else a UUID made of it; else a UUID made of the content, so that the same content is always the same job.
     ///
     /// # Errors
-    /// The first thing that is wrong.
+    /// The first error found.
     pub fn parse(body: &[u8], message_id: Option<&str>) -> Result<Self, MessageError> {
         Self::parse_envelope(body, message_id, None)
     }
 
-    /// As [`Message::parse`], where something else tells the version, as a path of HTTP does: `v` may be left out.
+    /// As [`Message::parse`], but `v` may be omitted: for a transport that states the version itself, as an HTTP path does.
     ///
     /// # Errors
-    /// The first thing that is wrong.
+    /// The first error found.
     pub fn parse_without_version(body: &[u8], message_id: Option<&str>) -> Result<Self, MessageError> {
         Self::parse_envelope(body, message_id, Some(1))
     }
@@ -158,7 +158,7 @@ impl Message {
         Ok(Message { job_id, batch, reference, side, image })
     }
 
-    /// A job with the id that its content has when nobody gives it one.
+    /// A job with the id that is derived from its content.
     pub fn new(batch: String, reference: Option<String>, side: RequestedSide, image: Image) -> Message {
         let job_id = content_id(&batch, reference.as_deref(), side, &image);
         Message { job_id, batch, reference, side, image }
@@ -181,7 +181,7 @@ impl Message {
     }
 }
 
-/// The id of a content to which nobody gave one.
+/// The id that is derived from the content.
 fn content_id(batch: &str, reference: Option<&str>, side: RequestedSide, image: &Image) -> JobId {
     let (kind, content) = match image {
         Image::Inline(bytes) => ("base64", bytes.as_slice()),
@@ -192,7 +192,7 @@ fn content_id(batch: &str, reference: Option<&str>, side: RequestedSide, image: 
     JobId::of_message(&[parts.map(str::as_bytes).as_slice(), &[content]].concat())
 }
 
-/// Shows ids and sizes only: a reference, a path and of course a picture may tell who somebody is.
+/// Shows ids and sizes only: a reference, a path or a picture may identify a person.
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Message { job_id, batch, side, image, .. } = self;
@@ -219,7 +219,7 @@ fn object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> serde_json::Result<T> {
     }
 }
 
-/// The value of a key; `null` is as good as nothing.
+/// The value of a key; `null` means absent.
 fn value<T: DeserializeOwned>(
     key: &'static str,
     expected: &'static str,
@@ -229,7 +229,7 @@ fn value<T: DeserializeOwned>(
     serde_json::from_str(raw.get()).map_err(|_| wrong(key, expected))
 }
 
-/// A text that a database can hold and a terminal can show; an empty one is as good as nothing.
+/// Text without control characters, which databases and terminals can handle; empty means absent.
 fn text(key: &'static str, expected: &'static str, raw: Option<&RawValue>) -> Result<Option<String>, MessageError> {
     let text: Option<String> = value(key, expected, raw)?;
     match text {

@@ -1,4 +1,4 @@
-//! Publishing that is confirmed: a message counts as sent when a majority of the broker's nodes has it on disk.
+//! Confirmed publishing: a message counts as published when a majority of the broker's nodes has it on disk.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,23 +13,23 @@ use crate::link::Link;
 use crate::timeout::{before, within};
 use crate::{Broker, Error, RetryStep, Topology, headers};
 
-/// Batches published at the same time, each on a channel of its own.
+/// Maximum number of batches published concurrently, each on a channel of its own.
 const CHANNELS: usize = 8;
 
 /// AMQP's limit in bytes, on which lapin panics.
 const MAX_MESSAGE_ID: usize = 255;
 
-/// AMQP's number for messages that survive a restart of the broker.
+/// AMQP's delivery mode of messages that survive a restart of the broker.
 const PERSISTENT: u8 = 2;
 
 /// Where a message goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
-    /// To the workers, now.
+    /// The queue of jobs.
     Jobs,
-    /// To the workers, after a wait.
+    /// A retry queue, from which it goes to the jobs after a delay.
     Retry(RetryStep),
-    /// To the dead letters.
+    /// The dead letters.
     Dead,
 }
 
@@ -48,13 +48,14 @@ impl Route {
 pub struct Outgoing {
     /// Where it goes.
     pub route: Route,
-    /// The JSON of a [`crate::Message`], or what a stranger sent instead.
+    /// The JSON of a [`crate::Message`], or an invalid message as it was received.
     pub body: Vec<u8>,
-    /// The AMQP message id. A message that is published again keeps what it came with, for the job's id may follow from it.
+    /// The AMQP message id. A message that is republished keeps the id it was received with, since the job's id may be derived
+    /// from it.
     pub message_id: Option<String>,
     /// How many attempts at the job have failed so far (the header `x-shenfen-attempt`).
     pub failures: u32,
-    /// Why it is tried again or dead. Never personal data.
+    /// Why it is retried or dead, without personal data.
     pub reason: Option<String>,
 }
 
@@ -65,7 +66,7 @@ impl std::fmt::Debug for Outgoing {
     }
 }
 
-/// Publishes over a connection of its own, which is opened again after a loss. Cloning shares it.
+/// Publishes over a connection of its own, which is reopened after a loss. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Publisher {
     shared: Arc<Shared>,
@@ -74,13 +75,13 @@ pub struct Publisher {
 #[derive(Debug)]
 struct Shared {
     link: Link,
-    /// Channels in confirm mode that nobody uses now.
+    /// Idle channels in confirm mode.
     idle: Mutex<Vec<Channel>>,
     slots: Semaphore,
 }
 
 impl Publisher {
-    /// Connects at the first publish.
+    /// Connects on first use.
     pub fn new(broker: Broker) -> Self {
         let shared = Shared {
             link: Link::new(broker, "publisher"),
@@ -90,7 +91,7 @@ impl Publisher {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Connects and declares the topology now, to learn early whether that works.
+    /// Connects and declares the topology now, to find errors early.
     ///
     /// # Errors
     /// Any of connecting and declaring.
@@ -111,9 +112,9 @@ impl Publisher {
     /// Publishes all messages, then waits for all their confirms: thousands a second. Answers in the same order.
     ///
     /// # Errors
-    /// Per message: [`Error::Unroutable`], [`Error::Rejected`], [`Error::TooLarge`], [`Error::LongMessageId`]; for all that were not confirmed
-    /// before a loss, the loss. Such a message may have arrived: publishing it again may double it, not doing so may lose
-    /// it.
+    /// Per message: [`Error::Unroutable`], [`Error::Rejected`], [`Error::TooLarge`], [`Error::LongMessageId`]; for each message that
+    /// was not confirmed before the connection was lost, that loss. Such a message may have arrived: publishing it again may
+    /// duplicate it, not doing so may lose it.
     pub async fn publish_all(&self, messages: &[Outgoing]) -> Vec<Result<(), Error>> {
         if messages.is_empty() {
             return Vec::new();
@@ -198,7 +199,7 @@ impl Publisher {
         (outcomes, broken.is_none())
     }
 
-    /// A channel in confirm mode that nobody else uses.
+    /// A channel in confirm mode for exclusive use.
     async fn channel(&self) -> Result<Channel, Error> {
         if self.shared.link.is_blocked().await {
             return Err(Error::Blocked);
@@ -215,8 +216,8 @@ impl Publisher {
         Ok(channel)
     }
 
-    /// After a failed batch its channel is dropped, and the connection with it; but one that the broker blocks is kept, for
-    /// it could not even be closed, and would be blocked again.
+    /// After a failed batch its channel and connection are dropped. A blocked connection is kept: it could not be closed, and a
+    /// new one would be blocked too.
     async fn give_up(&self) {
         if !self.shared.link.is_blocked().await {
             self.idle().clear();

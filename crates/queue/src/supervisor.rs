@@ -1,4 +1,4 @@
-//! The task behind a consumer: connects, declares, consumes, and after any loss does all of it again.
+//! The task behind a consumer: connects, declares, consumes, and starts over after any loss.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -21,17 +21,17 @@ pub(crate) struct Supervisor {
     broker: Broker,
     /// Messages that may be unsettled at once.
     prefetch: u16,
-    /// None once drained, so that the receiver ends.
+    /// `None` once drained, so that the receiver ends.
     deliveries: Option<mpsc::Sender<Delivery>>,
     commands: watch::Receiver<SupervisorCommand>,
     health: watch::Sender<Health>,
-    /// Deliveries that were dropped unsettled come here.
+    /// Receives deliveries that were dropped unsettled.
     returned: mpsc::UnboundedReceiver<Acker>,
     returns: mpsc::UnboundedSender<Acker>,
     /// How many more messages to take one at a time, after one that broke the connection: the broker counts a failed
     /// delivery for every message that was unsettled on it, so the bad one must be alone when it is delivered again.
     one_at_a_time: u32,
-    /// When the present outage began, with the error last logged for it.
+    /// When the current outage began, and the error last logged for it.
     outage: Option<(Instant, String)>,
 }
 
@@ -45,9 +45,9 @@ enum End {
 #[derive(Default)]
 struct Session {
     subscription: Option<lapin::Consumer>,
-    /// Whether it takes one message at a time.
+    /// Whether it receives one message at a time.
     single: bool,
-    /// A delivery that the receiver has no room for yet.
+    /// A delivery for which the receiver has no room yet.
     waiting: Option<Delivery>,
 }
 
@@ -83,7 +83,7 @@ impl Supervisor {
             self.note_loss(&error);
             if matches!(error, Error::Unreadable { .. }) {
                 self.one_at_a_time = 2 * u32::from(self.prefetch);
-                // The broker is well, and sets the message aside only after so many tries.
+                // The broker is healthy and dead-letters the message only after several deliveries.
                 backoff.reset();
             } else if began.elapsed() > most {
                 backoff.reset();
@@ -93,7 +93,7 @@ impl Supervisor {
                 () = ending(&mut self.commands) => break,
             }
         }
-        // Without a connection nothing more arrives and nothing can be settled, so a drain is complete.
+        // Without a connection nothing arrives and nothing can be settled, so a drain is complete.
         self.deliveries = None;
         self.set_phase(Phase::Drained);
         let _ = self.commands.wait_for(|command| *command == SupervisorCommand::Stop).await;
@@ -138,7 +138,7 @@ impl Supervisor {
                 _ = self.commands.changed() => {}
                 Some(acker) = self.returned.recv() => {
                     if requeue(&acker, self.broker.limits.call).await == Settled::Lost {
-                        tracing::debug!("a delivery of a lost connection was not returned");
+                        tracing::debug!("cannot requeue a delivery of a lost connection");
                     }
                 }
                 received = next(subscription), if waiting.is_none() => match received {
@@ -151,7 +151,7 @@ impl Supervisor {
                 },
                 room = room(&self.deliveries), if waiting.is_some() => match (room, waiting.take()) {
                     (Some(room), Some(delivery)) => room.send(delivery),
-                    // Nobody receives any more.
+                    // The receiver was dropped.
                     _ => return End::Requested,
                 },
                 error = &mut probing => return End::Lost(error),
@@ -192,7 +192,7 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Cancels the subscription and gives back what was received but not handed out.
+    /// Cancels the subscription and requeues what was received but not handed out.
     async fn unsubscribe(&mut self, channel: &Channel, session: &mut Session) -> Result<(), Error> {
         let limit = self.broker.limits.call;
         let mut subscription = session.subscription.take();
@@ -224,14 +224,14 @@ impl Supervisor {
         });
     }
 
-    /// One line for a loss, one more whenever its cause changes, not one for every attempt.
+    /// Logs a loss once, and again only when its cause changes.
     fn note_loss(&mut self, error: &Error) {
         let line = error.line();
         let queue = self.broker.topology.jobs_queue();
         match &self.outage {
             Some((_, known)) if *known == line => tracing::debug!(queue, error = line, "still not consuming"),
-            _ if error.is_transient() => tracing::warn!(queue, error = line, "not consuming; will keep trying"),
-            _ => tracing::error!(queue, error = line, "cannot consume; will keep trying"),
+            _ if error.is_transient() => tracing::warn!(queue, error = line, "not consuming; retrying"),
+            _ => tracing::error!(queue, error = line, "cannot consume; retrying"),
         }
         let since = self.outage.as_ref().map_or_else(Instant::now, |(since, _)| *since);
         self.outage = Some((since, line.clone()));
@@ -245,7 +245,7 @@ impl Supervisor {
         let queue = self.broker.topology.jobs_queue();
         if let Some((since, _)) = self.outage.take() {
             self.health.send_modify(|health| health.reconnects += 1);
-            tracing::info!(queue, outage_s = since.elapsed().as_secs_f32(), "connected to the broker again");
+            tracing::info!(queue, outage_s = since.elapsed().as_secs_f32(), "reconnected to the broker");
         } else if self.health.borrow().phase == Phase::Connecting {
             tracing::info!(queue, prefetch = self.prefetch, "connected to the broker");
         }
@@ -262,18 +262,18 @@ async fn open(broker: &Broker) -> Result<(Wire, Channel), Error> {
 }
 
 async fn subscribe(broker: &Broker, channel: &Channel, prefetch: u16) -> Result<lapin::Consumer, Error> {
-    // Applies to the consumers that come after it.
+    // Applies to consumers that are created afterwards.
     let limiting = channel.basic_qos(prefetch, BasicQosOptions::default());
     within("setting the prefetch", broker.limits.call, limiting).await?;
     let queue = broker.topology.jobs_queue();
-    // The broker makes up a consumer tag.
+    // The broker generates the consumer tag.
     let consuming =
         channel.basic_consume(queue.as_str().into(), "".into(), BasicConsumeOptions::default(), FieldTable::default());
     within(&format!("consuming from {queue}"), broker.limits.call, consuming).await
 }
 
-/// Asks now and then whether the queue is there; ends with the error when there is no answer. This finds a broker that
-/// hangs, a network that swallows everything, and a connection that is blocked for ever.
+/// Periodically checks that the queue exists; returns the error when that fails. This detects a broker that hangs, a network
+/// that drops everything, and a connection that stays blocked.
 async fn probe(broker: &Broker, channel: &Channel) -> Error {
     let queue = broker.topology.jobs_queue();
     loop {
@@ -286,7 +286,7 @@ async fn probe(broker: &Broker, channel: &Channel) -> Error {
     }
 }
 
-/// The next item of a subscription; never, without one.
+/// The next item of a subscription; pending without one.
 async fn next(subscription: &mut Option<lapin::Consumer>) -> Option<lapin::Result<lapin::message::Delivery>> {
     match subscription {
         Some(consumer) => poll_fn(|context| Pin::new(&mut *consumer).poll_next(context)).await,
@@ -294,7 +294,7 @@ async fn next(subscription: &mut Option<lapin::Consumer>) -> Option<lapin::Resul
     }
 }
 
-/// Room for a delivery; none if nobody receives.
+/// Room for a delivery; `None` if the receiver was dropped.
 async fn room(deliveries: &Option<mpsc::Sender<Delivery>>) -> Option<mpsc::Permit<'_, Delivery>> {
     deliveries.as_ref()?.reserve().await.ok()
 }

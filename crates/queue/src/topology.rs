@@ -1,7 +1,7 @@
-//! The exchange and queues of the service: names and properties in one place.
+//! Names and properties of the exchange and queues.
 //!
 //! Works the same on RabbitMQ 3.10 and 4.x: properties whose defaults differ are set explicitly, and nothing needs a
-//! plugin. Properties cannot be changed by declaring again, so a change here needs new queue names or a migration.
+//! plugin. Redeclaring cannot change properties, so a change here needs new queue names or a migration.
 
 use std::time::Duration;
 
@@ -12,18 +12,18 @@ use tokio::time::timeout;
 
 use crate::Error;
 
-/// Deliveries of one message before the broker itself sets it aside. A worker that dies takes all its deliveries with it
-/// and every one of them counts, so this is far above the few attempts that the service allows a job.
+/// Deliveries of one message before the broker dead-letters it. When a worker dies, all its unacknowledged deliveries count,
+/// so this is far above the number of attempts that the service allows a job.
 const DELIVERY_LIMIT: i64 = 20;
 
-/// Dead letters are looked at by getting and returning them, and each return counts: practically no limit. (With a limit
-/// set, 3.10 returns messages to the front of the queue, so that looking keeps their order.)
+/// Dead letters are listed by taking and requeueing them, which counts as a delivery: practically no limit. (With a limit set,
+/// 3.10 requeues messages at the front of the queue, so that listing keeps their order.)
 const DEAD_DELIVERY_LIMIT: i64 = i32::MAX as i64;
 
 const JOBS_KEY: &str = "jobs";
 const DEAD_KEY: &str = "dead";
 
-/// Names of exchange and queues, all beginning with one prefix.
+/// Names of exchange and queues, which share a prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Topology {
     prefix: String,
@@ -35,7 +35,7 @@ impl Default for Topology {
     }
 }
 
-/// How long a message waits before it is delivered again.
+/// How long a message waits before it is redelivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RetryStep {
     /// 5 seconds.
@@ -90,12 +90,12 @@ impl Topology {
         if fits { Ok(Self { prefix }) } else { Err(Error::Prefix) }
     }
 
-    /// The direct exchange that everything is published to.
+    /// The direct exchange that all messages are published to.
     pub fn exchange(&self) -> &str {
         &self.prefix
     }
 
-    /// The queue of jobs to do.
+    /// The queue of jobs.
     pub fn jobs_queue(&self) -> String {
         format!("{}.{JOBS_KEY}", self.prefix)
     }
@@ -105,7 +105,7 @@ impl Topology {
         format!("{}.{DEAD_KEY}", self.prefix)
     }
 
-    /// The queue where messages wait for `step`.
+    /// The retry queue of `step`.
     pub fn retry_queue(&self, step: RetryStep) -> String {
         format!("{}.{}", self.prefix, step.key())
     }
@@ -118,16 +118,16 @@ impl Topology {
         DEAD_KEY
     }
 
-    /// Declares everything; what is there already with the same properties stays as it is.
+    /// Declares exchange and queues. Existing ones with the same properties stay as they are.
     ///
     /// # Errors
-    /// [`Error::Mismatch`] names the queue that somebody else declared otherwise.
+    /// [`Error::Mismatch`] names a queue that exists with other properties.
     pub(crate) async fn declare(&self, channel: &Channel, limit: Duration) -> Result<(), Error> {
         let exchange = self.exchange();
         let durable = ExchangeDeclareOptions { durable: true, ..Default::default() };
         let declaring = channel.exchange_declare(exchange.into(), ExchangeKind::Direct, durable, FieldTable::default());
         answered(exchange, limit, declaring).await?;
-        // The dead queue comes first: a job's queue must never be without a place for its dead letters.
+        // The dead queue comes first, so that the queue of jobs always has a target for its dead letters.
         self.declare_queue(channel, limit, DEAD_KEY, vec![("x-delivery-limit", DEAD_DELIVERY_LIMIT.into())]).await?;
         let mut jobs = self.dead_lettering_to(DEAD_KEY);
         jobs.push(("x-delivery-limit", DELIVERY_LIMIT.into()));
@@ -141,7 +141,7 @@ impl Topology {
         Ok(())
     }
 
-    /// Dead lettering that loses nothing: it needs reject-publish, and messages stay until the next queue has them.
+    /// At-least-once dead lettering, which requires reject-publish: messages stay until the next queue has confirmed them.
     fn dead_lettering_to(&self, key: &str) -> Vec<(&'static str, AMQPValue)> {
         let text = |text: &str| AMQPValue::LongString(text.into());
         vec![
@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_wait_grows_with_the_failures() {
+    fn retry_delay_grows_with_failures() {
         assert_eq!(
             [0, 1, 2, 3, 4, 5, u32::MAX].map(RetryStep::after).map(|step| step.delay().as_secs()),
             [5, 5, 30, 300, 1800, 1800, 1800]
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_is_a_plain_word() {
+    fn validates_the_queue_prefix() {
         assert_eq!(Topology::new("kyc-2.eu_1").unwrap().jobs_queue(), "kyc-2.eu_1.jobs");
         for prefix in ["", "a b", "身份", "a/b", &"x".repeat(101)] {
             assert!(Topology::new(prefix).is_err(), "{prefix}");

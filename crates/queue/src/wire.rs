@@ -1,8 +1,8 @@
-//! A connection that can be ended whatever state it is in.
+//! A connection that can be closed in any state.
 //!
-//! lapin waits without limit for the broker's answer to a polite close, and goes on holding the socket meanwhile. To the
-//! broker such a consumer is alive: once the network carries again it would be sent messages that nobody takes. So the
-//! socket is kept here as well, and shut when the connection is given up.
+//! lapin waits without limit for the broker's answer to a close and keeps the socket open meanwhile. To the broker such a
+//! consumer is alive: once the network recovers it would be sent messages that nobody receives. So a second handle on the
+//! socket is kept here, and the socket is shut down when the connection is dropped.
 
 use std::io;
 use std::net::{Shutdown, TcpStream};
@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use crate::Error;
 use crate::timeout::within;
 
-/// An open connection; dropping it shuts its socket.
+/// An open connection; dropping it shuts down its socket.
 #[derive(Debug)]
 pub(crate) struct Wire {
     connection: Connection,
@@ -26,8 +26,8 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    /// Connects, logs in and opens the virtual host, without a time limit of its own but for the network's part. A future
-    /// that is dropped leaves nothing behind.
+    /// Connects, logs in and opens the virtual host. Only connecting the socket has a time limit here. Dropping the future
+    /// closes the socket.
     pub(crate) async fn open(
         uri: AMQPUri,
         properties: ConnectionProperties,
@@ -37,7 +37,7 @@ impl Wire {
         let socket = Socket::default();
         let state = Arc::clone(&socket.0);
         let runtime = lapin::runtime::default_runtime()?;
-        // lapin names no type of a runtime; here it follows from the argument before.
+        // lapin does not name the type of its runtime; it is inferred from the argument above.
         let connecting = Connection::connector(
             uri,
             runtime,
@@ -66,7 +66,7 @@ impl Wire {
         self.connection.status().connected()
     }
 
-    /// Whether the broker lets nothing be published on it.
+    /// Whether the broker blocks publishing on it.
     pub(crate) fn is_blocked(&self) -> bool {
         self.is_open() && self.connection.status().blocked()
     }
@@ -77,7 +77,7 @@ impl Wire {
     }
 }
 
-/// A second handle on the socket of a connection: shuts it when dropped, or as soon as there is one.
+/// A second handle on the socket of a connection: shuts it down when dropped, or as soon as it is connected.
 #[derive(Debug, Default)]
 struct Socket(Arc<Mutex<State>>);
 

@@ -1,11 +1,11 @@
-//! What a store is opened for.
+//! Access modes of a store.
 
-/// What the opener wants to do.
+/// What a store is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// To work on its jobs: makes what is missing and brings the tables up to date. A file is then closed to other
+    /// Working on its jobs: creates what is missing and brings the tables up to date. A file is then locked for other
     /// workers; a server serves any number of them.
     Work,
-    /// To look at results and batches, also while others work on it.
+    /// Reading results and batches, also while others work on it.
     Read,
 }

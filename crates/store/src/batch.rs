@@ -1,11 +1,11 @@
-//! How far a batch is.
+//! The state and progress of a batch.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-/// Whether a batch is being worked on. An embedded one always is.
+/// Whether the jobs of a batch are read. Batches of an embedded store are always active.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BatchState {
@@ -14,47 +14,47 @@ pub enum BatchState {
     Active,
     /// Its jobs wait until it is resumed.
     Paused,
-    /// What was not read will not be.
+    /// Its remaining jobs will not be read.
     Cancelled,
 }
 
-/// The counts of one batch. Every job stands in exactly one of `queued`, `running`, `accepted`, `review`, `failed`, `dead`
+/// The counts of one batch. Every job is counted in exactly one of `queued`, `running`, `accepted`, `review`, `failed`, `dead`
 /// and `cancelled`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BatchProgress {
     /// The batch's name.
     pub name: String,
-    /// Whether it is being worked on.
+    /// Its state.
     pub state: BatchState,
-    /// When its first job came.
+    /// When its first job was enqueued.
     pub created_at: OffsetDateTime,
-    /// Jobs that wait, here or with the broker.
+    /// Jobs that wait, here or in the broker.
     pub queued: u64,
-    /// Jobs that a worker has claimed or begun.
+    /// Jobs that a worker has claimed.
     pub running: u64,
     /// Results that were accepted.
     pub accepted: u64,
-    /// Results that a person should look at.
+    /// Results that a person should review.
     pub review: u64,
-    /// Results that were rejected, pictures that could not be read among them.
+    /// Results that were rejected, including pictures that could not be read.
     pub failed: u64,
-    /// Jobs without a result.
+    /// Dead letters.
     pub dead: u64,
     /// Jobs that were cancelled before they were read.
     pub cancelled: u64,
-    /// Results whose status is not `OK`; they are among `failed`.
+    /// Results whose status is not `OK`; a part of `failed`.
     pub not_ok: u64,
-    /// Results a second of late; `None` when none came within the last minute.
+    /// Recent results per second; `None` if there were none within the last minute.
     pub rate: Option<f64>,
 }
 
 impl BatchProgress {
-    /// All of its jobs.
+    /// All jobs.
     pub fn total(&self) -> u64 {
         self.open() + self.results() + self.dead + self.cancelled
     }
 
-    /// Jobs that have no end yet.
+    /// Jobs that have not ended.
     pub fn open(&self) -> u64 {
         self.queued + self.running
     }
@@ -64,7 +64,7 @@ impl BatchProgress {
         self.accepted + self.review + self.failed
     }
 
-    /// How long the open jobs take at the present rate; `None` when nothing is open or nothing moves.
+    /// Time to finish the open jobs at the current rate; `None` without open jobs or without a rate.
     pub fn eta(&self) -> Option<Duration> {
         let rate = self.rate.filter(|_| self.open() > 0)?;
         Duration::try_from_secs_f64(self.open() as f64 / rate).ok()
@@ -93,14 +93,14 @@ mod tests {
     }
 
     #[test]
-    fn the_rest_takes_as_long_as_its_count_over_the_rate() {
+    fn eta_is_open_jobs_over_rate() {
         assert_eq!(batch(90, Some(4.0)).eta(), Some(Duration::from_secs(25)));
         assert_eq!(batch(90, None).eta(), None);
         assert_eq!(batch(90, Some(0.0)).eta(), None);
     }
 
     #[test]
-    fn every_job_counts_once() {
+    fn total_counts_every_job_once() {
         assert_eq!(batch(90, None).total(), 90 + 10 + 3 + 2 + 1 + 1 + 5);
     }
 }

@@ -1,128 +1,128 @@
-//! What can go wrong with a store, told apart where a caller or a person does something different about it.
+//! Errors of a store, one variant for each case that a caller or a person handles differently.
 
 use std::error::Error;
 
 use thiserror::Error;
 
-/// A store failed. The text names the database (a file, or `NAME on HOST:PORT`, never a password) and the trouble, never
-/// what was to be stored.
+/// A failed operation of a store. The text names the database (a file, or `NAME on HOST:PORT`, never a password) and the
+/// cause, never the data to be stored.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// There is no such database file, and this access does not make one.
+    /// There is no such database file, and this access does not create one.
     #[error("there is no database {database}")]
     Missing {
         /// The database.
         database: String,
     },
-    /// The server's database has no tables of ours, or older ones than this program needs, and this access does not
-    /// make them.
+    /// The server's database has no tables of this program, or older ones than it needs, and this access does not create
+    /// them.
     #[error("the database {database} has no tables for this version of shenfen")]
     NoTables {
         /// The database.
         database: String,
     },
-    /// The address of a server's database is not one.
-    #[error("the address of the database is not understood: {reason}")]
+    /// The URL of a server's database is invalid.
+    #[error("invalid database URL: {reason}")]
     BadAddress {
         /// What is wrong with it.
         reason: String,
     },
-    /// The file cannot be opened or made.
+    /// The file cannot be opened or created.
     #[error("cannot open the database {database}: {reason}")]
     CannotOpen {
         /// The database.
         database: String,
-        /// What the system said.
+        /// The error of the operating system.
         reason: String,
     },
-    /// The server cannot be reached, does not answer in time, or is too busy. What was asked for may or may not have
-    /// been done; asking for it again later is right and harmless.
-    #[error("the database {database} is not available now: {reason}")]
+    /// The server cannot be reached, does not answer in time, or is too busy. The operation may or may not have been done;
+    /// retrying it later is correct and harmless.
+    #[error("the database {database} is unavailable: {reason}")]
     Unavailable {
         /// The database.
         database: String,
-        /// What was seen of it.
+        /// The cause.
         reason: String,
     },
-    /// The server knows no such user, password or database, or does not let the user do this.
+    /// Unknown user, wrong password, unknown database, or missing privileges.
     #[error("the database {database} refuses access: {reason}")]
     Denied {
         /// The database.
         database: String,
-        /// What the server said.
+        /// The server's message.
         reason: String,
     },
-    /// The database is something else, or another program's.
-    #[error("{database} is not a database of shenfen")]
+    /// The database is not one of this program.
+    #[error("{database} is not a shenfen database")]
     NotOurs {
         /// The database.
         database: String,
     },
-    /// A newer program wrote it, and this one does not know its tables.
+    /// It was written by a newer version, whose tables this one does not know.
     #[error(
-        "the database {database} is from a newer version of shenfen: it has version {found}, this program knows up to \
-         {known}"
+        "the database {database} is from a newer version of shenfen: it has version {found}, this program supports up \
+         to {known}"
     )]
     Newer {
         /// The database.
         database: String,
         /// The version of its tables.
         found: i64,
-        /// The newest version that this program knows.
+        /// The newest version that this program supports.
         known: i64,
     },
-    /// Another process works on it.
-    #[error("another process is working on the database {database}")]
+    /// Another process is using it.
+    #[error("another process is using the database {database}")]
     InUse {
         /// The database.
         database: String,
     },
-    /// No room left on the disk, or the database reached its limit.
-    #[error("no room left to write the database {database}")]
+    /// The disk is full, or the database reached its size limit.
+    #[error("no space left to write the database {database}")]
     Full {
         /// The database.
         database: String,
     },
-    /// The database refuses to be written.
+    /// The database cannot be written.
     #[error("cannot write the database {database}: {reason}")]
     CannotWrite {
         /// The database.
         database: String,
-        /// What the database said.
+        /// The database's message.
         reason: String,
     },
-    /// The database is well but takes at least one of these rows never, however often it is tried.
-    #[error("the database {database} does not take a row: {reason}")]
+    /// The database rejects at least one of the rows, however often it is retried.
+    #[error("the database {database} rejects a row: {reason}")]
     Rejected {
         /// The database.
         database: String,
-        /// What the database said, without the row.
+        /// The database's message, without the row.
         reason: String,
     },
-    /// The database's content is broken.
+    /// The database is corrupt.
     #[error("the database {database} is damaged: {reason}")]
     Damaged {
         /// The database.
         database: String,
-        /// What the database or the decoding of a row said.
+        /// The message of the database or of the decoder of a row.
         reason: String,
     },
-    /// Anything else that the database reports.
+    /// Any other error of the database.
     #[error("the database {database} failed to {operation}")]
     Database {
         /// The database.
         database: String,
-        /// What was being done.
+        /// The operation.
         operation: &'static str,
-        /// What the database said.
+        /// The database's message.
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
 }
 
 impl StoreError {
-    /// Whether the same call may succeed later without any change to it: the database is away, its disk is full, or it
-    /// cannot be written just now.
+    /// Whether the same call may succeed later: the database is unavailable, its disk is full, or it cannot be written at the
+    /// moment.
     pub fn is_transient(&self) -> bool {
         matches!(
             self,
@@ -134,7 +134,7 @@ impl StoreError {
         )
     }
 
-    /// A row that no version of this program wrote.
+    /// A row with an invalid column.
     pub(crate) fn damaged_row(database: impl Into<String>, column: &str) -> StoreError {
         StoreError::Damaged { database: database.into(), reason: format!("a row has no valid {column}") }
     }

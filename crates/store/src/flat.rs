@@ -1,4 +1,4 @@
-//! Rows and counts as they are shown to programs: by the command line and over HTTP alike.
+//! Rows and counts as the command line and the HTTP API serialise them.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -9,7 +9,7 @@ use crate::batch::{BatchProgress, BatchState};
 use crate::result::ResultRow;
 use crate::words::word;
 
-/// A result with the names of the table's columns, all but the whole of it.
+/// A result with the names of the table's columns, except the complete result.
 #[derive(Serialize)]
 pub struct FlatRow<'a> {
     job_id: String,
@@ -37,7 +37,7 @@ pub struct FlatRow<'a> {
     finished_at: String,
 }
 
-/// A result with all its columns, the whole result among them.
+/// A result with all columns, including the complete result.
 #[derive(Serialize)]
 pub struct WholeRow<'a> {
     #[serde(flatten)]
@@ -64,7 +64,7 @@ pub struct FlatBatch<'a> {
 }
 
 impl FlatRow<'_> {
-    /// The row as it is shown.
+    /// The row as it is serialised.
     pub fn of(row: &ResultRow) -> FlatRow<'_> {
         let fields = &row.columns;
         FlatRow {
@@ -96,17 +96,17 @@ impl FlatRow<'_> {
 }
 
 impl WholeRow<'_> {
-    /// The row as it is shown.
+    /// The row as it is serialised.
     ///
     /// # Errors
-    /// When the stored result is no JSON, which no version of this program wrote.
+    /// When the stored result is not valid JSON.
     pub fn of(row: &ResultRow) -> serde_json::Result<WholeRow<'_>> {
         Ok(WholeRow { row: FlatRow::of(row), result: serde_json::from_str(&row.result)? })
     }
 }
 
 impl FlatBatch<'_> {
-    /// The batch as it is shown.
+    /// The batch as it is serialised.
     pub fn of(batch: &BatchProgress) -> FlatBatch<'_> {
         FlatBatch {
             batch: &batch.name,

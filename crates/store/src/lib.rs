@@ -1,8 +1,7 @@
-//! Jobs, their results and their batches, kept so that a crash at any moment loses and doubles nothing.
+//! Jobs, their results and their batches, stored so that a crash at any moment loses and duplicates nothing.
 //!
-//! The traits in [`port`] are what the worker and the command line need; [`sqlite`] is the embedded implementation, one
-//! file without any service, [`postgres`] the one beside a broker, for any number of workers. The only crate that names
-//! sqlx.
+//! The traits in [`port`] are what the worker and the command line need. [`sqlite`] is the embedded implementation in one
+//! file, without a server; [`postgres`] is the one beside a broker, for any number of workers. The only crate that uses sqlx.
 
 pub mod job;
 pub mod port;

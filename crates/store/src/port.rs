@@ -1,9 +1,9 @@
-//! What the worker and the command line need of a store, whatever it is made of.
+//! The interface of a store, independent of its database.
 //!
 //! Both stores accept jobs, store their outcomes and show results and batches. In between they differ: the embedded one is
 //! the queue itself ([`JobQueue`]); the server's one tracks jobs that a broker delivers ([`JobStore`], [`Dispatch`]). The methods
-//! return futures that are `Send` and the traits are used as type parameters, not as objects: the program picks its
-//! backend once, at the start, and no call is boxed.
+//! return futures that are `Send`, and the traits are used as type parameters, not as objects: the program chooses its
+//! backend once, at startup, and no call is boxed.
 
 use std::future::Future;
 use std::time::Duration;
@@ -17,9 +17,9 @@ use shenfen_core::{Job, JobId};
 /// What [`JobQueue::recover`] found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
-    /// Jobs that a worker had left in the middle and that wait again.
+    /// Jobs whose worker had ended while it read them, and that are queued again.
     pub returned: u64,
-    /// Jobs given up, because their workers ended too often in the middle of them.
+    /// Jobs that are dead, because their workers ended too often while they read them.
     pub dead: u64,
 }
 
@@ -28,28 +28,28 @@ pub struct Recovered {
 pub struct Completed {
     /// Results and dead letters stored.
     pub stored: u64,
-    /// Jobs that had their end already, which stays as it was.
+    /// Jobs that had already ended and stay as they were.
     pub repeated: u64,
 }
 
-/// How jobs begin and end. Every job that was enqueued ends as exactly one result or one dead letter, however often its
-/// worker is killed on the way.
+/// Adding and completing jobs. Every enqueued job ends as exactly one result or one dead letter, however often its worker is
+/// killed.
 pub trait Jobs: Send + Sync {
-    /// Adds jobs and returns how many were new. A job whose identifier is known changes nothing, whatever its state.
+    /// Adds jobs and returns how many were new. A job whose identifier is known is ignored, whatever its state.
     fn enqueue(&self, jobs: &[NewJob]) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Stores the ends of jobs: all of them or, on an error, none. When it returns they survive a crash. Repeating an end
-    /// changes nothing, and the first end of a job stands.
+    /// Stores the outcomes of jobs: all of them or, on an error, none. When it returns they survive a crash. Repeating an
+    /// outcome changes nothing, and the first outcome of a job stands.
     fn complete(&self, finished: &[Finished]) -> impl Future<Output = Result<Completed, StoreError>> + Send;
 }
 
-/// Jobs in flight where the store is the queue.
+/// Jobs in progress where the store is also the queue.
 pub trait JobQueue: Jobs {
-    /// Takes back what workers that are no more had claimed. Call it before the first claim.
+    /// Recovers the claims of workers that have ended. Call it before the first claim.
     fn recover(&self) -> impl Future<Output = Result<Recovered, StoreError>> + Send;
 
-    /// Claims up to `limit` jobs, oldest first. A job claimed by nobody else is this worker's until it completes it, gives
-    /// it back or ends. Empty when there is nothing to claim now, which may change when claimed jobs are completed.
+    /// Claims up to `limit` jobs, oldest first. A claimed job belongs to this worker until it completes or releases it, or
+    /// ends. Empty when there is nothing to claim now, which may change when claimed jobs are completed.
     fn claim(&self, limit: usize) -> impl Future<Output = Result<Vec<ClaimedJob>, StoreError>> + Send;
 
     /// Releases claims on jobs that were not read after all; this does not count as an attempt.
@@ -82,13 +82,13 @@ pub enum ClaimOutcome {
 /// The state of a job.
 #[derive(Clone, PartialEq)]
 pub enum JobStatus {
-    /// It waits, here or with the broker.
+    /// It is queued, here or in the broker.
     Waiting,
-    /// A worker has begun it.
+    /// A worker has claimed it.
     Running,
     /// It has its result.
     Done(Box<ResultRow>),
-    /// It was given up.
+    /// It is a dead letter.
     Dead {
         /// Why, without personal data.
         reason: String,
@@ -133,11 +133,11 @@ pub struct Unsent {
     pub message: String,
 }
 
-/// Feeding enqueued jobs to a broker a window at a time, so that millions of them never pile up there.
+/// Publishing enqueued jobs to a broker through a window, so that millions of them never accumulate there.
 pub trait Dispatch: Send + Sync {
-    /// Up to `limit` jobs of the batch to publish, oldest first: those that were not yet published, and those that were
-    /// but have not moved for `lost_after`, since a message may have been lost with its broker. Empty while the batch is
-    /// paused and once it is cancelled. Publishing one twice is harmless.
+    /// Up to `limit` jobs of the batch to publish, oldest first: those not yet published, and those published that have not
+    /// changed for `lost_after`, since a message may be lost with its broker. Empty while the batch is paused and once it is
+    /// cancelled. Publishing one twice is harmless.
     fn unsent(
         &self,
         batch: &str,
@@ -145,14 +145,14 @@ pub trait Dispatch: Send + Sync {
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Unsent>, StoreError>> + Send;
 
-    /// Notes that the broker confirmed these jobs.
+    /// Records that the broker confirmed these jobs.
     fn mark_sent(&self, jobs: &[JobId]) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// How many jobs of the batch are with the broker or being read.
+    /// The number of jobs of the batch that are in the broker or being read.
     fn window(&self, batch: &str) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Pauses, resumes or cancels a batch and returns the state that it now has; `None` when there is none of that name.
-    /// Cancelling is final: it ends all jobs that are not being read, and one that is may still bring its result.
+    /// Pauses, resumes or cancels a batch and returns its new state; `None` if there is no such batch.
+    /// Cancelling is final: it ends all jobs that are not being read; one that is being read may still store its result.
     fn set_batch_state(
         &self,
         batch: &str,
@@ -160,11 +160,11 @@ pub trait Dispatch: Send + Sync {
     ) -> impl Future<Output = Result<Option<BatchState>, StoreError>> + Send;
 }
 
-/// The table of results.
+/// Access to stored results.
 pub trait Results: Send + Sync {
     /// Up to `limit` results in the order in which they were stored, beginning after the one whose
-    /// [`ResultRow::seq`] is `after`. Empty at the end. Pages, not one long cursor, so that a reader who takes hours
-    /// keeps no transaction open. Results stored meanwhile come on later pages, none is left out.
+    /// [`ResultRow::seq`] is `after`. Empty at the end. Pages and not one long cursor, so that a reader that takes hours
+    /// keeps no transaction open. Results stored meanwhile are on later pages; none is missed.
     fn page(
         &self,
         filter: &ResultFilter,
@@ -173,11 +173,11 @@ pub trait Results: Send + Sync {
     ) -> impl Future<Output = Result<Vec<ResultRow>, StoreError>> + Send;
 }
 
-/// The batches and how far they are.
+/// Batches and their progress.
 pub trait Batches: Send + Sync {
     /// Every batch, oldest first.
     fn batches(&self) -> impl Future<Output = Result<Vec<BatchProgress>, StoreError>> + Send;
 
-    /// One batch; `None` when there is none of that name.
+    /// One batch; `None` if there is none of that name.
     fn batch(&self, name: &str) -> impl Future<Output = Result<Option<BatchProgress>, StoreError>> + Send;
 }

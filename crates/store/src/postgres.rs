@@ -1,8 +1,8 @@
-//! The store beside a broker: books about jobs, results and batches in a PostgreSQL database (15 or later).
+//! The store beside a broker: jobs, results and batches in a PostgreSQL database (15 or later).
 //!
-//! Any number of workers use it at once. Every call is one statement with a time limit on both ends, so that no
-//! transaction is ever left open by a worker that stops in the middle, and what a call did it did whole. Statements that
-//! touch many jobs take them in the order of their identifiers, so that they do not lock each other out.
+//! Any number of workers use it at once. Every call is one statement with a time limit on both sides, so that it is atomic
+//! and a worker that stops never leaves a transaction open. Statements that lock many jobs do so in the order of their
+//! identifiers, so that they do not deadlock.
 
 mod batches;
 mod connections;
@@ -40,10 +40,10 @@ impl PostgresStore {
         &self.connections.name
     }
 
-    /// Asks the server for an answer, for a health check.
+    /// Checks that the server answers, for a health check.
     ///
     /// # Errors
-    /// When it gives none in time.
+    /// When it does not answer in time.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.rows("answer", sqlx::query("SELECT 1")).await.map(drop)
     }
@@ -62,7 +62,7 @@ impl PostgresStore {
     }
 }
 
-/// Text as the database can hold it: everything but U+0000, which becomes the replacement character.
+/// Text that the database can store: U+0000 becomes the replacement character.
 fn storable(text: &str) -> String {
     text.replace('\0', "\u{FFFD}")
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use shenfen_core::{CardColumns, Decision, JobId, PictureResult, Side, Status};
 use time::OffsetDateTime;
 
-/// Which sides of a card a picture shows, as the column `side` says it.
+/// Which sides of a card a picture shows; the values of the column `side`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Sides {
@@ -32,41 +32,41 @@ impl Sides {
 /// One row of `results`. No `Debug`: it is personal data throughout.
 #[derive(Clone, PartialEq)]
 pub struct ResultRow {
-    /// Its place in the order in which results were stored.
+    /// Its position in the order in which results were stored.
     pub seq: i64,
     /// The key.
     pub job_id: JobId,
     /// The batch.
     pub batch: String,
-    /// The publisher's own name for the picture.
+    /// The publisher's own identifier of the picture.
     pub reference: Option<String>,
     /// The picture as the user named it.
     pub source: String,
     /// Whether the picture could be read.
     pub status: Status,
-    /// What to do with it.
+    /// The decision.
     pub decision: Decision,
     /// The sides that were read; `None` when there was no card.
     pub sides: Option<Sides>,
     /// The fields.
     pub columns: CardColumns,
-    /// The least of the cards' confidences, 0..1; `None` when there was no card.
+    /// The lowest confidence of its cards, 0..1; `None` if there was no card.
     pub confidence: Option<f64>,
-    /// The whole result as JSON text.
+    /// The complete result as JSON text.
     pub result: String,
-    /// Which claim of the job succeeded, from 1.
+    /// The attempt that succeeded, from 1.
     pub attempts: u32,
     /// The networks' version.
     pub model_version: String,
     /// SHA-256 of the picture's bytes, in hexadecimal.
     pub image_sha256: Option<String>,
-    /// When the job came.
+    /// When the job was enqueued.
     pub created_at: OffsetDateTime,
     /// When the result was stored.
     pub finished_at: OffsetDateTime,
 }
 
-/// Which results to show; `None` lets everything through.
+/// Which results to return; `None` means any.
 #[derive(Clone, Debug, Default)]
 pub struct ResultFilter {
     /// Only this batch.

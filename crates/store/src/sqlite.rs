@@ -1,8 +1,8 @@
 //! The embedded store: queue, results and batches in one SQLite file.
 //!
-//! Many processes may read it at any time; one at a time works on it, held apart by a lock on a file beside it that the
-//! system lets go when the process ends, however it ends. So a claim needs no expiry: whatever is claimed when a worker
-//! opens the store belongs to a process that is no more.
+//! Any number of processes may read it; one at a time works on it, enforced by a lock on a file beside it that the operating
+//! system releases when the process ends, however it ends. So a claim needs no expiry: a job that is claimed when a worker
+//! opens the store belongs to a process that has ended.
 
 mod batches;
 mod failure;
@@ -27,10 +27,10 @@ pub use queue::SqliteQueue;
 #[derive(Clone)]
 pub struct SqliteStore {
     path: Arc<PathBuf>,
-    /// One connection, since SQLite has one writer: waiting here is fair and cheap, waiting there is neither.
+    /// One connection, since SQLite has one writer: waiting for it here is fair and cheap, waiting inside SQLite is neither.
     writer: SqlitePool,
     readers: SqlitePool,
-    /// Held while this process works on the store; `None` when it only reads.
+    /// Held while this process works on the store; `None` for read access.
     lock: Option<Arc<File>>,
 }
 
@@ -40,7 +40,7 @@ impl SqliteStore {
         &self.path
     }
 
-    /// Closes the store and folds its log into the file. Dropping it loses nothing either.
+    /// Closes the store and checkpoints its write-ahead log. Dropping it loses nothing either.
     pub async fn close(self) {
         self.readers.close().await;
         self.writer.close().await;

@@ -1,4 +1,4 @@
-//! A result as the columns of a row, the same in every database.
+//! The columns of a row that come from a result, the same in every database.
 
 use serde::Serialize;
 use shenfen_core::{CardColumns, PictureResult};

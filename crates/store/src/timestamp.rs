@@ -1,4 +1,4 @@
-//! Instants as the text that the tables hold: UTC with milliseconds, which sorts as it is.
+//! Timestamps as text in the tables: UTC with milliseconds, so that they sort as text.
 
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_instant_survives_as_text_to_the_millisecond() {
+    fn round_trips_to_the_millisecond() {
         let instant = OffsetDateTime::from_unix_timestamp_nanos(1_700_000_000_123_456_789).unwrap();
         assert_eq!(to_text(instant), "2023-11-14T22:13:20.123Z");
         assert_eq!(to_text(from_text(&to_text(instant)).unwrap()), to_text(instant));

@@ -1,10 +1,10 @@
-//! Statuses, decisions and sides as the words in the tables: the same as in the JSON.
+//! Statuses, decisions and sides by their names in the tables, which are those of the JSON.
 
 use serde::Serialize;
 use serde::de::value::{Error, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer};
 
-/// The word for a value of an enum without content.
+/// The name of a variant without content.
 pub(crate) fn word<T: Serialize>(value: &T) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word,
@@ -12,7 +12,7 @@ pub(crate) fn word<T: Serialize>(value: &T) -> String {
     }
 }
 
-/// The value that a word stands for.
+/// The variant of a name.
 pub(crate) fn value<T: DeserializeOwned>(word: &str) -> Option<T> {
     let word: StrDeserializer<'_, Error> = word.into_deserializer();
     T::deserialize(word).ok()
@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_those_of_the_json() {
+    fn converts_enums_to_and_from_their_json_names() {
         assert_eq!(word(&Status::ImageInvalidSize), "IMAGE_INVALID_SIZE");
         assert_eq!(value(&word(&Decision::Review)), Some(Decision::Review));
         assert_eq!(value::<Side>("left"), None);

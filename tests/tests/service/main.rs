@@ -12,7 +12,7 @@ use shenfen_tests::stub;
 use world::{World, message, soon};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_becomes_a_row_and_its_message_goes() {
+async fn job_becomes_a_row_and_is_acknowledged() {
     let world = World::new().await;
     let running = world.start(2);
     let one = Message { reference: Some("customer-42".into()), ..message("one") };
@@ -26,7 +26,7 @@ async fn a_job_becomes_a_row_and_its_message_goes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_job_published_many_times_is_read_once() {
+async fn duplicate_jobs_are_read_once() {
     let world = World::new().await;
     let running = world.start(2);
     for _ in 0..20 {
@@ -39,7 +39,7 @@ async fn the_same_job_published_many_times_is_read_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_job_becomes_a_dead_letter_with_its_reason() {
+async fn invalid_message_becomes_a_dead_letter() {
     let world = World::new().await;
     let running = world.start(1);
     world.publish_raw(b"{\"v\": 2}".to_vec(), Some("strange".into())).await;
@@ -51,7 +51,7 @@ async fn what_is_no_job_becomes_a_dead_letter_with_its_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_panicking_picture_becomes_a_dead_letter_and_a_dead_job() {
+async fn panic_makes_the_job_dead() {
     let world = World::new().await;
     let running = world.start(1);
     let panicking = Message { image: Image::Inline(stub::PANICKING.to_vec()), ..message("panicking") };
@@ -68,7 +68,7 @@ async fn a_panicking_picture_becomes_a_dead_letter_and_a_dead_job() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_picture_that_will_never_be_had_has_a_result_that_says_why() {
+async fn unavailable_picture_gets_a_result_with_the_reason() {
     let world = World::new().await;
     let running = world.start(1);
     world.publish(&Message { image: Image::Path("../etc/passwd".into()), ..message("path") }).await;
@@ -80,7 +80,7 @@ async fn a_picture_that_will_never_be_had_has_a_result_that_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_picture_that_may_be_had_later_waits_in_a_retry_queue_and_is_read_then() {
+async fn temporarily_unavailable_picture_is_retried() {
     let world = World::new().await;
     let root = tempfile::tempdir().unwrap();
     let images = root.path().join("images");
@@ -105,7 +105,7 @@ async fn a_picture_that_may_be_had_later_waits_in_a_retry_queue_and_is_read_then
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_paused_batch_waits_and_a_cancelled_one_ends_without_results() {
+async fn paused_batch_waits_and_cancelled_batch_ends() {
     let world = World::new().await;
     let running = world.start(1);
     world.publish(&message("first")).await;
@@ -132,7 +132,7 @@ async fn a_paused_batch_waits_and_a_cancelled_one_ends_without_results() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stop_finishes_what_is_read_and_gives_the_rest_back_uncounted() {
+async fn stop_finishes_reading_and_releases_the_rest_uncounted() {
     let world = World::new().await;
     // Longer than two heartbeats of two seconds: the connection must live through the drain.
     let slow = |name: &str| Message { image: Image::Inline(b"slow 5000".to_vec()), ..message(name) };
@@ -156,7 +156,7 @@ async fn a_stop_finishes_what_is_read_and_gives_the_rest_back_uncounted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_that_ended_the_process_too_often_is_set_aside() {
+async fn exhausted_job_becomes_a_dead_letter() {
     let world = World::new().await;
     let deadly = message("worn");
     // What ten ended workers leave behind.

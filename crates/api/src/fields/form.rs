@@ -10,18 +10,18 @@ use super::{FieldError, Plus};
 pub(super) fn field(body: &[u8], name: &str, plus: Plus) -> Result<String, FieldError> {
     let mut found = None;
     for (key, value) in pairs(body) {
-        if decoded(key, Plus::Blank) == name.as_bytes() {
+        if decoded(key, Plus::Space) == name.as_bytes() {
             if found.is_some() {
-                return Err(FieldError::Twice);
+                return Err(FieldError::Repeated);
             }
             found = Some(value);
         }
     }
     let value = decoded(found.ok_or(FieldError::Missing)?, plus).into_owned();
-    String::from_utf8(value).map_err(|_| FieldError::NoText)
+    String::from_utf8(value).map_err(|_| FieldError::NotText)
 }
 
-/// Names and values as they are written.
+/// Names and values, still encoded.
 pub(crate) fn pairs(encoded: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     encoded.split(|&byte| byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
         match pair.iter().position(|&byte| byte == b'=') {
@@ -31,11 +31,11 @@ pub(crate) fn pairs(encoded: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     })
 }
 
-/// What is written.
+/// Decodes a name or value.
 pub(crate) fn decoded(text: &[u8], plus: Plus) -> Cow<'_, [u8]> {
-    if plus == Plus::Itself || !text.contains(&b'+') {
+    if plus == Plus::Literal || !text.contains(&b'+') {
         return percent_decode(text).into();
     }
-    let blanks: Vec<u8> = text.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect();
-    Cow::Owned(percent_decode(&blanks).collect())
+    let spaces: Vec<u8> = text.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect();
+    Cow::Owned(percent_decode(&spaces).collect())
 }

@@ -5,8 +5,8 @@
 
 use super::{Field, FieldError};
 
-/// Far more than any form of ours has; memory and time stay bounded by the body whatever comes.
-const MOST_PARTS: usize = 64;
+/// Maximum number of parts.
+const MAX_PARTS: usize = 64;
 
 /// The part `name`: text, or the bytes of a file where the part has a file's name.
 pub(super) fn field(content_type: &str, body: &[u8], name: &str) -> Result<Field, FieldError> {
@@ -18,7 +18,7 @@ pub(super) fn field(content_type: &str, body: &[u8], name: &str) -> Result<Field
         None => &body[find(body, &delimiter).ok_or(FieldError::Malformed)? + delimiter.len()..],
     };
     let mut found = None;
-    for _ in 0..MOST_PARTS {
+    for _ in 0..MAX_PARTS {
         if rest.starts_with(b"--") {
             return found.ok_or(FieldError::Missing);
         }
@@ -37,12 +37,12 @@ pub(super) fn field(content_type: &str, body: &[u8], name: &str) -> Result<Field
             continue;
         }
         if found.is_some() {
-            return Err(FieldError::Twice);
+            return Err(FieldError::Repeated);
         }
         found = Some(if parameter(disposition, "filename").is_some() {
             Field::File(content.to_vec())
         } else {
-            Field::Text(String::from_utf8(content.to_vec()).map_err(|_| FieldError::NoText)?)
+            Field::Text(String::from_utf8(content.to_vec()).map_err(|_| FieldError::NotText)?)
         });
     }
     Err(FieldError::Malformed)
@@ -54,7 +54,7 @@ fn disposition(head: &[u8]) -> Option<&str> {
     lines.find(|(name, _)| name.eq_ignore_ascii_case("content-disposition")).map(|(_, value)| value)
 }
 
-/// A parameter of a header's value, quotes taken off.
+/// A parameter of a header's value, without quotes.
 fn parameter<'a>(value: &'a str, name: &str) -> Option<&'a str> {
     let mut rest = value.split_once(';')?.1;
     loop {
@@ -77,7 +77,7 @@ fn parameter<'a>(value: &'a str, name: &str) -> Option<&'a str> {
     }
 }
 
-/// Where `needle` first stands. Boundaries begin with a line break, so that a look at each of them is enough.
+/// The first position of `needle`. Boundaries begin with a line break, so only those positions are compared.
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     let (&first, _) = needle.split_first()?;
     let mut from = 0;

@@ -9,7 +9,7 @@ fn get(content_type: Option<&str>, body: &[u8]) -> Result<Field, FieldError> {
     if let Some(content_type) = content_type {
         headers.insert(header::CONTENT_TYPE, content_type.parse().unwrap());
     }
-    field(&headers, body, "img", Plus::Blank)
+    field(&headers, body, "img", Plus::Space)
 }
 
 #[track_caller]
@@ -24,7 +24,7 @@ fn check(content_type: &str, body: &[u8], expected: Result<&str, FieldError>) {
 const FORM: &str = "application/x-www-form-urlencoded";
 
 #[test]
-fn a_form_is_decoded() {
+fn decodes_a_form() {
     check(FORM, b"img=a%2Bb%3D&other=1", Ok("a+b="));
     check("Application/X-WWW-Form-Urlencoded; charset=UTF-8", b"&&a&im%67=a+b", Ok("a b"));
     check(FORM, b"img=", Ok(""));
@@ -32,21 +32,21 @@ fn a_form_is_decoded() {
     check(FORM, b"img=a%2", Ok("a%2"));
     check(FORM, b"image=1", Err(FieldError::Missing));
     check(FORM, b"", Err(FieldError::Missing));
-    check(FORM, b"img=1&img=1", Err(FieldError::Twice));
-    check(FORM, b"img=%ff", Err(FieldError::NoText));
-    let literal = field(&HeaderMap::new(), b"im+g=1&img=a+b%2B%20", "img", Plus::Itself);
+    check(FORM, b"img=1&img=1", Err(FieldError::Repeated));
+    check(FORM, b"img=%ff", Err(FieldError::NotText));
+    let literal = field(&HeaderMap::new(), b"im+g=1&img=a+b%2B%20", "img", Plus::Literal);
     assert!(literal == Ok(Field::Text("a+b+ ".into())));
     assert!(get(None, b"img=1") == Ok(Field::Text("1".into())));
 }
 
 #[test]
-fn a_json_object_is_read() {
+fn reads_a_json_object() {
     let json = "application/json;charset=utf-8";
     check(json, br#"{"a":[1],"img":"x"}"#, Ok("x"));
     check(json, br#"{"a":1}"#, Err(FieldError::Missing));
-    check(json, br#"{"img":"x","img":"x"}"#, Err(FieldError::Twice));
+    check(json, br#"{"img":"x","img":"x"}"#, Err(FieldError::Repeated));
     for no_text in [&br#"{"img":1}"#[..], br#"{"img":null}"#, br#"{"img":["x"]}"#] {
-        check(json, no_text, Err(FieldError::NoText));
+        check(json, no_text, Err(FieldError::NotText));
     }
     for wrong in [&b""[..], b"[]", b"{\"img\":\"\xff\"}", br#"{"img":"x""#, br#"{"img":"x"} more"#, br#"["img","x"]"#] {
         check(json, wrong, Err(FieldError::Malformed));
@@ -56,7 +56,7 @@ fn a_json_object_is_read() {
 const MULTIPART: &str = "multipart/form-data; boundary=\"b 1\"";
 
 #[test]
-fn a_multipart_body_is_taken_apart() {
+fn parses_multipart() {
     let body = b"preamble\r\n--b 1\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--b 1\r\n\
         content-disposition: form-data; name=\"img\"\r\n\r\nx\r\n--b 2\r\n--b 1--\r\n";
     check(MULTIPART, body, Ok("x\r\n--b 2"));
@@ -65,14 +65,14 @@ fn a_multipart_body_is_taken_apart() {
         \xff\x00\r\n--b 1--";
     assert!(get(Some(MULTIPART), file) == Ok(Field::File(vec![0xff, 0])));
     let text = b"--b 1\r\nContent-Disposition: form-data; name=\"img\"\r\n\r\n\xff\r\n--b 1--";
-    check(MULTIPART, text, Err(FieldError::NoText));
+    check(MULTIPART, text, Err(FieldError::NotText));
     check(MULTIPART, b"--b 1--", Err(FieldError::Missing));
     let once = "--b 1\r\nContent-Disposition: form-data; name=\"img\"\r\n\r\nx\r\n";
-    check(MULTIPART, format!("{once}{once}--b 1--").as_bytes(), Err(FieldError::Twice));
+    check(MULTIPART, format!("{once}{once}--b 1--").as_bytes(), Err(FieldError::Repeated));
 }
 
 #[test]
-fn a_body_that_is_not_what_it_says_is_refused() {
+fn rejects_bodies_that_contradict_their_content_type() {
     let whole = b"--b 1\r\nContent-Disposition: form-data; name=\"img\"\r\n\r\nx\r\n--b 1--";
     for end in 0..whole.len() - 2 {
         check(MULTIPART, &whole[..end], Err(FieldError::Malformed));
@@ -88,7 +88,7 @@ fn a_body_that_is_not_what_it_says_is_refused() {
 
 proptest! {
     #[test]
-    fn no_body_makes_it_panic(body: Vec<u8>, pieces in vec(any::<Index>(), 0..40)) {
+    fn no_body_panics(body: Vec<u8>, pieces in vec(any::<Index>(), 0..40)) {
         let tokens: [&[u8]; 14] = [
             b"--b 1", b"\r\n", b"--", b"Content-Disposition: form-data", b"; name=img", b"; name=\"img\"", b"; filename=a",
             b"{\"img\":", b"\"", b"}", b"img=", b"&", b"%", b"\xff",
@@ -102,16 +102,16 @@ proptest! {
     }
 
     #[test]
-    fn what_goes_into_a_form_comes_out(text: String, name in "[a-h]{0,3}") {
+    fn form_values_round_trip(text: String, name in "[a-h]{0,3}") {
         let encoded = percent_encoding::utf8_percent_encode(&text, percent_encoding::NON_ALPHANUMERIC);
         let body = format!("{name}=x&img={encoded}");
-        for plus in [Plus::Blank, Plus::Itself] {
+        for plus in [Plus::Space, Plus::Literal] {
             prop_assert!(field(&HeaderMap::new(), body.as_bytes(), "img", plus) == Ok(Field::Text(text.clone())));
         }
     }
 
     #[test]
-    fn a_file_comes_out_as_it_went_in(content: Vec<u8>) {
+    fn multipart_files_round_trip(content: Vec<u8>) {
         prop_assume!(find(&content, b"\r\n--b 1").is_none());
         let head = &b"--b 1\r\nContent-Disposition: form-data; name=\"img\"; filename=\"a\"\r\n\r\n"[..];
         let body = [head, &content, b"\r\n--b 1--\r\n"].concat();

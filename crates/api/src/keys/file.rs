@@ -1,12 +1,12 @@
-//! The key file: JSON Lines to which lines are only ever added, so that a reader never meets half of a change.
+//! The key file: append-only JSON Lines, so that a reader never sees half of a change.
 //!
 //! ```text
 //! {"ak":"...","client":"acme","created_at":"2026-11-23T20:00:00Z","rate":20.0,"secret":"..."}
 //! {"ak":"...","revoked_at":"2026-12-01T08:00:00Z"}
 //! ```
-//! `secret` is base64 of the nonce and of the secret, encrypted with the master key and bound to name and client, so that
-//! lines cannot be made up, nor secrets be moved to other names. `rate` may be left out or changed by hand, and a line may
-//! be deleted.
+//! `secret` is the base64 of the nonce and the secret, encrypted with the master key and bound to name and client, so that
+//! lines cannot be forged and secrets cannot be moved to other names. `rate` may be omitted or edited by hand, and a line
+//! may be deleted.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -30,7 +30,7 @@ pub struct KeyFile {
     master: MasterKey,
 }
 
-/// A key just made. Its secret is shown this once. No `Debug`.
+/// A new key. Its secret is shown only once. No `Debug`.
 pub struct NewKey {
     /// Its name.
     pub ak: String,
@@ -38,22 +38,22 @@ pub struct NewKey {
     pub sk: String,
 }
 
-/// A key as a list shows it.
+/// A key as it is listed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Listed {
     /// Its name.
     pub ak: String,
-    /// Whose it is.
+    /// The client it belongs to.
     pub client: String,
-    /// Requests a second; `None` for the service's usual rate.
+    /// Requests per second; `None` for the service's default rate.
     pub rate: Option<f64>,
-    /// When it was made, as RFC 3339 in UTC.
+    /// When it was created, as RFC 3339 in UTC.
     pub created_at: String,
     /// When it was revoked; `None` while it is in force.
     pub revoked_at: Option<String>,
 }
 
-/// What changes when the file does.
+/// Changes whenever the file does.
 pub(super) type Version = Option<(u64, u64, Option<SystemTime>)>;
 
 #[derive(Serialize, Deserialize)]
@@ -79,16 +79,16 @@ impl KeyFile {
         KeyFile { path: path.into(), master }
     }
 
-    /// Makes a key. The file is made with mode 0600.
+    /// Adds a key. The file is created with mode 0600.
     ///
     /// # Errors
-    /// When the client's name will not do, the file holds keys of another master key, or it cannot be written.
+    /// When the client's name is invalid, the file holds keys of another master key, or it cannot be written.
     pub fn add(&self, client: &str, rate: Option<f64>) -> Result<NewKey, KeyError> {
         if !(1..=100).contains(&client.len()) || client.contains(char::is_control) {
             return Err(KeyError::Client);
         }
         if self.version().is_some() {
-            // So that one file has one master key.
+            // Fails unless the existing keys have the same master key.
             self.load()?;
         }
         let (ak, sk) = (hex::encode(random::<16>()?), hex::encode(random::<32>()?));
@@ -97,7 +97,7 @@ impl KeyFile {
         Ok(NewKey { ak, sk })
     }
 
-    /// Takes a key out of force.
+    /// Revokes a key.
     ///
     /// # Errors
     /// When there is no such key in force, or the file cannot be read or written.
@@ -108,7 +108,7 @@ impl KeyFile {
         self.append(&Line::Revoked { ak: ak.to_owned(), revoked_at: now() })
     }
 
-    /// All keys, oldest first, revoked ones among them.
+    /// All keys including revoked ones, oldest first.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -140,7 +140,7 @@ impl KeyFile {
                     let Some(secret) = secret else {
                         return Err(KeyError::WrongMasterKey { path: self.path.clone(), ak });
                     };
-                    // A rate that is no rate would let everything through, or nothing.
+                    // An invalid rate, edited by hand, would allow everything or nothing.
                     let rate = rate.filter(|rate| rate.is_finite() && *rate > 0.0);
                     keys.push(Key { ak, client, rate, secret });
                 }
@@ -183,7 +183,7 @@ impl KeyFile {
     }
 }
 
-/// What a secret is bound to.
+/// The associated data that a secret is bound to.
 fn owner(ak: &str, client: &str) -> String {
     format!("{ak} {client}")
 }
@@ -193,7 +193,7 @@ fn now() -> String {
     now.format(&Rfc3339).unwrap_or_default()
 }
 
-/// Whether the next line begins where the file ends; an editor may have left the last one open.
+/// Whether the file ends with a line break; an editor may have left it out.
 fn ends_with_line_break(file: &mut File) -> io::Result<bool> {
     if file.metadata()?.len() == 0 {
         return Ok(true);

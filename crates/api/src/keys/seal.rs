@@ -1,4 +1,4 @@
-//! Secrets at rest: encrypted, since checking an HMAC needs them in clear.
+//! Encryption of the stored secrets. They are encrypted and not hashed, since checking an HMAC needs the secret itself.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use crate::encoding::from_hex;
 pub struct MasterKey(LessSafeKey);
 
 impl MasterKey {
-    /// A master key of 64 hexadecimal digits; blanks and line breaks around them do not matter.
+    /// A master key of 64 hexadecimal digits; whitespace around them is ignored.
     ///
     /// # Errors
     /// When it is anything else.
@@ -23,7 +23,8 @@ impl MasterKey {
         Ok(MasterKey(LessSafeKey::new(key)))
     }
 
-    /// Encrypts a secret: a random nonce and what it gives. `owner` is not hidden, but the secret opens with no other.
+    /// Encrypts a secret; returns the random nonce and the ciphertext. `owner` is the associated data: not encrypted, but
+    /// decryption needs the same.
     pub(super) fn seal(&self, secret: &[u8], owner: &str) -> Result<Vec<u8>, KeyError> {
         let nonce = random::<NONCE_LEN>()?;
         let mut sealed = secret.to_vec();
@@ -44,7 +45,7 @@ impl MasterKey {
     }
 }
 
-/// Shows nothing of it.
+/// Does not show the key.
 impl fmt::Debug for MasterKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("MasterKey")

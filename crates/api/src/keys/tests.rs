@@ -13,7 +13,7 @@ fn file(folder: &Path) -> KeyFile {
 }
 
 #[test]
-fn keys_are_added_listed_and_revoked() {
+fn adds_lists_and_revokes_keys() {
     let folder = tempfile::tempdir().unwrap();
     let file = file(folder.path());
     let first = file.add("acme 公司", None).unwrap();
@@ -36,7 +36,7 @@ fn keys_are_added_listed_and_revoked() {
 }
 
 #[test]
-fn the_file_alone_shows_no_secret_and_nobody_else_may_read_it() {
+fn key_file_hides_secrets_and_is_private() {
     let folder = tempfile::tempdir().unwrap();
     let file = file(folder.path());
     let key = file.add("acme", None).unwrap();
@@ -54,7 +54,7 @@ fn the_file_alone_shows_no_secret_and_nobody_else_may_read_it() {
 }
 
 #[test]
-fn a_file_that_somebody_edited_is_read_or_the_line_named() {
+fn reads_an_edited_file_or_names_the_line() {
     let folder = tempfile::tempdir().unwrap();
     let file = file(folder.path());
     file.add("acme", None).unwrap();
@@ -70,7 +70,7 @@ fn a_file_that_somebody_edited_is_read_or_the_line_named() {
 }
 
 #[test]
-fn a_master_key_is_64_hexadecimal_digits() {
+fn master_key_is_64_hexadecimal_digits() {
     assert!(MasterKey::parse(&format!(" {}\n", "aB".repeat(32))).is_ok());
     for wrong in ["", &"a".repeat(63), &"a".repeat(65), &"g".repeat(64), &"é".repeat(32)] {
         assert!(matches!(MasterKey::parse(wrong), Err(KeyError::MasterKey)));
@@ -78,14 +78,14 @@ fn a_master_key_is_64_hexadecimal_digits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_running_service_follows_the_file() {
+async fn running_service_reloads_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = file(folder.path());
     let first = file.add("acme", None).unwrap();
     let (keys, follow) = Keys::of_file(file.clone()).unwrap();
     let following = tokio::spawn(follow);
     let second = file.add("acme", None).unwrap();
-    let look = || tokio::time::sleep(2 * BETWEEN_LOOKS);
+    let look = || tokio::time::sleep(2 * CHECK_INTERVAL);
     look().await;
     assert!(keys.get(&first.ak).is_some() && keys.get(&second.ak).is_some());
     file.revoke(&first.ak).unwrap();
@@ -96,6 +96,6 @@ async fn a_running_service_follows_the_file() {
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, format!("{text}nonsense")).unwrap();
     look().await;
-    assert_eq!(keys.count(), 1, "what cannot be read changes nothing");
+    assert_eq!(keys.count(), 1, "an unreadable file changes nothing");
     following.abort();
 }

@@ -1,28 +1,28 @@
-//! The header Authorization.
+//! The `Authorization` header.
 
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use time::{Duration, OffsetDateTime, PrimitiveDateTime};
 
-use super::LONGEST;
+use super::MAX_VALIDITY;
 use crate::encoding::from_hex;
 
 const TIME: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
 
-/// `credit-v1/{ak}/{timestamp}/{expire}/{signedHeaders}/{signature}`, taken apart.
+/// The parts of `credit-v1/{ak}/{timestamp}/{expire}/{signedHeaders}/{signature}`.
 pub(super) struct Authorization<'a> {
-    /// All before the signed headers, which the signing key is made of.
+    /// Everything before the signed headers: the signing key is derived from it.
     pub(super) prefix: &'a str,
     pub(super) ak: &'a str,
     pub(super) time: OffsetDateTime,
     expire: u32,
-    /// Names joined by `;`; empty for the three that Java and Go sign.
+    /// Names joined by `;`; empty means the three headers that Java and Go sign.
     pub(super) signed_headers: &'a str,
     pub(super) signature: [u8; 32],
 }
 
 impl<'a> Authorization<'a> {
-    /// The parts; `None` for anything of another form.
+    /// Parses the header; `None` if it is malformed.
     pub(super) fn parse(text: &'a str) -> Option<Authorization<'a>> {
         let text = text.trim_ascii();
         let parts: Vec<&str> = text.split('/').collect();
@@ -41,10 +41,10 @@ impl<'a> Authorization<'a> {
         })
     }
 
-    /// The last moment at which it is good.
+    /// When it expires.
     pub(super) fn expires(&self) -> OffsetDateTime {
-        let expire = std::time::Duration::from_secs(self.expire.into()).min(LONGEST);
-        // Only a time at the end of the calendar overflows, which lies in the future all the same.
+        let expire = std::time::Duration::from_secs(self.expire.into()).min(MAX_VALIDITY);
+        // Only a time at the end of the calendar overflows, and that is refused as too far in the future.
         self.time.checked_add(Duration::try_from(expire).unwrap_or_default()).unwrap_or(self.time)
     }
 }
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn anything_of_another_form_is_refused() {
+    fn rejects_malformed_headers() {
         let signature = "0123456789abcdef".repeat(4);
         let good = format!("credit-v1/key/2024-02-29T23:59:59Z/1800/host;credit-date/{signature}");
         let parsed = Authorization::parse(&good).unwrap();
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn no_signature_is_good_for_longer_than_half_an_hour() {
+    fn signatures_expire_after_at_most_half_an_hour() {
         for (expire, minutes) in [("60", 1), ("1800", 30), ("86400", 30), ("0", 0)] {
             let text = format!("credit-v1/k/2024-01-01T00:00:00Z/{expire}//{}", "00".repeat(32));
             let parsed = Authorization::parse(&text).unwrap();

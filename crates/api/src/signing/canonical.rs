@@ -1,4 +1,4 @@
-//! What was signed: the canonical request, in every way in which a published client may have written it.
+//! The canonical request, in every variant that a published client may have signed.
 
 use axum::http::{HeaderMap, Method, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encode};
@@ -9,23 +9,23 @@ use crate::fields::pairs;
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const RESERVED_IN_PATH: &AsciiSet = &RESERVED.remove(b'/');
 
-/// What an empty list of signed headers stands for.
+/// The headers that an empty list means.
 const IMPLIED: [&str; 3] = ["content-length", "content-md5", "content-type"];
 
-/// More headers than any client signs.
+/// Maximum number of signed headers.
 const MOST_HEADERS: usize = 32;
 
-/// What a client may have signed.
+/// The variants that a client may have signed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Signed {
-    /// The canonical requests, any of which may be the one.
+    /// The candidate canonical requests.
     pub(super) requests: Vec<String>,
-    /// The body's MD5, if it was signed; inside, `None` where the header is no MD5.
+    /// The MD5 of the body, if it was signed; the inner `None` means that the header is not an MD5.
     pub(super) digest: Option<Option<[u8; 16]>>,
 }
 
 impl Signed {
-    /// `None` when a signed header is not there, or there twice.
+    /// `None` when a signed header is missing or repeated.
     pub(super) fn of(method: &Method, uri: &Uri, headers: &HeaderMap, signed_headers: &str) -> Option<Signed> {
         let start = format!("{method}\n{}\n{}\n", path(uri), query(uri));
         let request = |mut lines: Vec<String>| {
@@ -68,7 +68,7 @@ fn named<'a>(headers: &'a HeaderMap, signed_headers: &str) -> Option<Vec<(String
     let mut named = Vec::new();
     if signed_headers.is_empty() {
         for name in IMPLIED {
-            // A request without a body has none of them to sign.
+            // A request without a body has none of these headers.
             named.extend(value(name).ok()?.map(|value| (name.to_owned(), value)));
         }
         return Some(named);
@@ -85,8 +85,8 @@ fn named<'a>(headers: &'a HeaderMap, signed_headers: &str) -> Option<Vec<(String
     Some(named)
 }
 
-/// How else a client may have written the host of the request: without its port, as Python does; or with the usual one,
-/// which the URL had and the request has not.
+/// How else a client may have signed the host: without its port, as Python does, or with the default port, which was in the
+/// URL but is not in the request.
 fn other_hosts(host: &[u8]) -> Vec<Vec<u8>> {
     match host.iter().rposition(|&byte| byte == b':') {
         Some(colon) if host[colon + 1..].iter().all(u8::is_ascii_digit) => vec![host[..colon].to_vec()],
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_may_have_been_signed_with_its_port_or_without() {
+    fn accepts_a_host_signed_with_or_without_its_port() {
         let given = [("host", "127.0.0.1:8080"), ("credit-date", " 2024-01-01T00:00:00Z ")];
         let expected = ["127.0.0.1%3A8080", "127.0.0.1"]
             .map(|host| format!("POST\n/idcard\n\ncredit-date:2024-01-01T00%3A00%3A00Z\nhost:{host}"));
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_list_stands_for_length_digest_and_type() {
+    fn empty_list_means_length_digest_and_type() {
         let given = [("content-type", "a/b; c=d"), ("content-length", "3"), ("content-md5", "00"), ("host", "h")];
         let lines = |value| format!("POST\n/\n\ncontent-length:3\ncontent-md5:00\ncontent-type:{value}");
         assert_eq!(requests("/", &given, "").unwrap(), [lines("a%2Fb%3B%20c%3Dd"), lines("")]);
@@ -154,20 +154,20 @@ mod tests {
     }
 
     #[test]
-    fn path_and_query_are_encoded_and_sorted() {
+    fn encodes_path_and_sorts_query() {
         let request = requests("/v1/a%20b~%e4%b8%ad?b=2&a=%7e/&a&c=x+y", &[("x", "1")], "x").unwrap();
         assert_eq!(request, ["POST\n/v1/a%20b~%E4%B8%AD\na=&a=~%2F&b=2&c=x%2By\nx:1"]);
     }
 
     #[test]
-    fn a_signed_header_is_there_once() {
+    fn requires_each_signed_header_once() {
         assert_eq!(requests("/", &[("host", "h")], "host;credit-date"), None);
         assert_eq!(requests("/", &[("host", "h"), ("host", "h")], "host"), None);
         assert_eq!(requests("/", &[("content-md5", "h"), ("content-md5", "h")], ""), None);
     }
 
     #[test]
-    fn a_digest_counts_where_it_was_signed() {
+    fn checks_the_digest_only_if_signed() {
         let digest = |value: &'static str, signed: &str| {
             Signed::of(&Method::POST, &"/".parse().unwrap(), &headers(&[("content-md5", value), ("host", "h")]), signed)
                 .unwrap()

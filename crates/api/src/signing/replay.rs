@@ -1,36 +1,36 @@
-//! Signatures that were served, remembered until they expire.
+//! Replay protection: accepted signatures, remembered until they expire.
 
 use std::collections::{BTreeMap, HashSet};
 
 use time::OffsetDateTime;
 
-/// The most that are remembered: about 40 bytes each.
-const MOST: usize = 1_000_000;
+/// Maximum number of remembered signatures: about 40 bytes each.
+const MAX_SIGNATURES: usize = 1_000_000;
 
-/// Why a signature is not new.
+/// Why a signature is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SeenBefore {
-    /// It was served.
-    Yes,
-    /// Nobody can tell: it could not be remembered.
-    NoRoomToTell,
+pub(super) enum ReplayError {
+    /// It was accepted before.
+    Replayed,
+    /// There is no room to remember it.
+    Full,
 }
 
-/// The signatures, by the minute in which they expire, so that a minute is forgotten at once.
+/// The signatures by the minute in which they expire, so that a whole minute is dropped at once.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct AcceptedSignatures {
     minutes: BTreeMap<i64, HashSet<[u8; 16]>>,
     count: usize,
 }
 
-impl Seen {
-    /// Remembers a signature. Half of its bytes tell it from any other.
+impl AcceptedSignatures {
+    /// Remembers a signature. 16 of its 32 bytes are enough to identify it.
     pub(super) fn note(
         &mut self,
         signature: &[u8; 32],
         expires: OffsetDateTime,
         now: OffsetDateTime,
-    ) -> Result<(), SeenBefore> {
+    ) -> Result<(), ReplayError> {
         let live = self.minutes.split_off(&minute(now));
         self.count -= self.minutes.values().map(HashSet::len).sum::<usize>();
         self.minutes = live;
@@ -38,10 +38,10 @@ impl Seen {
         half.copy_from_slice(&signature[..16]);
         let of_minute = self.minutes.entry(minute(expires)).or_default();
         if of_minute.contains(&half) {
-            return Err(SeenBefore::Yes);
+            return Err(ReplayError::Replayed);
         }
-        if self.count >= MOST {
-            return Err(SeenBefore::NoRoomToTell);
+        if self.count >= MAX_SIGNATURES {
+            return Err(ReplayError::Full);
         }
         of_minute.insert(half);
         self.count += 1;
@@ -59,26 +59,26 @@ mod tests {
     use time::Duration;
 
     #[test]
-    fn a_signature_is_known_until_it_expires_and_then_forgotten() {
-        let mut seen = Seen::default();
+    fn remembers_signatures_until_they_expire() {
+        let mut seen = AcceptedSignatures::default();
         let start = OffsetDateTime::UNIX_EPOCH;
         let expires = start + Duration::minutes(30);
-        let at = |seen: &mut Seen, number: u8, minutes| {
+        let at = |seen: &mut AcceptedSignatures, number: u8, minutes| {
             seen.note(&[number; 32], expires, start + Duration::minutes(minutes))
         };
         assert_eq!(at(&mut seen, 1, 0), Ok(()));
-        assert_eq!(at(&mut seen, 1, 0), Err(SeenBefore::Yes));
+        assert_eq!(at(&mut seen, 1, 0), Err(ReplayError::Replayed));
         assert_eq!(at(&mut seen, 2, 0), Ok(()));
-        assert_eq!(at(&mut seen, 1, 30), Err(SeenBefore::Yes));
+        assert_eq!(at(&mut seen, 1, 30), Err(ReplayError::Replayed));
         assert_eq!(seen.count, 2);
         assert_eq!(seen.note(&[3; 32], start + Duration::hours(1), start + Duration::minutes(31)), Ok(()));
         assert_eq!((seen.count, seen.minutes.len()), (1, 1));
     }
 
     #[test]
-    fn a_full_memory_refuses_rather_than_forgets() {
+    fn full_memory_refuses_new_signatures() {
         let now = OffsetDateTime::UNIX_EPOCH;
-        let mut seen = Seen { count: MOST, ..Seen::default() };
-        assert_eq!(seen.note(&[1; 32], now, now), Err(SeenBefore::NoRoomToTell));
+        let mut seen = AcceptedSignatures { count: MAX_SIGNATURES, ..AcceptedSignatures::default() };
+        assert_eq!(seen.note(&[1; 32], now, now), Err(ReplayError::Full));
     }
 }

@@ -14,7 +14,7 @@ use time::macros::date;
 use crate::world::{FORM, Setup, World, picture_form, request};
 
 #[test]
-fn a_number_is_answered_in_the_documented_words() {
+fn answers_a_number_as_documented() {
     let world = World::new();
     let right = r#"{"status":"ok","message":{"id":"330825197801104539","birthday":"1978-01-10T00:00:00Z","gender":"male","province":"浙江省","city":"衢州市","county":"龙游县"}}"#;
     let wrong = r#"{"status":"fail","message":"checksum not correct"}"#;
@@ -44,7 +44,7 @@ fn a_number_is_answered_in_the_documented_words() {
 }
 
 #[test]
-fn each_status_has_its_sentence() {
+fn each_status_has_its_documented_message() {
     let world = World::new();
     let answer = world.picture("/v1/ocr_cn", b"card");
     assert_eq!(answer.text, r#"{"status":"OK","message":{"gender":"男","identityNo":"","name":"张三"}}"#);
@@ -59,7 +59,7 @@ fn each_status_has_its_sentence() {
 }
 
 #[test]
-fn a_picture_comes_in_any_usual_encoding() {
+fn accepts_a_picture_in_any_usual_encoding() {
     let world = World::new();
     // Has both characters that the alphabets disagree on.
     let picture = [&[0xfb, 0xff, 0xbf][..], b"card", &[0xff; 60]].concat();
@@ -109,7 +109,7 @@ fn a_picture_comes_in_any_usual_encoding() {
 }
 
 #[test]
-fn the_whole_result_is_there_for_who_asks() {
+fn detail_returns_the_complete_result() {
     let world = World::new();
     let whole = world.picture("/v1/ocr_cn?detail=1", b"card").json();
     assert_eq!((&whole["decision"], &whole["message"]["name"]), (&"review".into(), &"张三".into()));
@@ -123,7 +123,7 @@ fn the_whole_result_is_there_for_who_asks() {
 }
 
 #[test]
-fn other_paths_and_methods_are_refused_as_http_does() {
+fn unknown_paths_and_methods_get_http_errors() {
     let world = World::new();
     let answer = world.get("/nowhere");
     assert_eq!((answer.status, answer.header("content-type")), (404, Some("application/problem+json")));
@@ -138,7 +138,7 @@ fn other_paths_and_methods_are_refused_as_http_does() {
 }
 
 #[test]
-fn requests_follow_each_other_on_one_connection_whatever_became_of_the_one_before() {
+fn connection_is_reused_after_any_outcome() {
     let world = World::new();
     let mut client = world.connect();
     for body in [&picture_form(b"card"), "img=*", "", "img=%ff", &picture_form(b"noise"), &picture_form(b"card")] {
@@ -150,7 +150,7 @@ fn requests_follow_each_other_on_one_connection_whatever_became_of_the_one_befor
 }
 
 #[test]
-fn a_card_is_read() {
+fn reads_a_card() {
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples");
     let labels = std::fs::read_to_string(samples.join("labels.jsonl")).unwrap();
     let reader =

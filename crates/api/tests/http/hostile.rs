@@ -21,7 +21,7 @@ fn head(length: &str) -> Vec<u8> {
 }
 
 #[test]
-fn headers_that_never_end_are_given_up() {
+fn endless_headers_time_out() {
     let server = ServerLimits { headers: SHORT, ..ServerLimits::default() };
     let world = World::with(Setup { server, ..Setup::default() }, |_| {});
     let mut silent = world.connect();
@@ -36,7 +36,7 @@ fn headers_that_never_end_are_given_up() {
 }
 
 #[test]
-fn a_body_that_never_ends_is_refused() {
+fn endless_body_times_out() {
     let limits =
         [BodyLimits { pause: SHORT, ..BodyLimits::default() }, BodyLimits { whole: SHORT, ..BodyLimits::default() }];
     for bodies in limits {
@@ -51,7 +51,7 @@ fn a_body_that_never_ends_is_refused() {
 }
 
 #[test]
-fn a_body_that_is_cut_off_or_misframed_harms_nobody() {
+fn truncated_or_misframed_body_is_refused() {
     let world = World::new();
     for length in ["content-length: 1000", "transfer-encoding: chunked"] {
         let mut client = world.connect();
@@ -81,7 +81,7 @@ fn a_body_that_is_cut_off_or_misframed_harms_nobody() {
 }
 
 #[test]
-fn a_hundred_megabytes_are_refused_without_being_kept() {
+fn refuses_a_hundred_megabytes_without_buffering_them() {
     // All bodies together have no more room than one picture takes.
     let bodies = BodyLimits { memory: 9 << 20, ..BodyLimits::default() };
     let world = World::with(Setup { bodies, ..Setup::default() }, |_| {});
@@ -111,7 +111,7 @@ fn a_hundred_megabytes_are_refused_without_being_kept() {
 }
 
 #[test]
-fn bodies_take_no_more_memory_than_they_may() {
+fn bodies_stay_within_the_memory_limit() {
     let bodies = BodyLimits { memory: 1 << 20, ..BodyLimits::default() };
     let world = World::with(Setup { bodies, ..Setup::default() }, |_| {});
     let body = picture_form(&vec![1; 600 << 10]);
@@ -127,7 +127,7 @@ fn bodies_take_no_more_memory_than_they_may() {
 }
 
 #[test]
-fn more_connections_than_allowed_wait_for_their_turn() {
+fn connections_over_the_limit_wait() {
     let server = ServerLimits { connections: 2, headers: SHORT, ..ServerLimits::default() };
     let world = World::with(Setup { server, ..Setup::default() }, |_| {});
     let idle: Vec<Client> = (0..2).map(|_| world.connect()).collect();

@@ -15,7 +15,7 @@ fn is_problem(answer: &Answer, status: u16, words: &str) {
 }
 
 #[test]
-fn without_servers_the_problem_says_which_is_missing() {
+fn names_the_missing_broker_or_database() {
     let world = World::new();
     is_problem(&world.post("/v1/jobs", "application/json", r#"{"image":{"base64":"QUJD"}}"#), 503, "without a broker");
     for path in ["/v1/results/7d5f7c0e-0000-4000-8000-000000000000", "/v1/batches/kyc"] {
@@ -24,7 +24,7 @@ fn without_servers_the_problem_says_which_is_missing() {
 }
 
 #[test]
-fn a_job_that_is_none_is_refused_before_it_is_published() {
+fn invalid_job_is_refused_before_publishing() {
     let broker = shenfen_queue::Broker::new("amqp://127.0.0.1:1/".parse().unwrap());
     let publisher = shenfen_queue::Publisher::new(broker);
     let world = World::with(Setup::default(), |service| service.publisher = Some(publisher));

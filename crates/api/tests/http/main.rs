@@ -5,7 +5,7 @@
 mod documented;
 mod hostile;
 mod jobs;
-mod line;
+mod queue;
 mod signed;
 mod tls;
 mod world;

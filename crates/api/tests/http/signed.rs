@@ -69,7 +69,7 @@ fn by_host(key: &NewKey) -> (String, String) {
 }
 
 #[test]
-fn who_has_no_key_is_told_so_in_the_documented_words() {
+fn unsigned_request_gets_the_documented_refusal() {
     let (signed, key) = Signed::new(None);
     signed.send(&[("content-type", FORM)], RIGHT).is("INVALID_REQUEST");
     let stranger = NewKey { ak: key.ak.clone(), sk: "guessed".to_owned() };
@@ -85,7 +85,7 @@ fn who_has_no_key_is_told_so_in_the_documented_words() {
 }
 
 #[test]
-fn a_request_with_its_body_signed_is_served_once() {
+fn serves_a_request_with_a_signed_body_once() {
     let (signed, key) = Signed::new(None);
     let digest = hex::encode(Md5::digest(RIGHT));
     let lines = format!("content-length:{}\ncontent-md5:{digest}\ncontent-type:", RIGHT.len());
@@ -97,7 +97,7 @@ fn a_request_with_its_body_signed_is_served_once() {
 }
 
 #[test]
-fn keys_come_and_go_without_a_restart() {
+fn keys_change_without_a_restart() {
     let (signed, old) = Signed::new(None);
     let new = signed.file.add("acme", None).unwrap();
     let becomes = |key: &NewKey, status: &str| {
@@ -115,7 +115,7 @@ fn keys_come_and_go_without_a_restart() {
 }
 
 #[test]
-fn a_key_that_comes_too_fast_is_told_to_come_later() {
+fn rate_limited_key_gets_retry_later() {
     let (signed, key) = Signed::new(Some(0.5));
     assert_eq!(signed.ask(&key).json()["status"], "ok");
     signed.ask(&key).is("RETRY_LATER");

@@ -18,7 +18,7 @@ fn file(name: &str) -> PathBuf {
 }
 
 #[test]
-fn requests_are_answered_over_tls_and_nothing_without() {
+fn serves_tls_only() {
     let setup = Setup { tls: Some(tls(&file("certificate.pem"), &file("key.pem")).unwrap()), ..Setup::default() };
     let world = World::with(setup, |_| {});
     let mut roots = RootCertStore::empty();
@@ -46,7 +46,7 @@ fn requests_are_answered_over_tls_and_nothing_without() {
 }
 
 #[test]
-fn files_that_will_not_do_are_named() {
+fn names_unusable_tls_files() {
     let missing = tls(&file("nothing.pem"), &file("key.pem")).err().unwrap();
     assert!(matches!(&missing, TlsError::File { path, .. } if path.ends_with("nothing.pem")), "{missing}");
     assert!(matches!(tls(&file("certificate.pem"), &file("certificate.pem")), Err(TlsError::File { .. })));

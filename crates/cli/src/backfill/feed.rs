@@ -1,4 +1,5 @@
-//! A backfill over a broker: this process lists and feeds, workers read, and all of them together make the progress.
+//! A backfill through a broker: this process lists pictures and publishes jobs, workers read them, and the progress shown is
+//! that of all workers.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -14,10 +15,10 @@ use shenfen_worker::{Feed, FeedEnd, FeedEvent, FeedSettings, Source};
 use super::{BackfillArgs, print_next, print_summary};
 use crate::signals::watch_for_stop;
 
-/// The time between two lines where there is no terminal.
+/// Interval between progress lines where standard error is not a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
-/// Lists, feeds and watches until every job of the batch has its end.
+/// Lists pictures, publishes jobs and shows progress until every job of the batch has ended.
 ///
 /// # Errors
 /// When the path does not exist, or broker or database refuse.
@@ -29,7 +30,8 @@ pub(super) async fn run(args: BackfillArgs, broker: Broker) -> anyhow::Result<Ex
     let publisher = Publisher::new(broker);
     publisher.check().await?;
     let mut progress = Progress::start(&batch);
-    progress.tell(&format!("workers read these pictures below their --image-root: here {}", image_root.display()));
+    progress
+        .tell(&format!("workers need these pictures below their --image-root; here that is {}", image_root.display()));
     let feed = Feed::new(store.clone(), publisher, &batch, FeedSettings { window: args.window, image_root });
     let outcome = feed.run(source, watch_for_stop(), |event| progress.note(event)).await;
     progress.finish();
@@ -40,7 +42,7 @@ pub(super) async fn run(args: BackfillArgs, broker: Broker) -> anyhow::Result<Ex
         if report.unreadable > 0 {
             bail!("nothing in {path} could be read");
         }
-        bail!("no pictures in {path}; pictures are files named .jpg, .png, .webp, .bmp or .tif");
+        bail!("no pictures in {path}; supported extensions: .jpg, .jpeg, .png, .webp, .bmp, .tif, .tiff");
     };
     let mut out = io::stdout().lock();
     if report.end == FeedEnd::Complete && report.new == 0 && report.published == 0 {
@@ -48,11 +50,11 @@ pub(super) async fn run(args: BackfillArgs, broker: Broker) -> anyhow::Result<Ex
     }
     print_summary(&mut out, &counts)?;
     if report.left_out > 0 {
-        writeln!(out, "left out: {} files that are no pictures by their names, links or hidden", report.left_out)?;
+        writeln!(out, "skipped: {} files (unsupported extension, symlink or hidden)", report.left_out)?;
     }
     match report.end {
         FeedEnd::Stopped => bail!(
-            "stopped feeding; workers go on with what the broker has, and the same command feeds the rest of {} open jobs",
+            "stopped publishing; workers continue with what the broker has, and the same command publishes the rest of {} open jobs",
             counts.open()
         ),
         FeedEnd::Cancelled => bail!("the batch {batch} was cancelled"),
@@ -67,7 +69,7 @@ pub(super) async fn run(args: BackfillArgs, broker: Broker) -> anyhow::Result<Ex
     })
 }
 
-/// The folder that messages name pictures relative to: the one given, else the folder to be read, or that of the manifest.
+/// The folder that paths in messages are relative to: the one given, else the folder to be read, or that of the manifest.
 fn image_root(args: &BackfillArgs) -> anyhow::Result<PathBuf> {
     let root = match &args.image_root {
         Some(root) => root.as_path(),
@@ -77,7 +79,7 @@ fn image_root(args: &BackfillArgs) -> anyhow::Result<PathBuf> {
     root.canonicalize().with_context(|| format!("cannot open the image root {}", root.display()))
 }
 
-/// What is shown: a bar on a terminal, a line every few seconds elsewhere.
+/// The progress shown: a bar on a terminal, a line every few seconds elsewhere.
 struct Progress {
     batch: String,
     bar: Option<ProgressBar>,
@@ -114,8 +116,8 @@ impl Progress {
         if counts.state != self.state {
             self.state = counts.state;
             match counts.state {
-                BatchState::Paused => self.tell("the batch is paused; `shenfen batches resume` goes on with it"),
-                BatchState::Active => self.tell("the batch goes on"),
+                BatchState::Paused => self.tell("the batch is paused; `shenfen batches resume` resumes it"),
+                BatchState::Active => self.tell("the batch is resumed"),
                 BatchState::Cancelled => {}
             }
         }
@@ -133,7 +135,7 @@ impl Progress {
     fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.abandon();
-            // The bar leaves the cursor behind itself.
+            // The bar leaves the cursor at its end.
             drop(writeln!(io::stderr()));
         }
     }
@@ -142,17 +144,17 @@ impl Progress {
     fn tell(&self, line: &str) {
         match &self.bar {
             Some(bar) => bar.println(line),
-            // Nobody is there to hear that nobody hears.
+            // Nothing can be done if standard error is closed.
             None => drop(writeln!(io::stderr(), "{line}")),
         }
     }
 }
 
-/// Rate and time left of all workers together, and what came of the pictures.
+/// Rate and time left of all workers together, and the results so far.
 fn words(counts: &BatchProgress) -> String {
     let mut words = match counts.rate {
-        Some(rate) => format!("{rate:.1} a second"),
-        None => "no results of late".to_owned(),
+        Some(rate) => format!("{rate:.1}/s"),
+        None => "no recent results".to_owned(),
     };
     if let Some(left) = counts.eta() {
         words += &format!(", {} s left", left.as_secs());

@@ -12,19 +12,19 @@ use shenfen_worker::Event;
 use crate::pictures::reasons;
 use crate::read::word;
 
-/// The time between two lines where there is no terminal.
+/// Interval between progress lines where standard error is not a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
-/// So many failures are told one by one.
-const FAILURES_TOLD: u64 = 20;
+/// Failures that are shown one by one.
+const FAILURES_SHOWN: u64 = 20;
 
 /// What has happened so far.
 pub(super) struct Progress {
     batch: String,
     bar: Option<ProgressBar>,
-    begun: Instant,
+    started: Instant,
     last_line: Instant,
-    /// Pictures to do in this run, as far as they are known.
+    /// Pictures to read in this run, as far as they are listed.
     total: u64,
     listing: bool,
     done: u64,
@@ -34,14 +34,14 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Begins to show a batch that has `open` pictures left from earlier runs.
+    /// Shows the progress of a batch that has `open` pictures left from earlier runs.
     pub(super) fn start(batch: &str, open: u64) -> Progress {
         let bar = io::stderr().is_terminal().then(|| bar(open));
         let now = Instant::now();
         Progress {
             batch: batch.to_owned(),
             bar,
-            begun: now,
+            started: now,
             last_line: now,
             total: open,
             listing: true,
@@ -59,16 +59,14 @@ impl Progress {
                 if recovered.dead > 0 {
                     self.total = self.total.saturating_sub(recovered.dead);
                     let dead = recovered.dead;
-                    self.tell(&format!(
-                        "{dead} pictures given up: the process ended again and again while reading them"
-                    ));
+                    self.tell(&format!("{dead} pictures are dead: the process ended repeatedly while reading them"));
                 }
             }
             Event::Listed { new, .. } => self.total += new,
             Event::Unreadable(error) => self.tell(&format!("error: {error}")),
             Event::ListingEnded => self.listing = false,
             Event::Stored(finished) => self.count(finished),
-            Event::Stopping => self.tell("stopping: finishing the pictures begun; Ctrl-C again leaves at once"),
+            Event::Stopping => self.tell("stopping after the pictures being read; press Ctrl-C again to stop at once"),
         }
         self.show();
     }
@@ -78,7 +76,7 @@ impl Progress {
         match &self.bar {
             Some(bar) => {
                 bar.abandon();
-                // The bar leaves the cursor behind itself.
+                // The bar leaves the cursor at its end.
                 drop(writeln!(io::stderr()));
             }
             None if self.done > 0 => self.tell(&self.to_string()),
@@ -102,8 +100,10 @@ impl Progress {
         }
         let Some(reason) = reason else { return };
         match self.failed {
-            ..=FAILURES_TOLD => self.tell(&format!("{}: {reason}", finished.job.source)),
-            failed if failed == FAILURES_TOLD + 1 => self.tell("more pictures failed: `shenfen results` shows all"),
+            ..=FAILURES_SHOWN => self.tell(&format!("{}: {reason}", finished.job.source)),
+            failed if failed == FAILURES_SHOWN + 1 => {
+                self.tell("more pictures failed; `shenfen results` shows all of them")
+            }
             _ => {}
         }
     }
@@ -124,7 +124,7 @@ impl Progress {
     fn tell(&self, line: &str) {
         match &self.bar {
             Some(bar) => bar.println(line),
-            // Nobody is there to hear that nobody hears.
+            // Nothing can be done if standard error is closed.
             None => drop(writeln!(io::stderr(), "{line}")),
         }
     }
@@ -134,8 +134,8 @@ impl fmt::Display for Progress {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Progress { batch, done, total, accepted, review, failed, .. } = self;
         let more = if self.listing { " or more" } else { "" };
-        let rate = *done as f64 / self.begun.elapsed().as_secs_f64().max(0.001);
-        write!(formatter, "{batch}: {done} of {total}{more}, {rate:.1} a second")?;
+        let rate = *done as f64 / self.started.elapsed().as_secs_f64().max(0.001);
+        write!(formatter, "{batch}: {done} of {total}{more}, {rate:.1}/s")?;
         if *done > 0 && done < total {
             write!(formatter, ", {:.0} s left", (total - done) as f64 / rate)?;
         }

@@ -21,7 +21,7 @@ fn json_lines(input: &[u8]) -> Vec<Value> {
 }
 
 #[test]
-fn every_line_gets_its_result() {
+fn each_line_gets_one_result() {
     let input = b"330825197801104539\r\n\n330825197801104538\n\xb1\xb1\xbe\xa9\nA123456(3)\n110101900101001";
     let lines = json_lines(input);
     let reasons: Vec<_> = lines.iter().map(|line| line["reason"].as_str().unwrap_or("ok")).collect();
@@ -33,18 +33,18 @@ fn every_line_gets_its_result() {
 }
 
 #[test]
-fn no_input_gives_no_output() {
+fn empty_input_gives_no_output() {
     assert_eq!(report(b"", Format::Json, false, false), (String::new(), true));
 }
 
 #[test]
-fn a_byte_order_mark_is_no_part_of_the_first_number() {
+fn ignores_a_byte_order_mark() {
     assert_eq!(json_lines(b"\xef\xbb\xbf330825197801104539")[0]["status"], "ok");
     assert_eq!(json_lines(b"\n\xef\xbb\xbf330825197801104539")[1]["status"], "fail");
 }
 
 #[test]
-fn an_endless_line_is_cut() {
+fn truncates_an_endless_line() {
     let lines = json_lines(&b"1".repeat(10 * LINE_LIMIT));
     assert_eq!(lines.len(), 1);
     assert_eq!(lines[0]["reason"], "length");
@@ -52,7 +52,7 @@ fn an_endless_line_is_cut() {
 }
 
 #[test]
-fn lenient_and_strict_region_change_the_verdict() {
+fn lenient_and_strict_region_change_the_result() {
     let spaced = b"330825 19780110 4539\n";
     assert!(!report(spaced, Format::Json, false, false).1);
     let (line, all_ok) = report(spaced, Format::Json, true, false);
@@ -64,7 +64,7 @@ fn lenient_and_strict_region_change_the_verdict() {
 }
 
 #[test]
-fn the_table_lines_up_and_obeys_no_control_characters() {
+fn table_is_aligned_and_hides_control_characters() {
     let (table, _) = report(b"330825197801104539\n\x1b[2J\n510202800101002", Format::Table, false, false);
     let expected = "\
 NUMBER              RESULT  BIRTHDAY    GENDER  REGION

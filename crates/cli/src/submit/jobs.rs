@@ -1,4 +1,4 @@
-//! Pictures made into messages, a chunk at a time.
+//! Turns pictures into messages, a chunk at a time.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -26,19 +26,19 @@ pub(super) struct Chunk {
     pub(super) faults: Vec<String>,
 }
 
-/// A message with what a person calls its picture.
+/// A message with the names that its line shows.
 pub(super) struct Prepared {
     pub(super) message: Outgoing,
     pub(super) named: Named,
 }
 
-/// What a person calls a picture.
+/// The names of a picture as its line shows them.
 pub(super) struct Named {
     pub(super) source: String,
     pub(super) reference: Option<String>,
 }
 
-/// Everything that was asked to be submitted.
+/// The pictures to submit.
 pub(super) struct Jobs {
     sources: Vec<Source>,
     batch: String,
@@ -48,7 +48,7 @@ pub(super) struct Jobs {
     largest_picture: u64,
 }
 
-/// The folder that the workers have as well.
+/// The workers' image root.
 struct ImageRoot {
     as_typed: PathBuf,
     absolute: PathBuf,
@@ -73,7 +73,7 @@ impl Jobs {
             by_path,
             largest_picture: (max_body.saturating_sub(ENVELOPE) / 4 * 3) as u64,
         };
-        // Whether batch and reference will do is known before any picture is read.
+        // Rejects an invalid batch or reference before any picture is read.
         jobs.message(Image::Path("a.jpg".to_owned()), jobs.reference.clone(), jobs.side).map_err(anyhow::Error::msg)?;
         Ok(jobs)
     }
@@ -134,16 +134,16 @@ impl Jobs {
     fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
         let kind = fs::metadata(path).map_err(in_words)?;
         if !kind.is_file() {
-            return Err("is no file".to_owned());
+            return Err("is not a regular file".to_owned());
         }
         let mut bytes = Vec::new();
-        // One byte more than allowed tells that there are too many, even of a file that grows.
+        // One byte over the limit shows that the file is too large, even if it is growing.
         let file = File::open(path).map_err(in_words)?;
         file.take(self.largest_picture + 1).read_to_end(&mut bytes).map_err(in_words)?;
         match bytes.len() as u64 {
             0 => Err("the file is empty".to_owned()),
             length if length > self.largest_picture => Err(format!(
-                "the file has {} bytes, a message takes pictures of up to {}; publish its path with --by-path instead",
+                "the file has {} bytes; a message can hold pictures of up to {} bytes: publish its path with --by-path instead",
                 kind.len().max(length),
                 self.largest_picture
             )),

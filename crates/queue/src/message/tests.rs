@@ -12,7 +12,7 @@ fn check_refused(json: &str, expected: &str) {
 }
 
 #[test]
-fn the_least_that_is_needed_is_a_version_and_a_picture() {
+fn needs_only_a_version_and_an_image() {
     let message = parse(r#"{"v":1,"image":{"base64":"aGVsbG8="}}"#).unwrap();
     assert_eq!(message.batch, "default");
     assert_eq!(message.reference, None);
@@ -21,7 +21,7 @@ fn the_least_that_is_needed_is_a_version_and_a_picture() {
 }
 
 #[test]
-fn all_keys_are_read_and_unknown_ones_are_not_minded() {
+fn reads_all_keys_and_ignores_unknown_ones() {
     let json = r#" {"v":1,"job_id":"018f3f2e-0000-7000-8000-00000000002a","batch":"kyc","reference":"客户-42","side":"back",
         "image":{"path":"a/b.jpg","later":[1]},"later":{"a":null}}"#;
     let message = parse(json).unwrap();
@@ -31,7 +31,7 @@ fn all_keys_are_read_and_unknown_ones_are_not_minded() {
 }
 
 #[test]
-fn null_and_empty_text_are_as_good_as_nothing() {
+fn treats_null_and_empty_text_as_absent() {
     let json = r#"{"v":1,"job_id":null,"batch":"","reference":null,"side":null,
         "image":{"base64":null,"path":null,"url":"https://h/1"}}"#;
     let bare = r#"{"v":1,"image":{"url":"https://h/1"}}"#;
@@ -39,7 +39,7 @@ fn null_and_empty_text_are_as_good_as_nothing() {
 }
 
 #[test]
-fn base64_may_be_broken_into_lines_and_lack_its_padding() {
+fn accepts_base64_with_line_breaks_and_without_padding() {
     for encoded in ["aGVs\\r\\nbG8=\\n", "aGVsbG8", "aGVsbG8="] {
         let message = parse(&format!(r#"{{"v":1,"image":{{"base64":"{encoded}"}}}}"#)).unwrap();
         assert_eq!(message.image, Image::Inline(b"hello".to_vec()));
@@ -47,7 +47,7 @@ fn base64_may_be_broken_into_lines_and_lack_its_padding() {
 }
 
 #[test]
-fn what_is_wrong_is_named_by_its_key() {
+fn errors_name_the_key() {
     let image = "image must be an object with exactly one of base64, path, url";
     let base64 = "image.base64 must be the base64 (RFC 4648, section 4) of a picture file, without a data: prefix";
     let text = "1 to 300 bytes of text without control characters";
@@ -89,14 +89,14 @@ fn version_may_be_left_out_where_the_path_tells_it() {
 }
 
 #[test]
-fn deep_nesting_does_no_harm() {
+fn deep_nesting_is_harmless() {
     let deep = "[".repeat(100_000) + &"]".repeat(100_000);
     assert!(parse(&format!(r#"{{"v":1,"later":{deep},"image":{{"path":"a"}}}}"#)).is_ok());
     assert!(parse(&format!(r#"{{"v":1,"image":{deep}}}"#)).is_err());
 }
 
 #[test]
-fn the_id_is_the_one_given_else_the_message_id_else_made_of_the_content() {
+fn job_id_comes_from_the_body_the_message_id_or_the_content() {
     let bare = br#"{"v":1,"image":{"path":"a"}}"#;
     let id = |body: &[u8], message_id| Message::parse(body, message_id).unwrap().job_id;
     let uuid = "018f3f2e-0000-7000-8000-00000000002a";
@@ -110,7 +110,7 @@ fn the_id_is_the_one_given_else_the_message_id_else_made_of_the_content() {
 }
 
 #[test]
-fn debug_shows_nothing_that_tells_who_somebody_is() {
+fn debug_output_contains_no_personal_data() {
     let message = parse(r#"{"v":1,"reference":"secret","image":{"path":"secret.jpg"}}"#).unwrap();
     assert!(!format!("{message:?}").contains("secret"));
 }
@@ -130,12 +130,12 @@ fn messages() -> impl Strategy<Value = Message> {
 
 proptest! {
     #[test]
-    fn any_bytes_are_a_message_or_an_error(body in proptest::collection::vec(any::<u8>(), 0..300), id in ".{0,40}") {
+    fn any_bytes_parse_or_fail(body in proptest::collection::vec(any::<u8>(), 0..300), id in ".{0,40}") {
         let _ = Message::parse(&body, Some(&id));
     }
 
     #[test]
-    fn a_damaged_message_is_a_message_or_an_error(message in messages(), at in any::<prop::sample::Index>(), byte: u8) {
+    fn mutated_message_parses_or_fails(message in messages(), at in any::<prop::sample::Index>(), byte: u8) {
         let mut json = message.to_json();
         let at = at.index(json.len());
         json[at] = byte;
@@ -144,12 +144,12 @@ proptest! {
     }
 
     #[test]
-    fn what_is_written_is_read_again(message in messages(), other in ".{0,40}") {
+    fn round_trips_through_json(message in messages(), other in ".{0,40}") {
         prop_assert_eq!(Message::parse(&message.to_json(), Some(&other)).unwrap(), message);
     }
 
     #[test]
-    fn an_id_made_of_content_depends_on_every_part_of_it(a in messages(), b in messages()) {
+    fn content_id_depends_on_every_part(a in messages(), b in messages()) {
         let new = |Message { batch, reference, side, image, .. }: Message| Message::new(batch, reference, side, image);
         let moved = a.batch.clone() + a.reference.as_deref().unwrap_or("x");
         let moved = Message::new(moved, None, a.side, a.image.clone());

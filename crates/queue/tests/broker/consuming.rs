@@ -5,7 +5,7 @@ use shenfen_queue::{Consumer, Outgoing, Phase, RetryStep, Route, Settled};
 use crate::world::{World, body, job, jobs, receive, receive_all, soon};
 
 #[tokio::test]
-async fn what_is_given_back_comes_again_and_is_counted() {
+async fn requeued_delivery_is_redelivered_and_counted() {
     let world = World::new();
     world.publisher().publish(&job("one")).await.unwrap();
     let (_consumer, mut deliveries) = world.consumer(1).await;
@@ -17,7 +17,7 @@ async fn what_is_given_back_comes_again_and_is_counted() {
 }
 
 #[tokio::test]
-async fn what_is_dropped_unsettled_comes_again() {
+async fn dropped_delivery_is_redelivered() {
     let world = World::new();
     world.publisher().publish(&job("one")).await.unwrap();
     let (_consumer, mut deliveries) = world.consumer(1).await;
@@ -29,7 +29,7 @@ async fn what_is_dropped_unsettled_comes_again() {
 }
 
 #[tokio::test]
-async fn no_more_arrive_unsettled_than_the_prefetch() {
+async fn prefetch_limits_unsettled_deliveries() {
     let world = World::new();
     for outcome in world.publisher().publish_all(&jobs(10)).await {
         outcome.unwrap();
@@ -48,7 +48,7 @@ async fn no_more_arrive_unsettled_than_the_prefetch() {
 }
 
 #[tokio::test]
-async fn a_retry_comes_back_after_its_wait_with_all_it_had() {
+async fn retry_is_redelivered_unchanged_after_its_delay() {
     let world = World::new();
     let reason = Some("database away".to_owned());
     let retry = Outgoing { route: Route::Retry(RetryStep::Seconds5), failures: 2, reason, ..job("one") };
@@ -67,7 +67,7 @@ async fn a_retry_comes_back_after_its_wait_with_all_it_had() {
 }
 
 #[tokio::test]
-async fn a_paused_consumer_receives_nothing_and_can_settle_until_it_goes_on() {
+async fn paused_consumer_receives_nothing_and_can_settle() {
     let world = World::new();
     for outcome in world.publisher().publish_all(&jobs(5)).await {
         outcome.unwrap();
@@ -93,7 +93,7 @@ async fn a_paused_consumer_receives_nothing_and_can_settle_until_it_goes_on() {
 }
 
 #[tokio::test]
-async fn after_a_drain_nothing_arrives_and_what_was_received_can_be_settled() {
+async fn drained_consumer_receives_nothing_and_can_settle() {
     let world = World::new();
     for outcome in world.publisher().publish_all(&jobs(20)).await {
         outcome.unwrap();
@@ -117,7 +117,7 @@ async fn after_a_drain_nothing_arrives_and_what_was_received_can_be_settled() {
 }
 
 #[tokio::test]
-async fn what_a_stopped_consumer_left_unsettled_goes_to_another() {
+async fn unsettled_deliveries_of_a_stopped_consumer_are_redelivered() {
     let world = World::new();
     world.publisher().publish(&job("one")).await.unwrap();
     let (first, mut deliveries) = world.consumer(1).await;
@@ -132,7 +132,7 @@ async fn what_a_stopped_consumer_left_unsettled_goes_to_another() {
 }
 
 #[tokio::test]
-async fn a_handle_that_is_dropped_stops_its_consumer() {
+async fn dropping_the_handle_stops_the_consumer() {
     let world = World::new();
     let (consumer, mut deliveries) = world.consumer(1).await;
     drop(consumer);

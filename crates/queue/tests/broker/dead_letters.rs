@@ -40,7 +40,7 @@ async fn with_three_dead() -> (World, DeadLetters) {
 }
 
 #[tokio::test]
-async fn a_list_tells_all_there_is_to_know_and_takes_nothing_away() {
+async fn lists_dead_letters_without_removing_them() {
     let (world, dead) = with_three_dead().await;
     for _ in 0..2 {
         let letters = dead.list(100).await.unwrap();
@@ -60,7 +60,7 @@ async fn a_list_tells_all_there_is_to_know_and_takes_nothing_away() {
 }
 
 #[tokio::test]
-async fn redriven_letters_become_new_jobs_and_the_others_stay() {
+async fn redrives_matching_letters_only() {
     let (world, dead) = with_three_dead().await;
     assert_eq!(dead.redrive(&Filter::Jobs(HashSet::from([Uuid::from_u128(1).into()]))).await.unwrap(), 1);
     let (_consumer, mut deliveries) = world.consumer(10).await;
@@ -82,7 +82,7 @@ async fn redriven_letters_become_new_jobs_and_the_others_stay() {
 }
 
 #[tokio::test]
-async fn purged_letters_are_gone_and_the_others_stay() {
+async fn purges_matching_letters_only() {
     let (world, dead) = with_three_dead().await;
     assert_eq!(dead.purge(&Filter::Batch("spring".to_owned())).await.unwrap(), 3);
     world.until_depth(0, 1).await;
@@ -92,7 +92,7 @@ async fn purged_letters_are_gone_and_the_others_stay() {
 }
 
 #[tokio::test]
-async fn a_message_that_is_never_settled_ends_dead_with_the_brokers_reason() {
+async fn unsettled_message_is_dead_lettered_by_the_broker() {
     let world = World::new();
     world.publisher().publish(&job("poison")).await.unwrap();
     let (consumer, mut deliveries) = world.consumer(1).await;
@@ -104,7 +104,7 @@ async fn a_message_that_is_never_settled_ends_dead_with_the_brokers_reason() {
     }
     world.until_depth(0, 1).await;
     let letters = DeadLetters::new(world.broker.clone()).list(10).await.unwrap();
-    assert_eq!(letters[0].reason, "delivered again and again, never acknowledged");
+    assert_eq!(letters[0].reason, "reached the delivery limit without an acknowledgement");
     consumer.stop().await;
     world.remove().await;
 }

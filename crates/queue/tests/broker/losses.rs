@@ -10,7 +10,7 @@ use crate::relay::Relay;
 use crate::world::{World, body, job, jobs, publish_surely, receive, receive_all, soon};
 
 #[tokio::test]
-async fn a_cut_connection_loses_nothing_that_was_not_acknowledged() {
+async fn cut_connection_loses_no_unacknowledged_message() {
     let world = World::new();
     let relay = Relay::to(world.address()).await;
     for outcome in world.publisher().publish_all(&jobs(10)).await {
@@ -31,7 +31,7 @@ async fn a_cut_connection_loses_nothing_that_was_not_acknowledged() {
 }
 
 #[tokio::test]
-async fn a_network_that_swallows_everything_is_noticed_and_survived() {
+async fn recovers_from_a_black_hole() {
     let world = World::new();
     let relay = Relay::to(world.address()).await;
     let broker = world.through(relay.address);
@@ -52,7 +52,7 @@ async fn a_network_that_swallows_everything_is_noticed_and_survived() {
 }
 
 #[tokio::test]
-async fn a_deleted_queue_is_declared_again_and_consumed() {
+async fn redeclares_a_deleted_queue() {
     let world = World::new();
     let (consumer, mut deliveries) = world.consumer(3).await;
     let (_connection, stranger) = world.stranger().await;
@@ -68,7 +68,7 @@ async fn a_deleted_queue_is_declared_again_and_consumed() {
 }
 
 #[tokio::test]
-async fn nothing_confirmed_is_lost_over_many_cuts() {
+async fn repeated_cuts_lose_no_confirmed_message() {
     let world = World::new();
     let relay = Relay::to(world.address()).await;
     let broker = world.through(relay.address);
@@ -94,7 +94,7 @@ async fn nothing_confirmed_is_lost_over_many_cuts() {
 }
 
 #[tokio::test]
-async fn a_message_that_cannot_be_parsed_ends_dead_and_its_neighbours_are_not_blamed() {
+async fn unparsable_message_is_dead_lettered_alone() {
     let world = World::new();
     let publisher = world.publisher();
     publisher.publish(&job("before")).await.unwrap();

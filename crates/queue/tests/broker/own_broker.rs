@@ -6,7 +6,7 @@ use shenfen_tests::Rabbit;
 use crate::world::{World, jobs, publish_surely, receive, receive_all, soon};
 
 #[tokio::test]
-async fn a_consumer_and_a_publisher_survive_their_broker() {
+async fn consumer_and_publisher_survive_a_broker_restart() {
     let mut rabbit = Rabbit::start().await.unwrap();
     let world = World::at(&rabbit.url());
     let publisher = world.publisher();
@@ -35,7 +35,7 @@ async fn a_consumer_and_a_publisher_survive_their_broker() {
 }
 
 #[tokio::test]
-async fn a_broker_without_room_refuses_and_takes_messages_again_later() {
+async fn publishing_resumes_after_a_memory_alarm() {
     let rabbit = Rabbit::start().await.unwrap();
     let mut world = World::at(&rabbit.url());
     world.broker.limits.confirm = std::time::Duration::from_secs(2);

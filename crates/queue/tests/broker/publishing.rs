@@ -5,7 +5,7 @@ use shenfen_queue::{Broker, Consumer, ConsumerSettings, Error, Outgoing, Publish
 use crate::world::{World, body, job, jobs, receive, soon};
 
 #[tokio::test]
-async fn what_is_published_arrives_once_and_is_gone_when_acknowledged() {
+async fn published_message_is_delivered_once() {
     let world = World::new();
     let publisher = world.publisher();
     let message = Outgoing { failures: 3, ..job("one") };
@@ -25,7 +25,7 @@ async fn what_is_published_arrives_once_and_is_gone_when_acknowledged() {
 }
 
 #[tokio::test]
-async fn a_batch_is_confirmed_as_a_whole_and_keeps_its_order() {
+async fn publishes_a_batch_in_order() {
     let world = World::new();
     let batch = jobs(2000);
     for outcome in world.publisher().publish_all(&batch).await {
@@ -41,7 +41,7 @@ async fn a_batch_is_confirmed_as_a_whole_and_keeps_its_order() {
 }
 
 #[tokio::test]
-async fn a_message_that_no_queue_takes_is_an_error_of_its_own() {
+async fn unroutable_message_is_reported() {
     let world = World::new();
     let publisher = world.publisher();
     publisher.check().await.unwrap();
@@ -67,7 +67,7 @@ async fn a_message_that_no_queue_takes_is_an_error_of_its_own() {
 }
 
 #[tokio::test]
-async fn what_is_too_large_is_refused_and_the_others_go() {
+async fn too_large_message_does_not_affect_the_others() {
     let mut world = World::new();
     world.broker.limits.max_body = 5;
     let named = Outgoing { message_id: Some("x".repeat(256)), ..job("named") };
@@ -80,7 +80,7 @@ async fn what_is_too_large_is_refused_and_the_others_go() {
 }
 
 #[tokio::test]
-async fn a_queue_that_somebody_declared_otherwise_is_named_and_waited_for() {
+async fn mismatched_queue_is_named_and_retried() {
     let world = World::new();
     let queue = world.broker.topology.jobs_queue();
     let (_connection, stranger) = world.stranger().await;
@@ -101,7 +101,7 @@ async fn a_queue_that_somebody_declared_otherwise_is_named_and_waited_for() {
 }
 
 #[tokio::test]
-async fn a_broker_that_lets_nobody_in_says_so_without_the_password() {
+async fn refused_login_is_reported_without_the_password() {
     let world = World::new();
     let address = world.address();
     for url in [format!("amqp://guest:secret@{address}/"), format!("amqp://guest:guest@{address}/no-such-vhost")] {
@@ -119,7 +119,7 @@ async fn check_at(broker: &Broker, url: &str) -> Error {
 }
 
 #[tokio::test]
-async fn batches_at_the_same_time_do_not_mix_up_their_outcomes() {
+async fn concurrent_batches_keep_their_own_outcomes() {
     let world = World::new();
     let publisher = world.publisher();
     publisher.check().await.unwrap();
@@ -144,7 +144,7 @@ async fn batches_at_the_same_time_do_not_mix_up_their_outcomes() {
 }
 
 #[tokio::test]
-async fn a_stranger_may_publish_with_any_client() {
+async fn accepts_messages_of_other_clients() {
     let world = World::new();
     let (_consumer, mut deliveries) = world.consumer(1).await;
     let (_connection, stranger) = world.stranger().await;

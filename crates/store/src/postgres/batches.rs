@@ -1,4 +1,4 @@
-//! The batches and how far they are.
+//! Batches and their progress.
 
 use sqlx::Row;
 use sqlx::postgres::PgRow;
@@ -9,9 +9,8 @@ use crate::error::StoreError;
 use crate::port::Batches;
 use crate::words;
 
-/// One statement for one batch or all of them, seen at one moment. The rate comes from the thousand newest results of
-/// the last minute, all workers together and by the server's clock: it follows the present speed and costs the same in a
-/// table of any size.
+/// One statement for one batch or all of them, from one snapshot. The rate is that of the thousand newest results of the last
+/// minute, of all workers and by the server's clock: it follows the current speed, and its cost does not grow with the table.
 const PROGRESS: &str = "
     WITH
     states AS (

@@ -1,7 +1,7 @@
-//! A few connections, each used for one statement at a time, and never trusted after it failed.
+//! A small connection pool. A connection runs one statement at a time and is not reused after an error that may affect it.
 //!
-//! sqlx's own pool hides why it cannot connect, and waits without limit for a server that has fallen silent when a
-//! connection is given back. A worker has to tell a wrong password from a restart, and to go on after both.
+//! sqlx's pool hides why it cannot connect, and waits without limit for a silent server when a connection is returned. A
+//! worker has to distinguish a wrong password from a restart, and to recover from both.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,16 +14,16 @@ use tokio::time::timeout;
 use super::{Statement, failure};
 use crate::error::StoreError;
 
-/// A connection that rested longer than this is asked whether it still lives before it is used.
-const TRUSTED_FOR: Duration = Duration::from_secs(1);
+/// A connection that was idle for longer is pinged before it is used.
+const PING_AFTER_IDLE: Duration = Duration::from_secs(1);
 
-/// How long that question may take.
+/// Time limit of that ping.
 const PING_LIMIT: Duration = Duration::from_secs(2);
 
-/// How much longer than the server's own limit an answer may take to arrive.
+/// How much longer than the server's own limit to wait for an answer.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// How long things may take.
+/// Time limits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     /// Reaching the server, or waiting for one of our connections to be free.
@@ -47,19 +47,19 @@ struct Idle {
 }
 
 impl Connections {
-    /// Up to `most` connections; none is made yet.
+    /// Up to `most` connections; none is opened yet.
     pub(super) fn new(name: String, options: PgConnectOptions, limits: Limits, most: usize) -> Connections {
         Connections { name, options, limits, permits: Semaphore::new(most), idle: Mutex::default() }
     }
 
-    /// A new connection, for its caller alone.
+    /// A new connection, outside the pool.
     ///
     /// # Errors
     /// When the server cannot be reached in time or refuses.
     pub(super) async fn connect(&self) -> Result<PgConnection, StoreError> {
         match timeout(self.limits.connect, PgConnection::connect_with(&self.options)).await {
             Ok(connected) => connected.map_err(|source| failure::of(&self.name, "connect", source)),
-            Err(_) => Err(self.silent("it let no connection in", self.limits.connect)),
+            Err(_) => Err(self.silent("it accepted no connection", self.limits.connect)),
         }
     }
 
@@ -76,40 +76,40 @@ impl Connections {
         let Ok(Ok(_permit)) = permit else {
             return Err(self.silent("all connections to it were busy", self.limits.connect));
         };
-        let mut connection = match self.rested().await {
+        let mut connection = match self.reusable().await {
             Some(connection) => connection,
             None => self.connect().await?,
         };
-        // A connection that is not given back is closed, also when this future is dropped halfway.
-        let patience = self.limits.statement + GRACE;
-        match timeout(patience, statement.fetch_all(&mut connection)).await {
+        // A connection that is not returned to the pool is closed, also when this future is dropped.
+        let limit = self.limits.statement + GRACE;
+        match timeout(limit, statement.fetch_all(&mut connection)).await {
             Ok(Ok(rows)) => {
-                self.give_back(connection);
+                self.put_back(connection);
                 Ok(rows)
             }
             Ok(Err(source)) => {
                 if failure::leaves_connection_usable(&source) {
-                    self.give_back(connection);
+                    self.put_back(connection);
                 }
                 Err(failure::of(&self.name, operation, source))
             }
-            Err(_) => Err(self.silent("it gave no answer", patience)),
+            Err(_) => Err(self.silent("it did not answer", limit)),
         }
     }
 
-    /// The connection used last that still lives.
-    async fn rested(&self) -> Option<PgConnection> {
+    /// The most recently used connection that is still open.
+    async fn reusable(&self) -> Option<PgConnection> {
         loop {
             let Idle { mut connection, since } = self.idle().pop()?;
-            let lives =
-                since.elapsed() < TRUSTED_FOR || matches!(timeout(PING_LIMIT, connection.ping()).await, Ok(Ok(())));
-            if lives {
+            let is_open =
+                since.elapsed() < PING_AFTER_IDLE || matches!(timeout(PING_LIMIT, connection.ping()).await, Ok(Ok(())));
+            if is_open {
                 return Some(connection);
             }
         }
     }
 
-    fn give_back(&self, connection: PgConnection) {
+    fn put_back(&self, connection: PgConnection) {
         self.idle().push(Idle { connection, since: Instant::now() });
     }
 

@@ -1,4 +1,4 @@
-//! Feeding enqueued jobs to a broker a window at a time.
+//! Publishing enqueued jobs to a broker through a window.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::port::{Dispatch, Unsent};
 use crate::words;
 use shenfen_core::JobId;
 
-/// Jobs cancelled by one statement, so that a batch of millions keeps within the time limit.
+/// Jobs cancelled by one statement, so that a batch of millions stays within the time limit.
 const CANCELLED_AT_ONCE: i64 = 10_000;
 
 const UNSENT: &str = "
@@ -29,13 +29,13 @@ const UNSENT: &str = "
         ORDER BY seq LIMIT $2)
     SELECT job_id, message FROM (TABLE unsent UNION ALL TABLE lost) AS open ORDER BY seq LIMIT $2";
 
-/// A worker may have begun a job before this note of its publishing comes.
+/// A worker may have claimed a job before it is marked as sent.
 const MARK_SENT: &str = "
     UPDATE jobs SET state = CASE state WHEN 'queued' THEN 'sent' ELSE state END, sent_at = now()
     WHERE job_id IN (SELECT job_id FROM jobs WHERE job_id = ANY($1) AND state IN ('queued', 'sent', 'running')
                      ORDER BY job_id FOR UPDATE)";
 
-/// Nothing leads out of cancelled.
+/// Cancelled is final.
 const SET_STATE: &str = "
     UPDATE batches SET state = CASE state WHEN 'cancelled' THEN state ELSE $2 END WHERE name = $1 RETURNING state";
 
@@ -66,7 +66,7 @@ impl Dispatch for PostgresStore {
     }
 
     async fn mark_sent(&self, jobs: &[JobId]) -> Result<(), StoreError> {
-        self.rows("note published jobs", sqlx::query(MARK_SENT).bind(uuids(jobs))).await.map(drop)
+        self.rows("mark jobs as sent", sqlx::query(MARK_SENT).bind(uuids(jobs))).await.map(drop)
     }
 
     async fn window(&self, batch: &str) -> Result<u64, StoreError> {
@@ -82,7 +82,7 @@ impl Dispatch for PostgresStore {
         let word: &str = row.try_get("state").map_err(self.unreadable("change a batch"))?;
         let now = words::value(word).ok_or_else(|| self.damaged_row("state"))?;
         if now == BatchState::Cancelled {
-            // A crash on the way leaves the batch cancelled, and cancelling it again finishes this.
+            // After a crash here the batch is cancelled, and cancelling it again ends the remaining jobs.
             let some = || self.count("cancel jobs", sqlx::query(CANCEL).bind(batch).bind(CANCELLED_AT_ONCE));
             while some().await? > 0 {}
         }

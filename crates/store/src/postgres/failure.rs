@@ -1,4 +1,4 @@
-//! PostgreSQL's errors as the store's.
+//! Maps errors of PostgreSQL to [`StoreError`].
 
 use sqlx::error::DatabaseError;
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::error::StoreError;
 
-/// What the server reported. Its details may quote rows, so only the message and the code are kept.
+/// A server's error. Its details may quote rows, so only message and code are kept.
 #[derive(Debug, Error)]
 #[error("{message} (SQLSTATE {code})")]
 struct Report {
@@ -14,7 +14,7 @@ struct Report {
     message: String,
 }
 
-/// What an SQLSTATE means to the caller (PostgreSQL documentation, appendix A).
+/// What an SQLSTATE means for the caller (PostgreSQL documentation, appendix A).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Meaning {
     Unavailable,
@@ -29,16 +29,16 @@ enum Meaning {
 
 fn meaning(code: &str) -> Meaning {
     match code {
-        // Deadlock and serialisation: the other one won. Lock and statement limits: too busy. The server stops, starts or
-        // is full of connections.
+        // Deadlock or serialisation failure; lock or statement timeout; the server stops or starts, or has too many
+        // connections.
         "40001" | "40P01" | "55P03" | "57014" | "57P01" | "57P02" | "57P03" | "57P05" | "25P03" => Meaning::Unavailable,
         "53300" | "53200" | "53400" | "58000" => Meaning::Unavailable,
         "53100" => Meaning::Full,
-        // Password, user, database, right.
+        // Password, user, database, privilege.
         "28P01" | "28000" | "3D000" | "42501" => Meaning::Denied,
         // Table, column, schema.
         "42P01" | "42703" | "3F000" => Meaning::NoTables,
-        // A server that only repeats another one, or was set to be read only. A file it cannot write.
+        // A standby or read-only server; a file that cannot be written.
         "25006" | "58030" => Meaning::CannotWrite,
         "XX001" | "XX002" => Meaning::Damaged,
         _ => match code.get(..2) {
@@ -49,7 +49,7 @@ fn meaning(code: &str) -> Meaning {
     }
 }
 
-/// Names the trouble behind an error of the database called `name`, met while trying to `operation`.
+/// The [`StoreError`] of an error of the database `name` during `operation`.
 pub(super) fn of(name: &str, operation: &'static str, source: sqlx::Error) -> StoreError {
     let database = name.to_owned();
     match &source {
@@ -79,7 +79,7 @@ fn reported(database: String, operation: &'static str, error: &dyn DatabaseError
     }
 }
 
-/// Whether the connection can serve the next statement: the server refused one and did not end the session.
+/// Whether the connection can be reused: the server refused the statement and did not end the session.
 pub(super) fn leaves_connection_usable(error: &sqlx::Error) -> bool {
     let sqlx::Error::Database(error) = error else { return false };
     error.try_downcast_ref::<PgDatabaseError>().is_some_and(|error| error.severity() == PgSeverity::Error)
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_are_told_apart_where_somebody_does_something_different() {
+    fn classifies_sqlstates() {
         check("28P01", Meaning::Denied);
         check("57P03", Meaning::Unavailable);
         check("08006", Meaning::Unavailable);
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_connection_may_pass_and_is_not_used_again() {
+    fn lost_connection_is_transient_and_not_reused() {
         let lost = || sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into());
         assert!(!leaves_connection_usable(&lost()));
         assert!(of("kyc on db:5432", "store results", lost()).is_transient());

@@ -88,11 +88,11 @@ impl JobStore for PostgresStore {
             .bind(columns.references)
             .bind(columns.sources)
             .bind(columns.sides);
-        self.rows("note published jobs", statement).await.map(drop)
+        self.rows("record published jobs", statement).await.map(drop)
     }
 
     async fn status(&self, job: JobId) -> Result<Option<JobStatus>, StoreError> {
-        let operation = "look for a job";
+        let operation = "look up a job";
         let statement = sqlx::query("SELECT state, reason FROM jobs WHERE job_id = $1").bind(Uuid::from(job));
         let rows = self.rows(operation, statement).await?;
         let Some(row) = rows.first() else { return Ok(None) };

@@ -1,4 +1,4 @@
-//! How jobs come in and end.
+//! Enqueueing and completing jobs.
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ use crate::port::{Completed, Jobs};
 use crate::stored::StoredResult;
 use shenfen_core::Job;
 
-/// Where there are all of them already, which is nearly always, this only looks.
+/// Usually all of them exist, and this only reads.
 const NAME_BATCHES: &str = "
     INSERT INTO batches (name)
     SELECT name FROM (SELECT DISTINCT unnest($1::text[]) AS name) AS named
@@ -22,7 +22,7 @@ const NAME_BATCHES: &str = "
     ORDER BY name
     ON CONFLICT (name) DO NOTHING";
 
-/// The lock on the batch keeps a cancellation from running past jobs that are just being added.
+/// The lock on the batch keeps a concurrent cancellation from missing jobs that are being added.
 const ENQUEUE: &str = "
     WITH held AS MATERIALIZED (
         SELECT name, state FROM batches WHERE name = ANY($2) ORDER BY name FOR SHARE),
@@ -38,8 +38,8 @@ const ENQUEUE: &str = "
         RETURNING 1)
     SELECT count(*) AS jobs FROM added";
 
-/// The job's state decides: only the first end finds it open. A job that the books do not know, since its beginning was
-/// forgotten in a crash of the server, is entered with its end. The result carries batch and names of the books.
+/// Only the first outcome finds the job open. A job that is not known, since its claim was lost in a crash of the server, is
+/// inserted with its outcome. Batch and names of the result are those of the job as stored.
 const COMPLETE: &str = "
     WITH barrier AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared($2)),
     finished AS MATERIALIZED (
@@ -67,10 +67,11 @@ const COMPLETE: &str = "
         ON CONFLICT (job_id) DO NOTHING)
     SELECT count(*) AS jobs FROM ended";
 
-/// Held shared while results are being stored: who waits for it alone knows that the results begun before are there.
+/// Advisory lock, held shared while results are stored: once it was held exclusively, all results of earlier statements are
+/// visible.
 pub(super) const STORING: i64 = 0x5348_464E_0000_0002;
 
-/// An end as one element of the array that the statement takes.
+/// An outcome as one element of the array that the statement takes.
 #[derive(Serialize)]
 struct EndRow<'a> {
     position: usize,
@@ -108,7 +109,7 @@ impl Jobs for PostgresStore {
             return Ok(Completed::default());
         }
         self.name_batches(finished.iter().map(|end| &end.job)).await?;
-        // One statement cannot end a job twice; the first end stands.
+        // One statement cannot complete a job twice; the first outcome stands.
         let mut met = HashSet::new();
         let first = finished.iter().filter(|end| met.insert(end.job.id));
         let rows: Vec<EndRow<'_>> = first.enumerate().map(|(position, end)| EndRow::of(position, end)).collect();
@@ -118,11 +119,11 @@ impl Jobs for PostgresStore {
 }
 
 impl PostgresStore {
-    /// Makes the batches of these jobs known.
+    /// Inserts the batches of these jobs unless they exist.
     pub(super) async fn name_batches<'a>(&self, jobs: impl Iterator<Item = &'a Job>) -> Result<(), StoreError> {
         let names: HashSet<&str> = jobs.map(|job| job.batch.as_str()).collect();
         let names: Vec<String> = names.into_iter().map(storable).collect();
-        self.rows("note batches", sqlx::query(NAME_BATCHES).bind(names)).await.map(drop)
+        self.rows("record batches", sqlx::query(NAME_BATCHES).bind(names)).await.map(drop)
     }
 
     /// The number in a statement's column `jobs`.

@@ -1,4 +1,4 @@
-//! Opening the database: where it is, how long to wait for it, and whether it is ours.
+//! Opening the database: address, time limits, and a check that the tables are this program's.
 
 use std::fmt;
 use std::str::FromStr;
@@ -21,26 +21,26 @@ pub struct PostgresOptions {
 }
 
 impl PostgresOptions {
-    /// The most connections at once.
+    /// Maximum number of connections.
     pub fn connections(self, connections: usize) -> PostgresOptions {
         PostgresOptions { connections: connections.max(1), ..self }
     }
 
-    /// How long reaching the server may take.
+    /// Time limit for connecting to the server.
     pub fn connect_limit(self, connect: Duration) -> PostgresOptions {
         PostgresOptions { limits: Limits { connect, ..self.limits }, ..self }
     }
 
-    /// How long a statement may take, waiting for locks included.
+    /// Time limit for a statement, including waits for locks.
     pub fn statement_limit(self, statement: Duration) -> PostgresOptions {
         PostgresOptions { limits: Limits { statement, ..self.limits }, ..self }
     }
 
-    /// Opens the store; for [`Access::Work`] it brings the tables up to date, of several programs one at a time.
+    /// Opens the store; for [`Access::Work`] it brings the tables up to date; concurrent programs do so one at a time.
     ///
     /// # Errors
     /// When the server cannot be reached or refuses, when the tables are another program's or a newer version's, and,
-    /// only to be read, when they are missing or older. Nothing is tried twice: that is the caller's.
+    /// for [`Access::Read`], when they are missing or older. Nothing is retried: that is up to the caller.
     pub async fn open(self, access: Access) -> Result<PostgresStore, StoreError> {
         let PostgresOptions { connect, limits, connections } = self;
         let name = name(&connect);
@@ -58,7 +58,7 @@ impl PostgresOptions {
     }
 }
 
-/// A URL, `postgres://USER:PASSWORD@HOST:PORT/NAME?sslmode=verify-full&sslrootcert=FILE`. Parts that it does not have come
+/// A URL, `postgres://USER:PASSWORD@HOST:PORT/NAME?sslmode=verify-full&sslrootcert=FILE`. Missing parts come
 /// from `PGPASSWORD`, `.pgpass` and the other usual places.
 impl FromStr for PostgresOptions {
     type Err = StoreError;
@@ -70,14 +70,14 @@ impl FromStr for PostgresOptions {
         }
         let connect = PgConnectOptions::from_str(url).map_err(|error| match error {
             sqlx::Error::Configuration(reason) => bad(reason.to_string()),
-            _ => bad("one of its options has no such value".into()),
+            _ => bad("one of its options has an invalid value".into()),
         })?;
         let limits = Limits { connect: Duration::from_secs(10), statement: Duration::from_secs(30) };
         Ok(PostgresOptions { connect, limits, connections: 4 })
     }
 }
 
-/// Shows where, not with which password.
+/// Shows the address without the password.
 impl fmt::Debug for PostgresOptions {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_tuple("PostgresOptions").field(&name(&self.connect)).finish()
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_password_is_never_shown() {
+    fn never_shows_the_password() {
         let options: PostgresOptions = "postgres://worker:s3cret@db.example:5433/kyc?sslmode=require".parse().unwrap();
         assert_eq!(format!("{options:?}"), "PostgresOptions(\"kyc on db.example:5433\")");
         for url in

@@ -1,4 +1,4 @@
-//! The table of results.
+//! Reading results.
 
 use shenfen_core::{CardColumns, JobId};
 use sqlx::Row;
@@ -12,14 +12,14 @@ use crate::port::Results;
 use crate::result::{ResultFilter, ResultRow};
 use crate::words;
 
-/// Results older than this were stored whole, and all that come before them too: no statement takes so long.
+/// Results older than this, and all with lower numbers, are committed: no statement takes that long.
 const SETTLED: &str = "now() - finished_at > interval '5 minutes'";
 
 const OPERATION: &str = "read results";
 
 impl Results for PostgresStore {
-    /// Workers store results side by side, and a later number may be seen before an earlier one. So the newest page
-    /// waits for what is being stored at this moment, and goes no further than that.
+    /// Workers store results concurrently, and a higher number may become visible before a lower one. So the newest page waits
+    /// for the statements in progress and ends where they do.
     async fn page(&self, filter: &ResultFilter, after: i64, limit: u32) -> Result<Vec<ResultRow>, StoreError> {
         let page = self.rows_up_to(i64::MAX, filter, after, limit).await?;
         let full = page.len() == limit as usize;
@@ -45,7 +45,7 @@ impl PostgresStore {
         let mut query = sqlx::QueryBuilder::new("SELECT *, result::text AS json, ");
         query.push(SETTLED).push(" AS settled FROM results WHERE seq <= ").push_bind(newest);
         query.push(" AND seq > ").push_bind(after);
-        // Written out only where they are asked for, so that each filter finds its index.
+        // Only the conditions that are used, so that each filter can use its index.
         if let Some(batch) = &filter.batch {
             query.push(" AND batch = ").push_bind(batch);
         }
@@ -59,7 +59,7 @@ impl PostgresStore {
         self.rows(OPERATION, query.build()).await
     }
 
-    /// A number up to which every result is to be seen: the newest one given out, once those being stored are there.
+    /// A number up to which all results are visible: the newest one assigned, once the statements in progress are done.
     async fn newest_stored(&self) -> Result<i64, StoreError> {
         let statement = sqlx::query("SELECT last_value, pg_advisory_xact_lock($1) FROM results_seq_seq").bind(STORING);
         let rows = self.rows(OPERATION, statement).await?;
@@ -73,7 +73,7 @@ impl PostgresStore {
         rows.first().map(|row| self.result_row(row).map_err(self.unreadable(OPERATION))?).transpose()
     }
 
-    /// A row of the table, or the name of its first column that no version of this program wrote.
+    /// A row of the table, or the error of its first invalid column.
     fn result_row(&self, row: &PgRow) -> Result<Result<ResultRow, StoreError>, sqlx::Error> {
         let damaged = |column| Ok(Err(self.damaged_row(column)));
         let Some(status) = words::value(row.try_get("status")?) else { return damaged("status") };

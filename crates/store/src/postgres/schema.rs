@@ -1,4 +1,4 @@
-//! The tables' versions: forward only, each step once, all of them or none.
+//! Migrations: forward only, each applied once, all missing ones in one transaction.
 
 use std::time::Duration;
 
@@ -10,40 +10,40 @@ use super::failure;
 use crate::access::Access;
 use crate::error::StoreError;
 
-/// The steps; the nth leads to version n.
+/// The migrations; the nth leads to version n.
 const MIGRATIONS: &[&str] = &[include_str!("../../../../migrations/postgres/0001_jobs_results_batches.sql")];
 
-/// The advisory lock that one program holds while it changes the tables: "SHFN" and 1.
+/// The advisory lock that a program holds while it changes the tables: "SHFN" and 1.
 const LOCK: i64 = 0x5348_464E_0000_0001;
 
-/// How long looking at the version may take.
+/// Time limit for reading the version.
 const LOOK_LIMIT: Duration = Duration::from_secs(30);
 
-/// How long the steps may take, waiting for another program included: in a large table they take long.
+/// Time limit for the migrations, including waiting for another program; they may take long on large tables.
 const LIMIT: Duration = Duration::from_secs(3600);
 
-/// A refused step, or one that cannot be done.
+/// The operation in errors.
 const OPERATION: &str = "bring its tables up to date";
 
 /// What a database holds, as seen by this program.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum SchemaState {
-    /// Nothing of ours in it.
+    /// No tables of this program.
     Empty,
-    /// Nothing of ours, but tables by the names that ours would have.
+    /// Tables of another program, with the names of ours.
     Occupied,
-    /// Ours, at this version.
+    /// Tables of this program, at this version.
     At(i64),
 }
 
-/// Checks that the tables are ours and, to work on them, applies the steps that they do not have.
+/// Checks that the tables are this program's and, for [`Access::Work`], applies missing migrations.
 ///
 /// # Errors
-/// When the server cannot be reached or refuses, when the tables are not ours, newer, or, only to be read, not there.
+/// When the server cannot be reached or refuses, when the tables are another program's or newer, or, for [`Access::Read`], missing.
 pub(super) async fn bring_up_to_date(connections: &Connections, access: Access) -> Result<(), StoreError> {
     let mut connection = connections.connect().await?;
     let name = connections.name.as_str();
-    let silent = || StoreError::Unavailable { database: name.to_owned(), reason: "it gave no answer in time".into() };
+    let silent = || StoreError::Unavailable { database: name.to_owned(), reason: "it did not answer in time".into() };
     let state = timeout(LOOK_LIMIT, read_state(&mut connection)).await.map_err(|_| silent())?;
     if is_current(state.map_err(|error| failure::of(name, "open", error))?, name)? {
         return Ok(());
@@ -54,7 +54,7 @@ pub(super) async fn bring_up_to_date(connections: &Connections, access: Access) 
     timeout(LIMIT, apply(&mut connection, name)).await.map_err(|_| silent())?
 }
 
-/// False where steps are missing.
+/// False if migrations are missing.
 fn is_current(state: SchemaState, name: &str) -> Result<bool, StoreError> {
     let known = MIGRATIONS.len() as i64;
     let database = name.to_owned();
@@ -71,7 +71,7 @@ async fn apply(connection: &mut PgConnection, name: &str) -> Result<(), StoreErr
     let begin = "BEGIN; SET LOCAL statement_timeout = 0";
     sqlx::raw_sql(begin).execute(&mut *connection).await.map_err(failed)?;
     sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *connection).await.map_err(failed)?;
-    // Another program may have done it while this one waited.
+    // Another program may have migrated while this one waited.
     let state = read_state(connection).await.map_err(failed)?;
     if !is_current(state, name)? {
         steps(connection, state).await.map_err(failed)?;
@@ -99,8 +99,8 @@ async fn steps(connection: &mut PgConnection, state: SchemaState) -> Result<(), 
 }
 
 async fn read_state(connection: &mut PgConnection) -> Result<SchemaState, sqlx::Error> {
-    // Read from the catalogue itself: to_regclass answers from a cache, which may not have seen yet what another program
-    // made while this one waited for it.
+    // Read from the catalogue itself: to_regclass uses a cache that may not yet contain tables that another program created
+    // while this one waited.
     let (ours, others): (bool, bool) = sqlx::query_as(
         "SELECT coalesce(bool_or(relname = 'shenfen_schema'), false), count(*) > 0
          FROM pg_class

@@ -1,4 +1,4 @@
-//! The job queue: queued -> running -> done or dead, every step one transaction.
+//! The job queue: queued -> running -> done or dead, each transition one transaction.
 
 use serde::Serialize;
 use sqlx::sqlite::SqliteRow;
@@ -33,7 +33,7 @@ pub struct SqliteQueue {
 }
 
 impl SqliteStore {
-    /// The jobs of a batch; `None` when the store was opened only to be read.
+    /// The jobs of a batch; `None` when the store was opened for reading.
     pub fn queue(&self, batch: impl Into<String>) -> Option<SqliteQueue> {
         self.lock.as_ref().map(|_| SqliteQueue { store: self.clone(), batch: batch.into() })
     }
@@ -111,7 +111,7 @@ impl SqliteQueue {
         let mut transaction = self.store.writer.begin_with("BEGIN IMMEDIATE").await?;
         let dead = sqlx::query(
             "UPDATE jobs SET state = 'dead', finished_at = ?3,
-                    reason = 'the process ended ' || attempts || ' times in the middle of this picture'
+                    reason = 'the process ended ' || attempts || ' times while reading this picture'
              WHERE batch = ?1 AND state = 'running' AND attempts >= ?2",
         )
         .bind(&self.batch)
@@ -199,7 +199,7 @@ impl SqliteQueue {
                 Outcome::Read { .. } => ("done", None),
                 Outcome::Dead { reason } => ("dead", Some(reason.as_str())),
             };
-            // The job's state decides: only the first end finds it open.
+            // Only the first outcome finds the job open.
             let ended = sqlx::query(
                 "UPDATE jobs SET state = ?2, reason = ?3, finished_at = ?4
                  WHERE job_id = ?1 AND state IN ('queued', 'running')

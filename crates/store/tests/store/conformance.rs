@@ -51,17 +51,17 @@ impl Taken {
 }
 
 /// One test for each promise.
-macro_rules! keeps_the_promises {
+macro_rules! conformance_tests {
     ($world:path) => {
-        $crate::conformance::keeps_the_promises! {
+        $crate::conformance::conformance_tests! {
             $world:
-            enqueueing_again_changes_nothing_in_any_state,
-            a_result_is_stored_whole_and_once,
-            a_job_given_back_loses_no_attempt,
-            a_crash_returns_what_was_taken_and_keeps_what_was_completed,
-            batches_do_not_mix,
-            pages_show_every_result_once_in_order_and_filters_hold,
-            any_text_is_kept_or_replaced_but_never_in_the_way,
+            enqueueing_a_known_job_changes_nothing,
+            stores_a_result_once_and_complete,
+            released_job_loses_no_attempt,
+            crash_returns_claimed_and_keeps_completed_jobs,
+            batches_are_independent,
+            pages_return_each_matching_result_once_in_order,
+            any_text_is_stored_or_replaced,
         }
 
         proptest::proptest! {
@@ -83,9 +83,9 @@ macro_rules! keeps_the_promises {
         })+
     };
 }
-pub(crate) use keeps_the_promises;
+pub(crate) use conformance_tests;
 
-pub(crate) async fn enqueueing_again_changes_nothing_in_any_state(world: impl World) {
+pub(crate) async fn enqueueing_a_known_job_changes_nothing(world: impl World) {
     let queue = world.jobs("kyc");
     let all = jobs("kyc", 0..4);
     assert_eq!(queue.enqueue(&all).await.unwrap(), 4);
@@ -98,7 +98,7 @@ pub(crate) async fn enqueueing_again_changes_nothing_in_any_state(world: impl Wo
     assert_eq!((before.queued, before.running, before.accepted, before.dead), (1, 1, 1, 1));
 }
 
-pub(crate) async fn a_result_is_stored_whole_and_once(world: impl World) {
+pub(crate) async fn stores_a_result_once_and_complete(world: impl World) {
     let queue = world.jobs("kyc");
     queue.enqueue(&jobs("kyc", 0..1)).await.unwrap();
     let taken = world.take("kyc", 1).await.remove(0);
@@ -122,7 +122,7 @@ pub(crate) async fn a_result_is_stored_whole_and_once(world: impl World) {
     assert!(row.created_at <= row.finished_at);
 }
 
-pub(crate) async fn a_job_given_back_loses_no_attempt(world: impl World) {
+pub(crate) async fn released_job_loses_no_attempt(world: impl World) {
     let queue = world.jobs("kyc");
     queue.enqueue(&jobs("kyc", 0..2)).await.unwrap();
     let taken = world.take("kyc", 2).await;
@@ -133,7 +133,7 @@ pub(crate) async fn a_job_given_back_loses_no_attempt(world: impl World) {
     assert_eq!((sources(&again), again[0].attempt), (vec!["1.jpg"], 1));
 }
 
-pub(crate) async fn a_crash_returns_what_was_taken_and_keeps_what_was_completed(world: impl World) {
+pub(crate) async fn crash_returns_claimed_and_keeps_completed_jobs(world: impl World) {
     let queue = world.jobs("kyc");
     queue.enqueue(&jobs("kyc", 0..4)).await.unwrap();
     let taken = world.take("kyc", 3).await;
@@ -147,7 +147,7 @@ pub(crate) async fn a_crash_returns_what_was_taken_and_keeps_what_was_completed(
     assert_eq!(all_rows(&world).await.len(), 1);
 }
 
-pub(crate) async fn batches_do_not_mix(world: impl World) {
+pub(crate) async fn batches_are_independent(world: impl World) {
     let (one, two) = (world.jobs("one"), world.jobs("two"));
     one.enqueue(&jobs("one", 0..2)).await.unwrap();
     two.enqueue(&jobs("two", 0..3)).await.unwrap();
@@ -165,7 +165,7 @@ pub(crate) async fn batches_do_not_mix(world: impl World) {
     assert!(world.tables().batch("three").await.unwrap().is_none());
 }
 
-pub(crate) async fn pages_show_every_result_once_in_order_and_filters_hold(world: impl World) {
+pub(crate) async fn pages_return_each_matching_result_once_in_order(world: impl World) {
     let queue = world.jobs("kyc");
     queue.enqueue(&jobs("kyc", 0..7)).await.unwrap();
     let taken = world.take("kyc", 9).await;
@@ -184,7 +184,7 @@ pub(crate) async fn pages_show_every_result_once_in_order_and_filters_hold(world
     assert_eq!(count(ResultFilter { batch: Some("other".into()), ..ResultFilter::default() }).await, 0);
 }
 
-pub(crate) async fn any_text_is_kept_or_replaced_but_never_in_the_way(world: impl World) {
+pub(crate) async fn any_text_is_stored_or_replaced(world: impl World) {
     let texts = ["批 \"1\"\\\n'{}", "a\u{301}\u{1F600}\t,;", "a\0b", ""];
     let queue = world.jobs("批 \"1\"");
     let job = |text: &str| Job {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use shenfen_core::{Job, JobId};
 use shenfen_store::{ClaimOutcome, Dispatch, JobStore, Jobs, PostgresStore};
 
-use crate::conformance::{Taken, World, keeps_the_promises};
+use crate::conformance::{Taken, World, conformance_tests};
 use crate::made::{dead, job, number_of};
 use server::TestDatabase;
 
@@ -117,4 +117,4 @@ impl World for Postgres {
     }
 }
 
-keeps_the_promises!(Postgres);
+conformance_tests!(Postgres);

@@ -10,7 +10,7 @@ use shenfen_store::sqlite::{Access, OpenOptions};
 use shenfen_store::{Batches, JobQueue, Jobs, SqliteQueue, SqliteStore, StoreError};
 use tempfile::TempDir;
 
-use crate::conformance::{Taken, World, keeps_the_promises};
+use crate::conformance::{Taken, World, conformance_tests};
 use crate::made::jobs;
 
 struct Sqlite {
@@ -64,14 +64,14 @@ impl World for Sqlite {
     }
 }
 
-keeps_the_promises!(Sqlite);
+conformance_tests!(Sqlite);
 
 async fn refusal(path: impl Into<PathBuf>, access: Access) -> StoreError {
     OpenOptions::new(path, access).open().await.err().unwrap()
 }
 
 #[tokio::test]
-async fn one_process_works_and_others_may_look() {
+async fn one_writer_and_any_number_of_readers() {
     let world = Sqlite::new().await;
     world.jobs("kyc").enqueue(&jobs("kyc", 0..3)).await.unwrap();
     let path = world.store.path().to_path_buf();
@@ -83,7 +83,7 @@ async fn one_process_works_and_others_may_look() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn looking_at_a_store_that_is_just_being_made_harms_nobody() {
+async fn reading_while_the_file_is_created_is_harmless() {
     for _ in 0..10 {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new.db");
@@ -106,7 +106,7 @@ async fn looking_at_a_store_that_is_just_being_made_harms_nobody() {
 }
 
 #[tokio::test]
-async fn reading_makes_no_file() {
+async fn reading_does_not_create_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("none.db");
     assert!(matches!(refusal(&path, Access::Read).await, StoreError::Missing { .. }));
@@ -114,7 +114,7 @@ async fn reading_makes_no_file() {
 }
 
 #[tokio::test]
-async fn files_of_other_kinds_are_refused_and_left_alone() {
+async fn refuses_files_that_are_not_its_databases_and_leaves_them_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let text = folder.path().join("text.db");
     fs::write(&text, "name,number\n".repeat(1000)).unwrap();
@@ -141,7 +141,7 @@ async fn files_of_other_kinds_are_refused_and_left_alone() {
 }
 
 #[tokio::test]
-async fn a_database_from_a_newer_version_is_refused() {
+async fn refuses_a_database_of_a_newer_version() {
     let world = Sqlite::new().await;
     let path = world.store.path().to_path_buf();
     world.store.close().await;
@@ -154,7 +154,7 @@ async fn a_database_from_a_newer_version_is_refused() {
 }
 
 #[tokio::test]
-async fn a_folder_that_takes_no_file_is_named() {
+async fn names_a_folder_that_is_not_writable() {
     let error = refusal("/proc/shenfen.db", Access::Work).await;
     assert!(matches!(error, StoreError::CannotOpen { .. }));
     assert!(error.to_string().contains("/proc/shenfen.db"));
@@ -162,7 +162,7 @@ async fn a_folder_that_takes_no_file_is_named() {
 }
 
 #[tokio::test]
-async fn a_full_disk_loses_nothing_that_was_stored() {
+async fn full_disk_keeps_what_was_stored() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("full.db");
     let store = OpenOptions::new(&path, Access::Work).max_pages(60).open().await.unwrap();

@@ -16,7 +16,7 @@ async fn refusal(options: PostgresOptions, access: Access) -> StoreError {
 }
 
 #[tokio::test]
-async fn any_number_of_programs_make_the_tables_once() {
+async fn concurrent_programs_migrate_once() {
     let database = TestDatabase::new().await;
     let open = || tokio::spawn(database.options().open(Access::Work));
     let opening: Vec<_> = (0..6).map(|_| open()).collect();
@@ -26,7 +26,7 @@ async fn any_number_of_programs_make_the_tables_once() {
 }
 
 #[tokio::test]
-async fn looking_makes_no_tables_and_writes_nothing() {
+async fn read_access_creates_no_tables_and_writes_nothing() {
     let database = TestDatabase::new().await;
     assert!(matches!(refusal(database.options(), Access::Read).await, StoreError::NoTables { .. }));
     database.open().await.enqueue(&jobs("kyc", 0..3)).await.unwrap();
@@ -36,7 +36,7 @@ async fn looking_makes_no_tables_and_writes_nothing() {
 }
 
 #[tokio::test]
-async fn tables_of_a_newer_version_and_of_other_programs_are_refused_and_left_alone() {
+async fn refuses_newer_and_foreign_tables_and_leaves_them_unchanged() {
     let database = TestDatabase::new().await;
     let mut connection = database.connect().await;
     sqlx::raw_sql("CREATE TABLE jobs (note text)").execute(&mut connection).await.unwrap();
@@ -52,7 +52,7 @@ async fn tables_of_a_newer_version_and_of_other_programs_are_refused_and_left_al
 }
 
 #[tokio::test]
-async fn a_user_or_database_that_is_not_there_is_named_and_not_waited_for() {
+async fn unknown_user_or_database_fails_at_once() {
     let database = TestDatabase::new().await;
     let nobody = database.connect_options().username("nobody_of_this_name").password("s3cret");
     let nowhere = database.connect_options().database("nothing_of_this_name");
@@ -67,7 +67,7 @@ async fn a_user_or_database_that_is_not_there_is_named_and_not_waited_for() {
 
 /// Nobody there, and somebody who never says a word.
 #[tokio::test]
-async fn a_server_that_does_not_answer_is_given_up_in_time() {
+async fn silent_server_times_out() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     for port in [silent.local_addr().unwrap().port(), closed] {
@@ -81,7 +81,7 @@ async fn a_server_that_does_not_answer_is_given_up_in_time() {
 }
 
 #[tokio::test]
-async fn a_statement_that_has_to_wait_too_long_is_given_up_whole() {
+async fn statement_times_out_and_changes_nothing() {
     let database = TestDatabase::new().await;
     database.open().await.enqueue(&jobs("kyc", 0..2)).await.unwrap();
     let store = database.options().statement_limit(Duration::from_millis(200)).open(Access::Work).await.unwrap();
@@ -100,7 +100,7 @@ async fn a_statement_that_has_to_wait_too_long_is_given_up_whole() {
 }
 
 #[tokio::test]
-async fn connections_that_the_server_ended_are_replaced() {
+async fn replaces_connections_closed_by_the_server() {
     let database = TestDatabase::new().await;
     let store: PostgresStore = database.options().connections(2).open(Access::Work).await.unwrap();
     tokio::try_join!(store.ping(), store.ping()).unwrap();

@@ -19,7 +19,7 @@ fn ids(open: &[Unsent]) -> Vec<JobId> {
 }
 
 #[tokio::test]
-async fn what_was_published_counts_to_the_window_until_it_ends() {
+async fn published_jobs_count_towards_the_window_until_they_end() {
     let database = TestDatabase::new().await;
     let store = database.open().await;
     store.enqueue(&jobs("kyc", 0..5)).await.unwrap();
@@ -42,7 +42,7 @@ async fn what_was_published_counts_to_the_window_until_it_ends() {
 }
 
 #[tokio::test]
-async fn what_has_not_moved_for_long_is_published_again() {
+async fn returns_stale_jobs_again() {
     let database = TestDatabase::new().await;
     let store = database.open().await;
     store.enqueue(&jobs("kyc", 0..4)).await.unwrap();
@@ -56,7 +56,7 @@ async fn what_has_not_moved_for_long_is_published_again() {
 }
 
 #[tokio::test]
-async fn nothing_is_published_for_a_batch_that_is_paused_cancelled_or_not_ours_to_feed() {
+async fn returns_nothing_for_paused_cancelled_or_foreign_batches() {
     let database = TestDatabase::new().await;
     let store = database.open().await;
     store.enqueue(&jobs("kyc", 0..4)).await.unwrap();
@@ -71,7 +71,7 @@ async fn nothing_is_published_for_a_batch_that_is_paused_cancelled_or_not_ours_t
 }
 
 #[tokio::test]
-async fn more_jobs_than_one_statement_cancels_are_all_cancelled() {
+async fn cancels_more_jobs_than_fit_one_statement() {
     let database = TestDatabase::new().await;
     let store = database.open().await;
     store.enqueue(&jobs("kyc", 0..1)).await.unwrap();

@@ -49,7 +49,7 @@ async fn rows(connection: &mut PgConnection, name: &str, index: &str) -> usize {
 }
 
 #[tokio::test]
-async fn the_queries_bring_what_they_say_by_their_indexes() {
+async fn documented_queries_return_their_rows_through_indexes() {
     let database = TestDatabase::new().await;
     let mut connection = filled(&database).await;
     let connection = &mut connection;
@@ -69,7 +69,7 @@ async fn the_queries_bring_what_they_say_by_their_indexes() {
 }
 
 #[tokio::test]
-async fn every_column_is_documented_in_its_place_with_its_type() {
+async fn documents_every_column_with_its_type() {
     let database = TestDatabase::new().await;
     let mut connection = filled(&database).await;
     let columns = "SELECT column_name::text, data_type::text FROM information_schema.columns
@@ -83,7 +83,7 @@ async fn every_column_is_documented_in_its_place_with_its_type() {
 }
 
 #[tokio::test]
-async fn a_role_may_only_read_and_a_batch_can_be_forgotten() {
+async fn documented_read_only_role_and_deletion_of_a_batch_work() {
     let database = TestDatabase::new().await;
     let mut connection = filled(&database).await;
     let role = format!("reader_{}", std::process::id());

@@ -18,7 +18,7 @@ fn sources(claimed: &[ClaimedJob]) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn jobs_are_claimed_in_order_and_by_one_worker_only() {
+async fn claims_in_order_and_each_job_once() {
     let world = Sqlite::new().await;
     let queue = world.jobs("kyc");
     assert_eq!(queue.enqueue(&jobs("kyc", 0..5)).await.unwrap(), 5);
@@ -31,7 +31,7 @@ async fn jobs_are_claimed_in_order_and_by_one_worker_only() {
 }
 
 #[tokio::test]
-async fn a_job_arrives_as_it_was_enqueued() {
+async fn claimed_job_equals_enqueued_job() {
     let world = Sqlite::new().await;
     let queue = world.jobs("批 \"1\"");
     let job = Job {
@@ -48,7 +48,7 @@ async fn a_job_arrives_as_it_was_enqueued() {
 }
 
 #[tokio::test]
-async fn only_what_was_claimed_of_this_batch_is_taken_back() {
+async fn recovers_only_claims_of_its_batch() {
     let world = Sqlite::new().await;
     let (one, two) = (world.jobs("one"), world.jobs("two"));
     one.enqueue(&jobs("one", 0..3)).await.unwrap();
@@ -62,7 +62,7 @@ async fn only_what_was_claimed_of_this_batch_is_taken_back() {
 }
 
 #[tokio::test]
-async fn a_picture_that_kills_its_workers_is_read_alone_at_last_and_then_given_up() {
+async fn poison_job_is_isolated_and_then_dead() {
     let mut world = Sqlite::new().await;
     world.jobs("kyc").enqueue(&jobs("kyc", 0..3)).await.unwrap();
     let mut claims_of_one_job = 0;

@@ -1,4 +1,4 @@
-//! The line before the reading threads, and the end of the service.
+//! The reading queue, and stopping the service.
 
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
@@ -16,7 +16,7 @@ fn asks(world: &World, picture: &[u8]) -> Client {
 }
 
 #[test]
-fn a_full_line_says_so_at_once_and_a_client_that_goes_away_frees_its_place() {
+fn full_queue_refuses_and_a_disconnect_frees_a_place() {
     let world = World::with(Setup { depth: 1, ..Setup::default() }, |_| {});
     let mut reading = asks(&world, b"hold");
     world.begun.recv().unwrap();
@@ -25,7 +25,11 @@ fn a_full_line_says_so_at_once_and_a_client_that_goes_away_frees_its_place() {
     world.picture("/v1/ocr_cn", b"card").is("RETRY_LATER");
     let answer = world.picture("/v1/ocr_cn?detail=1", b"card");
     assert_eq!((answer.json()["status"].as_str(), answer.header("retry-after")), (Some("RETRY_LATER"), Some("1")));
-    assert_eq!(world.form("/idcard", "id=330825197801104539").json()["status"], "ok", "numbers need no line");
+    assert_eq!(
+        world.form("/idcard", "id=330825197801104539").json()["status"],
+        "ok",
+        "numbers do not wait in the queue"
+    );
 
     drop(waiting);
     world.wait_for("shenfen_line_waiting ", 0.0);
@@ -34,12 +38,12 @@ fn a_full_line_says_so_at_once_and_a_client_that_goes_away_frees_its_place() {
     world.go();
     assert_eq!(reading.answer().unwrap().json()["status"], "OK");
     assert_eq!(next.answer().unwrap().json()["status"], "OK");
-    assert!(world.begun.try_recv().is_err(), "nobody reads a picture that nobody waits for");
+    assert!(world.begun.try_recv().is_err(), "a picture that nobody waits for is not read");
     assert_eq!(world.picture("/v1/ocr_cn", b"card").json()["status"], "OK");
 }
 
 #[test]
-fn nobody_waits_longer_than_the_deadline() {
+fn waiting_ends_at_the_deadline() {
     let world = World::with(Setup { deadline: Duration::from_millis(100), ..Setup::default() }, |_| {});
     asks(&world, b"hold").answer().unwrap().is("RETRY_LATER");
     world.picture("/v1/ocr_cn", b"card").is("RETRY_LATER");
@@ -50,7 +54,7 @@ fn nobody_waits_longer_than_the_deadline() {
 }
 
 #[test]
-fn a_stop_finishes_what_was_accepted() {
+fn stop_finishes_accepted_requests() {
     let mut world = World::new();
     let mut idle = world.connect();
     idle.send(&request("GET", "/livez", &[], b""));
@@ -74,7 +78,7 @@ fn a_stop_finishes_what_was_accepted() {
 }
 
 #[test]
-fn a_stop_does_not_wait_for_ever() {
+fn stop_is_bounded_by_the_drain_time() {
     let server = ServerLimits { drain: Duration::from_millis(100), ..ServerLimits::default() };
     let mut world = World::with(Setup { server, ..Setup::default() }, |_| {});
     let _reading = asks(&world, b"hold");
@@ -84,7 +88,7 @@ fn a_stop_does_not_wait_for_ever() {
 }
 
 #[test]
-fn a_client_that_closes_its_half_only_is_gone_as_well() {
+fn half_closed_client_counts_as_disconnected() {
     let world = World::with(Setup { depth: 1, ..Setup::default() }, |_| {});
     let _reading = asks(&world, b"hold");
     world.begun.recv().unwrap();
