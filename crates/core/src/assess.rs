@@ -5,6 +5,7 @@ use std::fmt;
 
 use time::Date;
 
+use crate::constraint::parameters::{Context, Parameters};
 use crate::constraint::settle::Settled;
 use crate::constraint::{identity, validity, words};
 use crate::cross::{Back, Front, check_sides};
@@ -64,7 +65,13 @@ impl Assessment {
 ///
 /// [`FieldResult::raw`]: crate::FieldResult::raw
 pub fn assess(cards: Vec<ReadCard>, today: Date, policy: &Policy) -> Assessment {
-    let checked: Vec<Checked> = cards.iter().map(|card| Checked::new(card, today, policy)).collect();
+    assess_with(cards, today, policy, &Parameters::FITTED)
+}
+
+/// The same with other parameters of the priors: for fitting them.
+pub fn assess_with(cards: Vec<ReadCard>, today: Date, policy: &Policy, parameters: &Parameters) -> Assessment {
+    let context = Context { today, policy, parameters };
+    let checked: Vec<Checked> = cards.iter().map(|card| Checked::new(card, &context)).collect();
     let front = chosen(&checked, Side::Front);
     let back = chosen(&checked, Side::Back);
 
@@ -102,12 +109,13 @@ struct Checked {
 }
 
 impl Checked {
-    fn new(card: &ReadCard, today: Date, policy: &Policy) -> Checked {
+    fn new(card: &ReadCard, context: &Context<'_>) -> Checked {
+        let Context { today, policy, .. } = *context;
         let mut findings = Vec::new();
         let mut fields = BTreeMap::new();
         let (front, back) = match card.side {
-            Side::Front => (read_front(card, today, policy, &mut fields, &mut findings), Back::default()),
-            Side::Back => (Front::default(), read_back(card, today, policy, &mut fields, &mut findings)),
+            Side::Front => (read_front(card, context, &mut fields, &mut findings), Back::default()),
+            Side::Back => (Front::default(), read_back(card, context, &mut fields, &mut findings)),
         };
         findings.extend(front.check(today));
         findings.extend(back.check(today));
@@ -132,35 +140,29 @@ impl Checked {
 
 type Fields = BTreeMap<FieldName, FieldResult>;
 
-fn read_front(
-    card: &ReadCard,
-    today: Date,
-    policy: &Policy,
-    fields: &mut Fields,
-    findings: &mut Vec<Finding>,
-) -> Front {
-    let identity = identity::settle(card, today, policy, findings);
+fn read_front(card: &ReadCard, context: &Context<'_>, fields: &mut Fields, findings: &mut Vec<Finding>) -> Front {
+    let identity = identity::settle(card, context, findings);
     let number = keep(FieldName::IdentityNo, identity.number, fields);
     let birth_date = keep(FieldName::BirthDate, identity.birth_date, fields);
     let gender = keep(FieldName::Gender, identity.gender, fields);
     if let Some(read) = card.fields.get(&FieldName::Name) {
-        keep(FieldName::Name, words::name(read, policy, findings), fields);
+        keep(FieldName::Name, words::name(read, context, findings), fields);
     }
     if let Some(read) = card.fields.get(&FieldName::Ethnic) {
-        keep(FieldName::Ethnic, words::ethnic(read, policy, findings), fields);
+        keep(FieldName::Ethnic, words::ethnic(read, context, findings), fields);
     }
     let address = card.fields.get(&FieldName::Address);
-    let address = address.and_then(|read| keep(FieldName::Address, words::address(read, policy, findings), fields));
+    let address = address.and_then(|read| keep(FieldName::Address, words::address(read, context, findings), fields));
     Front { number, birth_date, gender, address }
 }
 
-fn read_back(card: &ReadCard, today: Date, policy: &Policy, fields: &mut Fields, findings: &mut Vec<Finding>) -> Back {
+fn read_back(card: &ReadCard, context: &Context<'_>, fields: &mut Fields, findings: &mut Vec<Finding>) -> Back {
     let authority = card.fields.get(&FieldName::Authority);
     let authority =
-        authority.and_then(|read| keep(FieldName::Authority, words::authority(read, policy, findings), fields));
+        authority.and_then(|read| keep(FieldName::Authority, words::authority(read, context, findings), fields));
     let validity = card.fields.get(&FieldName::EffectiveDate).filter(|read| !read.text().is_empty());
-    let validity = validity
-        .and_then(|read| keep(FieldName::EffectiveDate, validity::settle(read, today, policy, findings), fields));
+    let validity =
+        validity.and_then(|read| keep(FieldName::EffectiveDate, validity::settle(read, context, findings), fields));
     Back { authority, validity }
 }
 

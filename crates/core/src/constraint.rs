@@ -19,6 +19,7 @@ pub(crate) mod lexicon;
 pub(crate) mod merged;
 pub(crate) mod number;
 pub(crate) mod observation;
+pub(crate) mod parameters;
 pub(crate) mod place_prior;
 pub(crate) mod posterior;
 pub(crate) mod settle;

@@ -19,8 +19,9 @@ pub mod region;
 pub mod result;
 pub mod rule;
 
-pub use assess::{Assessment, assess};
+pub use assess::{Assessment, assess, assess_with};
 pub use columns::CardColumns;
+pub use constraint::parameters::Parameters;
 pub use finding::{Finding, Severity};
 pub use gender::Gender;
 pub use id_number::{Holder, IdNumber, IdNumberError};

@@ -7,25 +7,18 @@
 use std::sync::LazyLock;
 
 use super::lattice::Lattice;
+use super::parameters::Parameters;
 use crate::field::is_han;
 
 static PLACE_BYTES: &[u8] = include_bytes!("../../data/place_bigrams.bin");
 static PERSON_BYTES: &[u8] = include_bytes!("../../data/person_bigrams.bin");
 /// Names of places. Empty, so that it says nothing, if the file were damaged.
-pub(crate) static PLACES: LazyLock<Bigrams> =
-    LazyLock::new(|| Bigrams::parse(PLACE_BYTES, PLACE_TRUST).unwrap_or_default());
+pub(crate) static PLACES: LazyLock<Bigrams> = LazyLock::new(|| Bigrams::parse(PLACE_BYTES).unwrap_or_default());
 /// Names of persons; empty as above.
-pub(crate) static PERSONS: LazyLock<Bigrams> =
-    LazyLock::new(|| Bigrams::parse(PERSON_BYTES, PERSON_TRUST).unwrap_or_default());
+pub(crate) static PERSONS: LazyLock<Bigrams> = LazyLock::new(|| Bigrams::parse(PERSON_BYTES).unwrap_or_default());
 
-/// A name that is in no list is no rarity: a pair's odds count with this power. Persons' names are freer.
-const PLACE_TRUST: f64 = 0.5;
-const PERSON_TRUST: f64 = 0.3;
 /// Costs are in eighths of a bit.
 const COSTS_PER_BIT: f64 = 8.0;
-/// The cost of a digit, a letter or a mark, and of a Han character that is in no name.
-const OTHER: u8 = 53;
-const UNUSUAL: u8 = 125;
 
 /// The file's tables; its layout is told where it is made.
 #[derive(Default)]
@@ -35,8 +28,6 @@ pub(crate) struct Bigrams {
     begins: Vec<u32>,
     seconds: Vec<u16>,
     costs: &'static [u8],
-    /// The power with which odds count.
-    trust: f64,
 }
 
 /// What stands before a place.
@@ -48,7 +39,7 @@ enum Before {
 }
 
 impl Bigrams {
-    fn parse(bytes: &'static [u8], trust: f64) -> Option<Bigrams> {
+    fn parse(bytes: &'static [u8]) -> Option<Bigrams> {
         let (sizes, rest) = bytes.split_at_checked(8)?;
         let [count, pairs] =
             [0, 4].map(|at| u32::from_le_bytes([sizes[at], sizes[at + 1], sizes[at + 2], sizes[at + 3]]));
@@ -62,14 +53,7 @@ impl Bigrams {
         };
         let characters = words(characters).into_iter().map(char::from_u32).collect::<Option<Vec<_>>>()?;
         let seconds = seconds.chunks_exact(2).map(|half| u16::from_le_bytes([half[0], half[1]])).collect();
-        (costs.len() == pairs).then_some(Bigrams {
-            characters,
-            costs_alone,
-            begins: words(begins),
-            seconds,
-            costs,
-            trust,
-        })
+        (costs.len() == pairs).then_some(Bigrams { characters, costs_alone, begins: words(begins), seconds, costs })
     }
 
     fn number(&self, character: char) -> Option<usize> {
@@ -87,12 +71,12 @@ impl Bigrams {
     }
 
     /// The cost of a character after another one.
-    fn cost(&self, before: Before, character: char) -> u8 {
+    fn cost(&self, before: Before, character: char, parameters: &Parameters) -> f64 {
         if !is_han(character) {
-            return OTHER;
+            return parameters.bigram_other_cost;
         }
-        let Some(number) = self.number(character) else { return UNUSUAL };
-        let alone = self.costs_alone.get(number).copied().unwrap_or(UNUSUAL);
+        let Some(number) = self.number(character) else { return parameters.bigram_unknown_cost };
+        let alone = self.costs_alone.get(number).map_or(parameters.bigram_unknown_cost, |&cost| f64::from(cost));
         let first = match before {
             Before::Start => self.characters.len(),
             Before::Character(first) => first,
@@ -101,16 +85,16 @@ impl Bigrams {
         let bounds = [first, first + 1].map(|at| self.begins.get(at).map_or(0, |&begin| begin as usize));
         let seconds = self.seconds.get(bounds[0]..bounds[1]).unwrap_or_default();
         let found = seconds.binary_search_by_key(&number, |&second| usize::from(second)).ok();
-        found.and_then(|at| self.costs.get(bounds[0] + at).copied()).unwrap_or(alone)
+        found.and_then(|at| self.costs.get(bounds[0] + at)).map_or(alone, |&cost| f64::from(cost))
     }
 
-    fn probability(&self, before: Before, character: char) -> f64 {
-        (-f64::from(self.cost(before, character)) / COSTS_PER_BIT * self.trust).exp2()
+    fn probability(&self, before: Before, character: char, trust: f64, parameters: &Parameters) -> f64 {
+        (-self.cost(before, character, parameters) / COSTS_PER_BIT * trust).exp2()
     }
 
     /// The places of a text that consists of such names, each option's probability by what may stand before and after it
     /// (forward and backward sums over all readings). A place keeps its sum, for what is no candidate.
-    pub(crate) fn weighed(&self, lattice: &Lattice) -> Lattice {
+    pub(crate) fn weighed(&self, lattice: &Lattice, trust: f64, parameters: &Parameters) -> Lattice {
         let slots = lattice.slots();
         if self.characters.is_empty() || slots.iter().any(|slot| slot.options().is_empty()) {
             return lattice.clone();
@@ -122,7 +106,9 @@ impl Bigrams {
                     Some(last) => slots[last].options().iter().map(|&(character, _)| self.before(character)).collect(),
                 };
                 let here = slots[at].options();
-                let row = |before: &Before| here.iter().map(|&(one, p)| p * self.probability(*before, one)).collect();
+                let row = |before: &Before| {
+                    here.iter().map(|&(one, p)| p * self.probability(*before, one, trust, parameters)).collect()
+                };
                 before.iter().map(row).collect()
             })
             .collect();
@@ -159,31 +145,36 @@ mod tests {
     use super::*;
     use crate::constraint::fixture::lattice;
 
+    const FITTED: Parameters = Parameters::FITTED;
+
     #[test]
     fn the_file_is_whole_and_knows_usual_pairs() {
-        let pairs = Bigrams::parse(PLACE_BYTES, PLACE_TRUST).unwrap();
-        let cost = |first: char, second: char| pairs.cost(pairs.before(first), second);
+        let pairs = Bigrams::parse(PLACE_BYTES).unwrap();
+        let cost = |first: char, second: char| pairs.cost(pairs.before(first), second, &FITTED);
         assert!(cost('哈', '尔') < cost('哈', '小'));
         assert!(cost('尔', '滨') < cost('尔', '宾'));
-        assert!(pairs.cost(Before::Start, '浙') < pairs.cost(Before::Start, '淅'));
-        assert_eq!((cost('路', '1'), pairs.cost(Before::Start, '㐀')), (OTHER, UNUSUAL));
-        assert!(Bigrams::parse(&PLACE_BYTES[..PLACE_BYTES.len() - 1], PLACE_TRUST).is_none());
+        assert!(pairs.cost(Before::Start, '浙', &FITTED) < pairs.cost(Before::Start, '淅', &FITTED));
+        assert_eq!(
+            (cost('路', '1'), pairs.cost(Before::Start, '㐀', &FITTED)),
+            (FITTED.bigram_other_cost, FITTED.bigram_unknown_cost)
+        );
+        assert!(Bigrams::parse(&PLACE_BYTES[..PLACE_BYTES.len() - 1]).is_none());
     }
 
     #[test]
     fn a_usual_name_wins_over_a_look_alike_and_not_over_a_clear_one() {
         let unsure = lattice(&[&[('哈', 0.99)], &[('尔', 0.99)], &[('宾', 0.55), ('滨', 0.4)], &[('市', 0.99)]]);
-        assert_eq!(PLACES.weighed(&unsure).best(), "哈尔滨市");
+        assert_eq!(PLACES.weighed(&unsure, FITTED.place_bigram_trust, &FITTED).best(), "哈尔滨市");
         let clear = lattice(&[&[('哈', 0.99)], &[('尔', 0.99)], &[('宾', 0.9999), ('滨', 5e-5)], &[('市', 0.99)]]);
-        assert_eq!(PLACES.weighed(&clear).best(), "哈尔宾市");
+        assert_eq!(PLACES.weighed(&clear, FITTED.place_bigram_trust, &FITTED).best(), "哈尔宾市");
     }
 
     #[test]
     fn a_surname_wins_over_a_look_alike_and_a_rare_character_stays_possible() {
         let unsure = lattice(&[&[('间', 0.6), ('问', 0.35)], &[('文', 0.99)], &[('勤', 0.99)]]);
-        assert_eq!(PERSONS.weighed(&unsure).best(), "问文勤");
+        assert_eq!(PERSONS.weighed(&unsure, FITTED.person_bigram_trust, &FITTED).best(), "问文勤");
         let clear = lattice(&[&[('张', 0.99)], &[('堃', 0.99), ('坤', 0.009)]]);
-        assert_eq!(PERSONS.weighed(&clear).best(), "张堃");
+        assert_eq!(PERSONS.weighed(&clear, FITTED.person_bigram_trust, &FITTED).best(), "张堃");
     }
 
     proptest! {
@@ -193,7 +184,7 @@ mod tests {
         ) {
             let options: Vec<&[(char, f32)]> = slots.iter().map(Vec::as_slice).collect();
             let before = lattice(&options);
-            let after = PLACES.weighed(&before);
+            let after = PLACES.weighed(&before, FITTED.place_bigram_trust, &FITTED);
             prop_assert_eq!(before.len(), after.len());
             for (one, other) in before.slots().iter().zip(after.slots()) {
                 prop_assert!((one.mass() - other.mass()).abs() < 1e-9);

@@ -5,33 +5,23 @@ use time::{Date, Month};
 use super::lattice::{Lattice, Slot};
 use super::number::digit;
 use super::observation::Observation;
+use super::parameters::{Context, FIRST_LIKELY_BIRTH_YEAR, Parameters};
 use super::posterior::{Constraint, Interpretation, Posterior};
 use crate::field::BirthDate;
 use crate::reading::{ReadChar, ReadField};
 
-/// A character is a digit if at least this much of it is.
-const LEAST_DIGIT: f64 = 0.2;
-/// Digits so many times farther apart than the nearest ones stand on both sides of 年, 月 or 日.
-const WIDE: f32 = 2.2;
-/// Of wrong readings so many are some date in the past: a weak law.
-const FALSE_MATCH_RATE: f64 = 0.4;
-/// Dates that do not exist are printed on no card.
-const VIOLATION_RATE: f64 = 1e-4;
-/// Nobody born before this year holds one of these cards; births before it are so much rarer.
-const FIRST_USUAL_YEAR: i32 = 1900;
-const UNUSUAL: f64 = 0.01;
-
 /// Weighs the readings of a birth date.
-pub(crate) fn weigh(read: &ReadField, today: Date) -> Posterior<Date> {
-    let (digits, breaks) = digits(&read.chars);
+pub(crate) fn weigh(read: &ReadField, context: &Context<'_>) -> Posterior<Date> {
+    let parameters = context.parameters;
+    let (digits, breaks) = digits(&read.chars, parameters);
     let months = month_lengths(digits.len(), &breaks);
     let read_digits = ReadField { chars: digits, ..read.clone() };
-    let observation = Observation::new(&read_digits, &[], digit);
+    let observation = Observation::new(&read_digits, &[], parameters, digit);
     let constraint = Constraint {
-        false_match_rate: FALSE_MATCH_RATE,
-        violation_rate: VIOLATION_RATE,
+        false_match_rate: parameters.birth_date_false_match_rate,
+        violation_rate: parameters.birth_date_violation_rate,
         truncation_rate: 0.0,
-        interpret: |text: &str| interpret(text, today),
+        interpret: |text: &str| interpret(text, context),
     };
     let with_separator = |month: usize| observation.lattice.with(4 + month, Slot::certain('月'));
     match months.as_slice() {
@@ -47,20 +37,20 @@ pub(crate) fn weigh(read: &ReadField, today: Date) -> Posterior<Date> {
 }
 
 /// A date from the year's four digits, the month's, 月, and the day's.
-fn interpret(text: &str, today: Date) -> Option<Interpretation<Date>> {
+fn interpret(text: &str, context: &Context<'_>) -> Option<Interpretation<Date>> {
     let (year, rest) = text.split_at_checked(4)?;
     let (month, day) = rest.split_once('月')?;
     let month = Month::try_from(month.parse::<u8>().ok()?).ok()?;
     let date = Date::from_calendar_date(year.parse().ok()?, month, day.parse().ok()?).ok()?;
-    let prior = if date.year() < FIRST_USUAL_YEAR { UNUSUAL } else { 1.0 };
-    (date <= today).then(|| Interpretation { text: BirthDate::new(date).reveal_printed(), value: date, prior })
+    let prior = if date.year() < FIRST_LIKELY_BIRTH_YEAR { context.parameters.birth_date_unlikely_prior } else { 1.0 };
+    (date <= context.today).then(|| Interpretation { text: BirthDate::new(date).reveal_printed(), value: date, prior })
 }
 
 /// The digits, and before which of them something else stands: a character that is none, or much room.
-fn digits(chars: &[ReadChar]) -> (Vec<ReadChar>, Vec<usize>) {
+fn digits(chars: &[ReadChar], parameters: &Parameters) -> (Vec<ReadChar>, Vec<usize>) {
     let is_digit = |read: &ReadChar| {
         let best = read.candidates.first().map(|best| best.character);
-        !matches!(best, Some('年' | '月' | '日')) && Slot::of(read, digit).mass() >= LEAST_DIGIT
+        !matches!(best, Some('年' | '月' | '日')) && Slot::of(read, digit).mass() >= parameters.birth_date_digit_from
     };
     let gaps =
         chars.windows(2).filter(|pair| pair.iter().all(is_digit)).map(|pair| pair[1].position - pair[0].position);
@@ -73,7 +63,8 @@ fn digits(chars: &[ReadChar]) -> (Vec<ReadChar>, Vec<usize>) {
             after_digit = false;
             continue;
         }
-        let wide = found.last().is_some_and(|last| read.position - last.position > WIDE * nearest);
+        let wide =
+            found.last().is_some_and(|last| read.position - last.position > parameters.birth_date_gap as f32 * nearest);
         if !found.is_empty() && (!after_digit || wide) {
             breaks.push(found.len());
         }

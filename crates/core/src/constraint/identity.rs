@@ -3,6 +3,7 @@
 use time::Date;
 
 use super::number::NumberObservation;
+use super::parameters::{Context, Parameters};
 use super::posterior::Posterior;
 use super::settle::{Field, Settled, corrected};
 use super::{birth_date, gender, number};
@@ -10,21 +11,9 @@ use crate::field::BirthDate;
 use crate::finding::{Finding, Severity};
 use crate::gender::Gender;
 use crate::id_number::{IdNumber, IdNumberError, Warning};
-use crate::policy::Policy;
 use crate::reading::{FieldName, ReadCard, ReadField};
 use crate::result::FieldResult;
 use crate::rule::Rule;
-
-/// So rarely do number and other fields of a real card contradict each other.
-const CONTRADICTION: f64 = 1e-4;
-/// The probability that a date which none of the readings gives is a certain one.
-const SOME_DATE: f64 = 1e-3;
-/// The same for the gender.
-const SOME_GENDER: f64 = 0.5;
-/// The probability that a number misread in an unknown way still has the date that its known readings have.
-const SAME_DATE: f64 = 0.5;
-/// A field read so clearly is not overruled by another one: a contradiction is reported instead.
-const CLEAR: f64 = 0.9;
 
 /// The three fields of a front that say the same.
 pub(crate) struct Identity {
@@ -34,25 +23,27 @@ pub(crate) struct Identity {
 }
 
 /// Settles the three fields of a card.
-pub(crate) fn settle(card: &ReadCard, today: Date, policy: &Policy, findings: &mut Vec<Finding>) -> Identity {
+pub(crate) fn settle(card: &ReadCard, context: &Context<'_>, findings: &mut Vec<Finding>) -> Identity {
+    let parameters = context.parameters;
     let of = |name: FieldName| card.fields.get(&name).filter(|read| !read.text().is_empty());
     let (number, birth_date, gender) = (of(FieldName::IdentityNo), of(FieldName::BirthDate), of(FieldName::Gender));
 
-    let birth_dates = birth_date.map_or_else(Posterior::nothing, |read| birth_date::weigh(read, today));
-    let genders = gender.map_or_else(Posterior::nothing, gender::weigh);
-    let observation = number.map(|read| number::weigh(read, &birth_dates, today));
+    let birth_dates = birth_date.map_or_else(Posterior::nothing, |read| birth_date::weigh(read, context));
+    let genders = gender.map_or_else(Posterior::nothing, |read| gender::weigh(read, parameters));
+    let observation = number.map(|read| number::weigh(read, &birth_dates, context));
     let numbers = observation.as_ref().map_or_else(Posterior::nothing, |observation| observation.posterior.clone());
 
     // A date that completed the number cannot support it as well.
     let completed = observation.as_ref().is_some_and(|observation| observation.wrong_length);
-    let joint_numbers = numbers_given(numbers.clone(), if completed { None } else { Some(&birth_dates) }, &genders);
+    let joint_numbers =
+        numbers_given(numbers.clone(), if completed { None } else { Some(&birth_dates) }, &genders, parameters);
     let number = match (number, &observation) {
-        (Some(read), Some(observation)) => settle_number(read, observation, &joint_numbers, today, policy, findings),
+        (Some(read), Some(observation)) => settle_number(read, observation, &joint_numbers, context, findings),
         _ => Settled::missing(),
     };
 
-    let clear_date = is_clear(&birth_dates);
-    let joint_dates = given_number(birth_dates, &numbers, IdNumber::birth_date, SOME_DATE);
+    let clear_date = is_clear(&birth_dates, parameters);
+    let joint_dates = given_number(birth_dates, &numbers, IdNumber::birth_date, parameters.any_date, parameters);
     let repeated = Repeated {
         number: &number,
         printed: |born: &Date| BirthDate::new(*born).reveal_printed(),
@@ -65,10 +56,10 @@ pub(crate) fn settle(card: &ReadCard, today: Date, policy: &Policy, findings: &m
         unlawful: no_birth_date,
         is_clear: clear_date,
     };
-    let birth_date = repeated.settle(&date_field, &joint_dates, policy, findings);
+    let birth_date = repeated.settle(&date_field, &joint_dates, context, findings);
 
-    let clear_gender = is_clear(&genders);
-    let joint_genders = given_number(genders, &numbers, IdNumber::gender, SOME_GENDER);
+    let clear_gender = is_clear(&genders, parameters);
+    let joint_genders = given_number(genders, &numbers, IdNumber::gender, parameters.any_gender, parameters);
     let repeated =
         Repeated { number: &number, printed: |gender: &Gender| gender.as_chinese().to_owned(), of: IdNumber::gender };
     let gender_field = Asked {
@@ -78,13 +69,13 @@ pub(crate) fn settle(card: &ReadCard, today: Date, policy: &Policy, findings: &m
         unlawful: |_| Rule::GenderUnknown,
         is_clear: clear_gender,
     };
-    let gender = repeated.settle(&gender_field, &joint_genders, policy, findings);
+    let gender = repeated.settle(&gender_field, &joint_genders, context, findings);
     Identity { number, birth_date, gender }
 }
 
 /// What was read is lawful and hardly to be doubted.
-fn is_clear<T>(posterior: &Posterior<T>) -> bool {
-    posterior.as_read().is_some_and(|reading| reading.weight >= CLEAR)
+fn is_clear<T>(posterior: &Posterior<T>, parameters: &Parameters) -> bool {
+    posterior.as_read().is_some_and(|reading| reading.weight >= parameters.clear_from)
 }
 
 /// The numbers, given what birth date and gender say.
@@ -92,23 +83,25 @@ fn numbers_given(
     numbers: Posterior<IdNumber>,
     dates: Option<&Posterior<Date>>,
     genders: &Posterior<Gender>,
+    parameters: &Parameters,
 ) -> Posterior<IdNumber> {
+    let Parameters { contradiction_rate, any_date, any_gender, same_date, .. } = *parameters;
     let of_gender =
-        |gender: Gender| genders.sum(|one| *one == gender) + genders.unknown() * SOME_GENDER + CONTRADICTION;
+        |gender: Gender| genders.sum(|one| *one == gender) + genders.unknown() * any_gender + contradiction_rate;
     let numbers_dates: Vec<Date> = numbers.readings.iter().map(|reading| reading.value.birth_date()).collect();
     let of_date = |date: Date| match dates {
-        Some(dates) => dates.sum(|one| *one == date) + dates.unknown() * SOME_DATE + CONTRADICTION,
+        Some(dates) => dates.sum(|one| *one == date) + dates.unknown() * any_date + contradiction_rate,
         None => 1.0,
     };
     let of_others = match dates {
         Some(dates) => {
             let shared = dates.sum(|date| numbers_dates.contains(date));
             let foreign = dates.sum(|date| !numbers_dates.contains(date));
-            shared * SAME_DATE + (foreign + dates.unknown()) * SOME_DATE + CONTRADICTION
+            shared * same_date + (foreign + dates.unknown()) * any_date + contradiction_rate
         }
         None => 1.0,
     };
-    numbers.times(|number| of_date(number.birth_date()) * of_gender(number.gender()), of_others * SOME_GENDER)
+    numbers.times(|number| of_date(number.birth_date()) * of_gender(number.gender()), of_others * any_gender)
 }
 
 /// A field's readings, given what the number says. `some` is the probability that an unknown reading is a certain one.
@@ -117,17 +110,19 @@ fn given_number<T: PartialEq>(
     numbers: &Posterior<IdNumber>,
     of: fn(&IdNumber) -> T,
     some: f64,
+    parameters: &Parameters,
 ) -> Posterior<T> {
-    let agreement = |value: &T| numbers.sum(|number| of(number) == *value) + numbers.unknown() * some + CONTRADICTION;
-    field.times(agreement, some + CONTRADICTION)
+    let contradiction_rate = parameters.contradiction_rate;
+    let agreement =
+        |value: &T| numbers.sum(|number| of(number) == *value) + numbers.unknown() * some + contradiction_rate;
+    field.times(agreement, some + contradiction_rate)
 }
 
 fn settle_number(
     read: &ReadField,
     observation: &NumberObservation,
     posterior: &Posterior<IdNumber>,
-    today: Date,
-    policy: &Policy,
+    context: &Context<'_>,
     findings: &mut Vec<Finding>,
 ) -> Settled<IdNumber> {
     let corrected = if observation.wrong_length { Rule::LengthCorrected } else { Rule::ChecksumCorrected };
@@ -136,13 +131,13 @@ fn settle_number(
         read,
         text: &observation.text,
         corrected,
-        is_clear: is_clear(&observation.posterior),
+        is_clear: is_clear(&observation.posterior, context.parameters),
         by_odds: false,
         label_removed: false,
     };
-    let settled = field.settle(posterior, policy, findings);
+    let settled = field.settle(posterior, context.policy, findings);
     match (&settled.value, &settled.result) {
-        (Some(number), _) => findings.extend(number.warnings(today).into_iter().map(|warning| {
+        (Some(number), _) => findings.extend(number.warnings(context.today).into_iter().map(|warning| {
             let rule = match warning {
                 Warning::RegionUnknown => Rule::RegionUnknown,
                 Warning::RegionNotAtTime => Rule::RegionNotAtTime,
@@ -151,7 +146,7 @@ fn settle_number(
             rule.of(FieldName::IdentityNo)
         })),
         (None, Some(result)) => {
-            let rule = unlawful(&result.text, today);
+            let rule = unlawful(&result.text, context.today);
             findings.push(Finding { severity: Severity::Error, ..rule.of(FieldName::IdentityNo) });
         }
         (None, None) => {}
@@ -207,10 +202,10 @@ impl<T: Clone + PartialEq> Repeated<'_, T> {
         &self,
         asked: &Asked<'_>,
         posterior: &Posterior<T>,
-        policy: &Policy,
+        context: &Context<'_>,
         findings: &mut Vec<Finding>,
     ) -> Settled<T> {
-        if let Some(filled) = self.fill(asked, posterior, policy, findings) {
+        if let Some(filled) = self.fill(asked, posterior, context, findings) {
             return filled;
         }
         let Some(read) = asked.read else { return Settled::missing() };
@@ -224,7 +219,7 @@ impl<T: Clone + PartialEq> Repeated<'_, T> {
             by_odds: false,
             label_removed: false,
         };
-        let settled = field.settle(posterior, policy, findings);
+        let settled = field.settle(posterior, context.policy, findings);
         if settled.value.is_none() {
             findings.push((asked.unlawful)(&text).of(asked.name));
         }
@@ -235,17 +230,17 @@ impl<T: Clone + PartialEq> Repeated<'_, T> {
         &self,
         asked: &Asked<'_>,
         posterior: &Posterior<T>,
-        policy: &Policy,
+        context: &Context<'_>,
         findings: &mut Vec<Finding>,
     ) -> Option<Settled<T>> {
         let (Some(number), Some(source)) = (&self.number.value, &self.number.result) else { return None };
-        let unreadable = posterior.unknown() >= f64::from(policy.correct_from) && !asked.is_clear;
-        if !unreadable || f64::from(source.confidence) < CLEAR {
+        let unreadable = posterior.unknown() >= f64::from(context.policy.correct_from) && !asked.is_clear;
+        if !unreadable || f64::from(source.confidence) < context.parameters.clear_from {
             return None;
         }
         let value = (self.of)(number);
         let confidence = posterior.unknown() * f64::from(source.confidence);
-        findings.push(corrected(Rule::FilledFromNumber, asked.name, confidence, policy));
+        findings.push(corrected(Rule::FilledFromNumber, asked.name, confidence, context.policy));
         let text = (self.printed)(&value);
         let result = FieldResult {
             text: text.clone(),

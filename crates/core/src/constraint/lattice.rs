@@ -3,16 +3,8 @@
 use std::collections::BinaryHeap;
 use std::ops::Range;
 
+use super::parameters::{LEAST_PROBABILITY, LEAST_READING_RATIO, MOST_READINGS, MOST_SLOTS};
 use crate::reading::ReadChar;
-
-/// More readings are never looked at. A field that needs more is not readable.
-const MOST_READINGS: usize = 1000;
-/// Longer fields are no fields; the rest of one is not looked at.
-const MOST_SLOTS: usize = 128;
-/// Less probable candidates are left out.
-const LEAST_PROBABILITY: f64 = 1e-6;
-/// Readings so much less probable than the best are left out.
-const LEAST_RATIO: f64 = 1e-9;
 
 /// One character place: what could stand there, most probable first.
 #[derive(Clone, Default)]
@@ -145,7 +137,7 @@ impl Lattice {
         let mut floor = 0.0;
         if readable {
             let best: f64 = self.slots.iter().map(|slot| slot.options[0].1).product();
-            floor = best * LEAST_RATIO;
+            floor = best * LEAST_READING_RATIO;
             heap.push(Node { probability: best, ranks: vec![0; self.slots.len()], changed: 0 });
         }
         Readings { slots: &self.slots, heap, floor, left: MOST_READINGS }

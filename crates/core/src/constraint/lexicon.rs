@@ -3,21 +3,10 @@
 //! towns. Only candidates are taken.
 
 use super::lattice::{Lattice, Slot};
-use super::place_prior::{NO_COUNTY, NO_TOWN, governs, is_branch_of};
+use super::parameters::{LEAST_NAME_RATIO, MOST_MATCHES, Parameters};
+use super::place_prior::{governs, is_branch_of};
 use super::trim::Span;
 use crate::region::gazetteer::{Beginning, Names};
-
-/// Names so much less probable than the best characters are left out.
-const LEAST_RATIO: f64 = 1e-7;
-/// So many of the most probable are looked at.
-const MOST_MATCHES: usize = 12;
-/// Of what begins with no listed region so much is as usual as if it did: by names that are no candidates.
-const UNLISTED: f64 = 0.05;
-
-/// Of texts that are read for certain so many lack a character at an end.
-const CUT: f64 = 0.002;
-/// Of texts that are read wrongly so many have a character that is no candidate.
-const NO_CANDIDATE: f64 = 0.1;
 
 /// Readings that have a listed beginning in common.
 pub(crate) struct LexiconMatch {
@@ -32,19 +21,20 @@ pub(crate) struct LexiconMatch {
 }
 
 /// What a list says about a lattice.
-pub(crate) struct LexiconMatches {
+pub(crate) struct LexiconMatches<'a> {
+    parameters: &'a Parameters,
     /// The most probable first.
     pub(crate) matches: Vec<LexiconMatch>,
 }
 
 /// How much of the probability by the characters is not looked at yet.
 pub(crate) struct Remaining<'a> {
-    listed: &'a LexiconMatches,
+    listed: &'a LexiconMatches<'a>,
     all: f64,
     usual: f64,
 }
 
-impl LexiconMatches {
+impl LexiconMatches<'_> {
     /// Everything but the first reading.
     pub(crate) fn remaining(&self, first: &str, probability: f64) -> Remaining<'_> {
         let usual = self.matches.iter().map(|one| one.mass * one.prior * one.noise).sum();
@@ -65,41 +55,46 @@ impl Remaining<'_> {
     /// The probability of a listed reading that the characters do not hold: one is cut off at an end, which nothing tells,
     /// or one is no candidate, which unsure ones tell.
     pub(crate) fn unseen(&self, first: &str, confidence: f64) -> f64 {
+        let parameters = self.listed.parameters;
         let is_listed = self.listed.matches.iter().any(|one| one.lattice.holds(first));
-        if is_listed { 0.0 } else { CUT * confidence + NO_CANDIDATE * (1.0 - confidence) }
+        if is_listed {
+            0.0
+        } else {
+            parameters.truncation_rate * confidence + parameters.missing_candidate_rate * (1.0 - confidence)
+        }
     }
 
     /// How usual the rest is on average, up to 1.
     pub(crate) fn usual(&self) -> f64 {
         let usual = (self.usual / self.all.max(1e-12)).clamp(0.0, 1.0);
-        usual + (1.0 - usual) * UNLISTED
+        usual + (1.0 - usual) * self.listed.parameters.unlisted_prior
     }
 }
 
 /// The regions with which an address can begin, down to the town.
-pub(crate) fn address(lattice: &Lattice, _: &[Span]) -> LexiconMatches {
-    let mut walk = Walk::new(lattice);
+pub(crate) fn address<'a>(lattice: &Lattice, _: &[Span], parameters: &'a Parameters) -> LexiconMatches<'a> {
+    let mut walk = Walk::new(lattice, parameters);
     walk.regions(0, 1.0, &Vec::new(), None);
-    listed(walk.found)
+    listed(walk.found, parameters)
 }
 
 /// The bureaus of listed regions and their branches, also inside of noise.
-pub(crate) fn authority(lattice: &Lattice, spans: &[Span]) -> LexiconMatches {
+pub(crate) fn authority<'a>(lattice: &Lattice, spans: &[Span], parameters: &'a Parameters) -> LexiconMatches<'a> {
     let bureaus = |lattice: &Lattice, noise: f64| {
-        let mut walk = Walk::new(lattice);
+        let mut walk = Walk::new(lattice, parameters);
         walk.bureaus(0, 1.0, &Vec::new(), None);
         walk.found.iter_mut().for_each(|one| one.noise = noise);
         walk.found
     };
     let inside = spans.iter().flat_map(|span| bureaus(&lattice.span(span.kept.clone()), span.probability));
-    listed(bureaus(lattice, 1.0).into_iter().chain(inside).collect())
+    listed(bureaus(lattice, 1.0).into_iter().chain(inside).collect(), parameters)
 }
 
 /// The most probable of what was found.
-fn listed(mut found: Vec<LexiconMatch>) -> LexiconMatches {
+fn listed(mut found: Vec<LexiconMatch>, parameters: &Parameters) -> LexiconMatches<'_> {
     found.sort_by(|one, other| (other.mass * other.noise).total_cmp(&(one.mass * one.noise)));
     found.truncate(MOST_MATCHES);
-    LexiconMatches { matches: found }
+    LexiconMatches { parameters, matches: found }
 }
 
 /// Characters taken at places, with their probability by what they replace.
@@ -107,6 +102,7 @@ type Taken = Vec<(usize, char)>;
 
 struct Walk<'a> {
     lattice: &'a Lattice,
+    parameters: &'a Parameters,
     /// The probability of any option from each place to the end.
     masses: Vec<f64>,
     found: Vec<LexiconMatch>,
@@ -121,12 +117,12 @@ struct Step<'a> {
 }
 
 impl Walk<'_> {
-    fn new(lattice: &Lattice) -> Walk<'_> {
+    fn new<'a>(lattice: &'a Lattice, parameters: &'a Parameters) -> Walk<'a> {
         let mut masses = vec![1.0; lattice.len() + 1];
         for (at, slot) in lattice.slots().iter().enumerate().rev() {
             masses[at] = masses[at + 1] * slot.mass();
         }
-        Walk { lattice, masses, found: Vec::new() }
+        Walk { lattice, parameters, masses, found: Vec::new() }
     }
 
     /// Every beginning of a region's name that can stand from a place on, longer ones after shorter ones.
@@ -163,7 +159,7 @@ impl Walk<'_> {
             if codes.iter().all(|code| !code.is_multiple_of(100)) {
                 sum += probability;
                 match self.towns(&step, &codes) {
-                    Some(towns) => self.push(&step.taken, probability - towns, NO_TOWN),
+                    Some(towns) => self.push(&step.taken, probability - towns, self.parameters.no_town_prior),
                     None => self.push(&step.taken, probability, 1.0),
                 }
                 continue;
@@ -171,7 +167,7 @@ impl Walk<'_> {
             let below = self.regions(step.at, step.ratio, &step.taken, Some(&codes));
             sum += below;
             if codes.iter().all(|code| !code.is_multiple_of(10_000)) {
-                self.push(&step.taken, probability - below, NO_COUNTY);
+                self.push(&step.taken, probability - below, self.parameters.no_county_prior);
             }
         }
         sum
@@ -264,7 +260,7 @@ impl Walk<'_> {
             .map(|(_, slot)| slot.mass())
             .product();
         let probability = self.probability(&whole.taken) * open;
-        let prior = if others.is_some() { NO_COUNTY } else { 1.0 };
+        let prior = if others.is_some() { self.parameters.no_county_prior } else { 1.0 };
         self.push(&whole.taken, probability - others.unwrap_or(0.0), prior);
         probability
     }
@@ -283,7 +279,7 @@ fn longer<'a>(step: &Step<'a>, slot: &Slot) -> Vec<Step<'a>> {
     let best = slot.options().first().map_or(1.0, |&(_, probability)| probability);
     let with = |&(character, probability): &(char, f64)| {
         let ratio = step.ratio * probability / best;
-        let name = step.name.then(character).filter(|_| ratio > LEAST_RATIO)?;
+        let name = step.name.then(character).filter(|_| ratio > LEAST_NAME_RATIO)?;
         let mut taken = step.taken.clone();
         taken.push((step.at, character));
         Some(Step { at: step.at + 1, ratio, taken, name })
@@ -301,13 +297,16 @@ fn inside(codes: &[u32], above: Option<&[u32]>) -> Vec<u32> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{LexiconMatches, NO_COUNTY, NO_TOWN, address};
+    use super::{LexiconMatches, address};
     use crate::constraint::fixture::lattice;
     use crate::constraint::lattice::Lattice;
+    use crate::constraint::parameters::Parameters;
     use crate::constraint::place_prior::address_prior;
     use crate::constraint::posterior::{Constraint, Interpretation, Posterior};
     use crate::field::Address;
     use crate::region::{Region, towns};
+
+    const FITTED: Parameters = Parameters::FITTED;
 
     /// Certain characters, with other candidates where `|` parts them: `龙|尤`. The first is as probable as said.
     fn read(text: &str, best: f32, other: f32) -> Lattice {
@@ -328,7 +327,7 @@ mod tests {
 
     fn posterior(lattice: &Lattice, listed: &LexiconMatches) -> Posterior<()> {
         let interpret = |text: &str| {
-            let prior = address_prior(&Address::parse(text).ok()?);
+            let prior = address_prior(&Address::parse(text).ok()?, &FITTED);
             Some(Interpretation { text: text.to_owned(), value: (), prior })
         };
         let constraint = Constraint { false_match_rate: 1.0, violation_rate: 0.05, truncation_rate: 0.0, interpret };
@@ -336,7 +335,7 @@ mod tests {
     }
 
     fn settled(lattice: &Lattice) -> String {
-        posterior(lattice, &address(lattice, &[])).readings[0].text.clone()
+        posterior(lattice, &address(lattice, &[], &FITTED)).readings[0].text.clone()
     }
 
     #[test]
@@ -348,7 +347,7 @@ mod tests {
         assert_eq!(settled(&elsewhere), "山西省朔州市朔城区周村乡某村");
         let clear = read("山西省朔州市平鲁区周|陶村乡某村", 0.9999, 5e-5);
         assert_eq!(settled(&clear), "山西省朔州市平鲁区周村乡某村");
-        assert!(posterior(&clear, &address(&clear, &[])).readings[0].weight > 0.8);
+        assert!(posterior(&clear, &address(&clear, &[], &FITTED)).readings[0].weight > 0.8);
     }
 
     #[test]
@@ -364,14 +363,14 @@ mod tests {
         let road = read("浙江省衢州市龙游县文|大化|街路12号", 0.6, 0.3);
         assert_eq!(settled(&road), "浙江省衢州市龙游县文化路12号");
         // Of the county and of the prefecture alone.
-        let priors: Vec<f64> = address(&road, &[]).matches.iter().map(|one| one.prior).collect();
-        assert_eq!(priors, [NO_TOWN, NO_COUNTY]);
+        let priors: Vec<f64> = address(&road, &[], &FITTED).matches.iter().map(|one| one.prior).collect();
+        assert_eq!(priors, [FITTED.no_town_prior, FITTED.no_county_prior]);
     }
 
     #[test]
     fn what_lies_in_a_prefecture_with_the_name_of_a_former_county_is_found() {
         let unsure = read("江西省赣州市全南县域|城厢镇某村", 0.6, 0.3);
-        let matches = address(&unsure, &[]).matches;
+        let matches = address(&unsure, &[], &FITTED).matches;
         let usual: Vec<String> = matches.iter().filter(|one| one.prior == 1.0).map(|one| one.lattice.best()).collect();
         assert_eq!(usual, ["江西省赣州市全南县城厢镇某村"]);
     }
@@ -379,16 +378,21 @@ mod tests {
     #[test]
     fn a_county_keeps_what_its_towns_leave() {
         let unsure = read("山西省朔州市平鲁区周|陶村乡", 0.6, 0.3);
-        let matches = address(&unsure, &[]).matches;
+        let matches = address(&unsure, &[], &FITTED).matches;
         let best = unsure.best_probability();
         let found: Vec<(f64, f64)> = matches.iter().map(|one| (one.prior, one.mass / best)).collect();
         let of = |prior: f64, mass: f64| move |&(one, other): &(f64, f64)| one == prior && (other - mass).abs() < 1e-6;
         // Of the county without the town, of the town, and nothing of the prefecture without the county.
-        assert!(of(NO_TOWN, 1.0)(&found[0]) && of(1.0, 0.5)(&found[1]) && of(NO_COUNTY, 0.0)(&found[2]), "{found:?}");
-        assert!(address(&Lattice::default(), &[]).matches.is_empty());
+        assert!(
+            of(FITTED.no_town_prior, 1.0)(&found[0])
+                && of(1.0, 0.5)(&found[1])
+                && of(FITTED.no_county_prior, 0.0)(&found[2]),
+            "{found:?}"
+        );
+        assert!(address(&Lattice::default(), &[], &FITTED).matches.is_empty());
         // 龙镇 is a town there, and so is 龙镇农场.
         let longer = read("黑龙江省五大连池市龙镇农场", 1.0, 0.0);
-        let masses: f64 = address(&longer, &[]).matches.iter().map(|one| one.mass).sum();
+        let masses: f64 = address(&longer, &[], &FITTED).matches.iter().map(|one| one.mass).sum();
         assert!((masses / longer.best_probability() - 1.0).abs() < 1e-6, "{masses}");
     }
 
@@ -410,10 +414,10 @@ mod tests {
             let city = if [province, county].contains(&city) { "" } else { city };
             let text = format!("{province}{city}{county}{town}某村1号");
             let lattice = read(&text, 1.0, 0.0);
-            let found = address(&lattice, &[]).matches;
+            let found = address(&lattice, &[], &FITTED).matches;
             let of_town: f64 = found.iter().filter(|one| one.prior == 1.0).map(|one| one.mass).sum();
             assert!((of_town / lattice.best_probability() - 1.0).abs() < 1e-6, "{code} {text}");
-            assert_eq!(address_prior(&Address::parse(&text).unwrap()), 1.0, "{code} {text}");
+            assert_eq!(address_prior(&Address::parse(&text).unwrap(), &FITTED), 1.0, "{code} {text}");
         }
         assert!(counties > 2_800, "{counties}");
     }
@@ -433,7 +437,7 @@ mod tests {
         fn no_reading_counts_twice_and_none_is_invented(slots in slots()) {
             let options: Vec<&[(char, f32)]> = slots.iter().map(Vec::as_slice).collect();
             let lattice = lattice(&options);
-            let listed = address(&lattice, &[]);
+            let listed = address(&lattice, &[], &FITTED);
             let all: f64 = lattice.slots().iter().map(|slot| slot.mass()).product();
             prop_assert!(listed.matches.iter().map(|one| one.mass).sum::<f64>() <= all * (1.0 + 1e-9));
             let posterior = posterior(&lattice, &listed);

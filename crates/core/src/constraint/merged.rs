@@ -5,9 +5,7 @@ use std::iter::{Peekable, Take};
 
 use super::lattice::{Lattice, Readings};
 use super::lexicon::LexiconMatches;
-
-/// So many readings of each listed beginning are looked at.
-const MOST_OF_LISTED: usize = 40;
+use super::parameters::MOST_OF_MATCH;
 
 /// Every reading once, the most probable first.
 pub(crate) struct Merged<'a> {
@@ -18,13 +16,13 @@ pub(crate) struct Merged<'a> {
 }
 
 impl<'a> Merged<'a> {
-    pub(crate) fn new(lattice: &'a Lattice, lexicon: Option<&'a LexiconMatches>) -> Merged<'a> {
+    pub(crate) fn new(lattice: &'a Lattice, lexicon: Option<&'a LexiconMatches<'_>>) -> Merged<'a> {
         let lexicon = lexicon.map_or(&[][..], |lexicon| &lexicon.matches);
         Merged {
             free: lattice.readings().peekable(),
             lexicon: lexicon
                 .iter()
-                .map(|one| (one.lattice.readings().take(MOST_OF_LISTED).peekable(), one.noise))
+                .map(|one| (one.lattice.readings().take(MOST_OF_MATCH).peekable(), one.noise))
                 .collect(),
             given: HashSet::new(),
         }

@@ -4,6 +4,7 @@ use time::Date;
 
 use super::lattice::{Lattice, Slot};
 use super::observation::{Observation, plausible};
+use super::parameters::{Context, FIRST_LIKELY_BIRTH_YEAR, Parameters};
 use super::posterior::{Constraint, Interpretation, Posterior};
 use super::trim::median_pitch;
 use crate::id_number::{Holder, IdNumber};
@@ -14,16 +15,6 @@ use crate::region::Fit;
 const LENGTH: usize = 18;
 /// Where the birth date stands in it.
 const DATE: std::ops::Range<usize> = 6..14;
-/// A character of which less than this is a digit is no part of the number.
-const LEAST_DIGIT: f64 = 0.05;
-/// Of wrong numbers, one in eleven has a fitting check digit, and about two in three a possible birth date.
-const FALSE_MATCH_RATE: f64 = 0.06;
-/// Numbers fail their own check digit so rarely.
-const VIOLATION_RATE: f64 = 1e-3;
-/// How much rarer numbers are whose address code is in no table, and those of other holders than citizens.
-const UNUSUAL: f64 = 0.05;
-/// Numbers of people born before this year are rarer by the same factor: nobody older holds one of these cards.
-const FIRST_USUAL_YEAR: i32 = 1900;
 
 /// A number's field, weighed.
 pub(crate) struct NumberObservation {
@@ -57,21 +48,24 @@ fn digit_or_x(character: char) -> Option<char> {
 
 /// Weighs the readings of a number. `birth_dates` are the readings of the birth date's field: one of them may give a digit
 /// that is missing in the number.
-pub(crate) fn weigh(read: &ReadField, birth_dates: &Posterior<Date>, today: Date) -> NumberObservation {
+pub(crate) fn weigh(read: &ReadField, birth_dates: &Posterior<Date>, context: &Context<'_>) -> NumberObservation {
+    let parameters = context.parameters;
     let constraint = Constraint {
-        false_match_rate: FALSE_MATCH_RATE,
-        violation_rate: VIOLATION_RATE,
+        false_match_rate: parameters.number_false_match_rate,
+        violation_rate: parameters.number_violation_rate,
         truncation_rate: 0.0,
-        interpret: |text: &str| interpret(text, today),
+        interpret: |text: &str| interpret(text, context),
     };
-    let is_digit = |read: &&ReadChar| Slot::of(read, digit_or_x).mass() >= LEAST_DIGIT;
+    let is_digit = |read: &&ReadChar| Slot::of(read, digit_or_x).mass() >= parameters.number_digit_from;
     let kept: Vec<ReadChar> = read.chars.iter().filter(is_digit).cloned().collect();
     let digits = ReadField { chars: kept, confidence: read.confidence, quad: read.quad };
-    let observation = Observation::new(&digits, &[], digit_or_x);
+    let observation = Observation::new(&digits, &[], parameters, digit_or_x);
     let text = if observation.lattice.len() == LENGTH { observation.lattice.best() } else { read.text() };
     let posterior = match observation.lattice.len() {
         LENGTH => Posterior::under(&observation.lattice, observation.confidence, &constraint),
-        length if length == LENGTH + 1 => Posterior::of_alternatives(&one_less(&digits.chars, digit_or_x), &constraint),
+        length if length == LENGTH + 1 => {
+            Posterior::of_alternatives(&one_less(&digits.chars, parameters, digit_or_x), &constraint)
+        }
         length if length + 1 == LENGTH => {
             Posterior::of_alternatives(&one_more(&digits.chars, read.confidence, birth_dates), &constraint)
         }
@@ -80,21 +74,26 @@ pub(crate) fn weigh(read: &ReadField, birth_dates: &Posterior<Date>, today: Date
     NumberObservation { posterior, wrong_length: observation.lattice.len() != LENGTH, text }
 }
 
-fn interpret(text: &str, today: Date) -> Option<Interpretation<IdNumber>> {
+fn interpret(text: &str, context: &Context<'_>) -> Option<Interpretation<IdNumber>> {
     // Cards of this generation never bear 15 digits.
-    let number = Some(text).filter(|text| text.len() == LENGTH).and_then(|text| IdNumber::parse(text, today).ok())?;
+    let number =
+        Some(text).filter(|text| text.len() == LENGTH).and_then(|text| IdNumber::parse(text, context.today).ok())?;
     let unusual = [
         number.region().fit() == Fit::Unlisted,
         number.holder() != Holder::Mainland,
-        number.birth_date().year() < FIRST_USUAL_YEAR,
+        number.birth_date().year() < FIRST_LIKELY_BIRTH_YEAR,
     ];
-    let prior = unusual.iter().filter(|unusual| **unusual).map(|_| UNUSUAL).product();
+    let prior = unusual.iter().filter(|unusual| **unusual).map(|_| context.parameters.number_unlikely_prior).product();
     Some(Interpretation { text: number.reveal().to_owned(), value: number, prior })
 }
 
 /// The places without any one of them. The nearer a character stands to its neighbour and the less sure it is, the more
 /// probably it is the one too many.
-pub(crate) fn one_less(chars: &[ReadChar], map: impl Fn(char) -> Option<char> + Copy) -> Vec<(Lattice, f64)> {
+pub(crate) fn one_less(
+    chars: &[ReadChar],
+    parameters: &Parameters,
+    map: impl Fn(char) -> Option<char> + Copy,
+) -> Vec<(Lattice, f64)> {
     let pitch = median_pitch(chars);
     let surplus = |at: usize| {
         let gap = |one: usize, other: usize| match (chars.get(one), chars.get(other)) {
@@ -104,7 +103,7 @@ pub(crate) fn one_less(chars: &[ReadChar], map: impl Fn(char) -> Option<char> + 
         let nearest = gap(at.wrapping_sub(1), at).min(gap(at, at + 1));
         let crowded = if pitch > 0.0 { 1.0 - (nearest / pitch).clamp(0.0, 1.0) } else { 0.0 };
         let unsure = 1.0 - Slot::of(&chars[at], map).mass();
-        0.05 + crowded + unsure
+        parameters.surplus_base + crowded + unsure
     };
     let surpluses: Vec<f64> = (0..chars.len()).map(surplus).collect();
     let total: f64 = surpluses.iter().sum();

@@ -1,10 +1,8 @@
 //! A field's characters prepared for its law: labels taken off, look-alikes mapped, noise left out.
 
 use super::lattice::{Lattice, Slot};
+use super::parameters::Parameters;
 use crate::reading::{ReadChar, ReadField};
-
-/// How probable it is that a character of which the field can hold nothing is noise, and the others are right.
-const NOISE: f64 = 0.5;
 
 /// A field ready to be weighed.
 pub(crate) struct Observation<'a> {
@@ -21,8 +19,13 @@ pub(crate) struct Observation<'a> {
 
 impl<'a> Observation<'a> {
     /// A field of which one of `labels` may stick to the start, through `map`.
-    pub(crate) fn new(read: &'a ReadField, labels: &[&str], map: impl Fn(char) -> Option<char>) -> Observation<'a> {
-        Observation::of_more_than(0.0, read, labels, map)
+    pub(crate) fn new(
+        read: &'a ReadField,
+        labels: &[&str],
+        parameters: &Parameters,
+        map: impl Fn(char) -> Option<char>,
+    ) -> Observation<'a> {
+        Observation::of_more_than(0.0, read, labels, parameters, map)
     }
 
     /// The same, where a character of which no more than `least` can stand in the field is noise.
@@ -30,6 +33,7 @@ impl<'a> Observation<'a> {
         least: f64,
         read: &'a ReadField,
         labels: &[&str],
+        parameters: &Parameters,
         map: impl Fn(char) -> Option<char>,
     ) -> Observation<'a> {
         let chars = without_label(&read.chars, labels);
@@ -37,7 +41,7 @@ impl<'a> Observation<'a> {
         let slots: Vec<Slot> = chars.iter().map(slot).collect();
         let mut confidence = plausible(read.confidence);
         for (read, slot) in chars.iter().zip(&slots) {
-            confidence *= kept(read, slot, &map);
+            confidence *= kept(read, slot, parameters, &map);
         }
         let readable = chars.iter().zip(slots).filter(|(_, slot)| slot.best().is_some());
         let (kept, slots): (Vec<&ReadChar>, Vec<Slot>) = readable.unzip();
@@ -63,9 +67,9 @@ pub(crate) fn text(chars: &[ReadChar]) -> String {
 }
 
 /// The part of the confidence that remains when a place's best character had to go.
-fn kept(read: &ReadChar, slot: &Slot, map: impl Fn(char) -> Option<char>) -> f64 {
+fn kept(read: &ReadChar, slot: &Slot, parameters: &Parameters, map: impl Fn(char) -> Option<char>) -> f64 {
     match slot.best() {
-        None => NOISE,
+        None => parameters.dropped_is_noise,
         Some(kept) if best(read).and_then(map) == Some(kept) => 1.0,
         Some(_) => {
             let lost = read.candidates.first().map_or(1.0, |best| f64::from(best.probability));

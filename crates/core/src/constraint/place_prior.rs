@@ -3,24 +3,11 @@
 //! These are priors, not laws: regions are renamed, and a text without a listed one stays possible. They decide only between
 //! readings that the characters leave open, as between 长治市 and 长洽市.
 
+use super::parameters::Parameters;
 use crate::field::{Address, Authority};
 use crate::region::gazetteer::{Beginning, leading_region};
 use crate::region::towns;
 
-/// Addresses in provinces that do not exist are so rare.
-const NO_SUCH_PROVINCE: f64 = 1e-3;
-/// Brackets are printed in pairs: where one is missing, a character was.
-const UNPAIRED: f64 = 1e-4;
-/// The first region after the province is in no list: newer than the list, or left out.
-const NO_REGION: f64 = 0.01;
-/// What follows calls itself a county and is none of that prefecture.
-const NO_SUCH_COUNTY: f64 = 0.006;
-/// What follows the prefecture is a town or a road, as in cities without districts.
-pub(super) const NO_COUNTY: f64 = 0.3;
-/// What follows calls itself a town and is none of that county: towns are merged and renamed, and the list is of one year.
-const NO_SUCH_TOWN: f64 = 0.1;
-/// What follows the county is a road or a village.
-pub(super) const NO_TOWN: f64 = 0.3;
 /// The name of a county ends within so many characters.
 const COUNTY_WITHIN: usize = 5;
 /// The name of a town ends within so many characters.
@@ -32,9 +19,9 @@ const IN_PROVINCE: u32 = 10_000;
 const IN_PREFECTURE: u32 = 100;
 
 /// The prior of an address, up to 1.
-pub(crate) fn address_prior(address: &Address) -> f64 {
-    let paired = if has_paired_brackets(address.reveal()) { 1.0 } else { UNPAIRED };
-    paired * usual_place(address)
+pub(crate) fn address_prior(address: &Address, parameters: &Parameters) -> f64 {
+    let paired = if has_paired_brackets(address.reveal()) { 1.0 } else { parameters.unpaired_bracket_prior };
+    paired * regions_prior(address, parameters)
 }
 
 /// Whether every bracket that opens closes.
@@ -44,40 +31,40 @@ fn has_paired_brackets(text: &str) -> bool {
 }
 
 /// The prior of the regions and the town that an address names.
-fn usual_place(address: &Address) -> f64 {
+fn regions_prior(address: &Address, parameters: &Parameters) -> f64 {
     if address.has_unknown_province() {
-        return NO_SUCH_PROVINCE;
+        return parameters.no_such_province_prior;
     }
     let text = address.reveal();
-    let Some((first, codes)) = leading_region(text, |_| true) else { return NO_REGION };
+    let Some((first, codes)) = leading_region(text, |_| true) else { return parameters.no_region_prior };
     let rest = &text[first.len()..];
     if !codes.iter().any(|code| code.is_multiple_of(IN_PROVINCE)) {
-        return below(rest, codes);
+        return below(rest, codes, parameters);
     }
     let in_province = |code: u32| {
         codes.iter().any(|above| above.is_multiple_of(IN_PROVINCE) && above / IN_PROVINCE == code / IN_PROVINCE)
     };
     match leading_region(rest, in_province) {
-        Some((second, codes)) => below(&rest[second.len()..], &fitting(codes, in_province)),
-        None => NO_REGION,
+        Some((second, codes)) => below(&rest[second.len()..], &fitting(codes, in_province), parameters),
+        None => parameters.no_region_prior,
     }
 }
 
 /// The prior of what follows a region that has `codes`.
-fn below(rest: &str, codes: &[u32]) -> f64 {
+fn below(rest: &str, codes: &[u32], parameters: &Parameters) -> f64 {
     if !codes.iter().any(|code| code.is_multiple_of(IN_PREFECTURE)) {
-        return in_county(rest, codes);
+        return in_county(rest, codes, parameters);
     }
     let inside = |code: u32| codes.iter().any(|&above| governs(above, code));
     if let Some((county, codes)) = leading_region(rest, inside) {
-        return in_county(&rest[county.len()..], &fitting(codes, inside));
+        return in_county(&rest[county.len()..], &fitting(codes, inside), parameters);
     }
     let calls_itself_county = rest.chars().take(COUNTY_WITHIN).skip(1).any(|c| matches!(c, '县' | '区' | '旗' | '市'));
-    if calls_itself_county { NO_SUCH_COUNTY } else { NO_COUNTY }
+    if calls_itself_county { parameters.no_such_county_prior } else { parameters.no_county_prior }
 }
 
 /// The prior of what follows a county that has `codes`. Where its towns are in no list, any is as usual as a listed one.
-fn in_county(rest: &str, codes: &[u32]) -> f64 {
+fn in_county(rest: &str, codes: &[u32], parameters: &Parameters) -> f64 {
     let mut towns = codes.iter().flat_map(|&code| towns::of_county(code)).peekable();
     if towns.peek().is_none() || towns.any(|town| rest.starts_with(town)) {
         return 1.0;
@@ -85,7 +72,7 @@ fn in_county(rest: &str, codes: &[u32]) -> f64 {
     let ends = rest.chars().take(TOWN_WITHIN).skip(1);
     let calls_itself_town = ends.clone().any(|end| matches!(end, '镇' | '乡'))
         || ends.clone().zip(ends.skip(1)).any(|end| end == ('街', '道'));
-    if calls_itself_town { NO_SUCH_TOWN } else { NO_TOWN }
+    if calls_itself_town { parameters.no_such_town_prior } else { parameters.no_town_prior }
 }
 
 /// Those of some codes that fit.
@@ -105,20 +92,20 @@ pub(super) fn governs(above: u32, code: u32) -> bool {
 }
 
 /// The prior of an authority, up to 1.
-pub(crate) fn authority_prior(authority: &Authority) -> f64 {
+pub(crate) fn authority_prior(authority: &Authority, parameters: &Parameters) -> f64 {
     let text = authority.reveal();
     let (place, branch) = match (text.strip_suffix("公安分局"), text.split_once("公安局")) {
         (_, Some((place, branch))) => (place, branch.trim_end_matches("分局").trim_end_matches("公安")),
         (Some(place), None) => (place, ""),
-        (None, None) => return NO_COUNTY,
+        (None, None) => return parameters.no_county_prior,
     };
-    let Some(codes) = place_of_bureau(place) else { return NO_REGION };
+    let Some(codes) = place_of_bureau(place) else { return parameters.no_region_prior };
     let is_listed = branch.is_empty()
         || branch
             .chars()
             .try_fold(Beginning::of_regions(), Beginning::then)
             .is_some_and(|stem| is_branch_of(&codes, stem));
-    if is_listed { 1.0 } else { NO_COUNTY }
+    if is_listed { 1.0 } else { parameters.no_county_prior }
 }
 
 /// The codes of a bureau's place, if it is listed: of one region, or of one inside of another.
@@ -141,15 +128,18 @@ pub(super) fn is_branch_of(codes: &[u32], stem: Beginning) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{NO_COUNTY, NO_SUCH_TOWN, NO_TOWN, UNPAIRED, address_prior, authority_prior, governs};
+    use super::{address_prior, authority_prior, governs};
+    use crate::constraint::parameters::Parameters;
     use crate::field::{Address, Authority};
 
+    const FITTED: Parameters = Parameters::FITTED;
+
     fn address(text: &str) -> f64 {
-        address_prior(&Address::parse(text).unwrap())
+        address_prior(&Address::parse(text).unwrap(), &FITTED)
     }
 
     fn authority(text: &str) -> f64 {
-        authority_prior(&Authority::parse(text).unwrap())
+        authority_prior(&Authority::parse(text).unwrap(), &FITTED)
     }
 
     #[test]
@@ -170,24 +160,24 @@ mod tests {
     #[test]
     fn what_follows_a_county_may_be_no_listed_town() {
         for (text, prior) in [
-            ("浙江省衢州市龙游县某某路1号", NO_TOWN),
-            ("浙江省衢州市龙游县某村1号", NO_TOWN),
-            ("浙江省衢州市龙游县", NO_TOWN),
-            ("浙江省衢州市龙游县湖填镇某村1号", NO_SUCH_TOWN),
-            ("浙江省衢州市龙游县某某街道1号", NO_SUCH_TOWN),
+            ("浙江省衢州市龙游县某某路1号", FITTED.no_town_prior),
+            ("浙江省衢州市龙游县某村1号", FITTED.no_town_prior),
+            ("浙江省衢州市龙游县", FITTED.no_town_prior),
+            ("浙江省衢州市龙游县湖填镇某村1号", FITTED.no_such_town_prior),
+            ("浙江省衢州市龙游县某某街道1号", FITTED.no_such_town_prior),
             // Of another county.
-            ("山西省朔州市朔城区陶村乡某村", NO_SUCH_TOWN),
+            ("山西省朔州市朔城区陶村乡某村", FITTED.no_such_town_prior),
             ("山西省朔州市平鲁区陶村乡某村", 1.0),
             // Too far to be a town's name.
-            ("浙江省衢州市龙游县某某路123号某镇", NO_TOWN),
+            ("浙江省衢州市龙游县某某路123号某镇", FITTED.no_town_prior),
             // A county until 2001, now of two districts.
-            ("浙江省衢州市衢县某某路1号", NO_TOWN),
+            ("浙江省衢州市衢县某某路1号", FITTED.no_town_prior),
             ("浙江省衢州市衢县大洲镇某村1号", 1.0),
             // Of a namesake in another province.
-            ("江苏省南京市鼓楼区鼓东街道1号", NO_SUCH_TOWN),
+            ("江苏省南京市鼓楼区鼓东街道1号", FITTED.no_such_town_prior),
             // Its towns are in no list.
             ("福建省泉州市金门县某某路1号", 1.0),
-            ("广东省东莞市虎门镇某村1号", NO_COUNTY),
+            ("广东省东莞市虎门镇某村1号", FITTED.no_county_prior),
         ] {
             assert_eq!(address(text), prior, "{text}");
         }
@@ -198,7 +188,7 @@ mod tests {
         assert_eq!(address("浙江省衢州市龙游县湖镇镇某村1号（集体户）"), 1.0);
         for text in ["浙江省衢州市龙游县湖镇镇某村1号（集体户", "浙江省衢州市龙游县湖镇镇某村1号集体户）"]
         {
-            assert_eq!(address(text), UNPAIRED, "{text}");
+            assert_eq!(address(text), FITTED.unpaired_bracket_prior, "{text}");
         }
     }
 

@@ -3,13 +3,7 @@
 use super::lattice::Lattice;
 use super::lexicon::LexiconMatches;
 use super::merged::Merged;
-
-/// The enumeration ends at readings so much less probable than the best lawful one. What is left out counts as unknown.
-const NEGLIGIBLE: f64 = 1e-3;
-/// Readings of one alternative that are looked at.
-const MOST_OF_ALTERNATIVE: usize = 200;
-/// Lawful readings that are kept; less probable ones count as unknown.
-const MOST_KEPT: usize = 64;
+use super::parameters::{MOST_KEPT, MOST_OF_ALTERNATIVE, NEGLIGIBLE};
 
 /// What can lawfully stand in a field.
 pub(crate) struct Constraint<F> {
@@ -74,7 +68,7 @@ impl<T> Posterior<T> {
         lattice: &Lattice,
         confidence: f64,
         constraint: &Constraint<F>,
-        lexicon: Option<&LexiconMatches>,
+        lexicon: Option<&LexiconMatches<'_>>,
         as_read: &str,
     ) -> Posterior<T> {
         let mut raw = Merged::new(lattice, lexicon);

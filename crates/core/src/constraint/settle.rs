@@ -1,15 +1,12 @@
 //! From posterior to a field's result: the text to give out, how sure it is, and what has to be said about it.
 
+use crate::constraint::parameters::{LEAST_ALTERNATIVE, MOST_ALTERNATIVES};
 use crate::constraint::posterior::{Posterior, Reading};
 use crate::finding::{Finding, Severity};
 use crate::policy::Policy;
 use crate::reading::{FieldName, ReadField};
 use crate::result::FieldResult;
 use crate::rule::Rule;
-
-/// So many other readings are named, each at least so probable.
-const MOST_ALTERNATIVES: usize = 3;
-const LEAST_ALTERNATIVE: f64 = 0.01;
 
 /// A field after its law.
 pub(crate) struct Settled<T> {

@@ -2,20 +2,8 @@
 
 use std::ops::Range;
 
+use super::parameters::{LEAST_TRIM, Parameters};
 use crate::reading::ReadChar;
-
-/// So many fields have noise at one end.
-const NOISE: f64 = 0.03;
-/// How rarely noise looks like a character that is read for certain, by how often characters do.
-const CERTAIN: f64 = 0.005;
-/// The same for each part of doubt.
-const DOUBT: f64 = 5.0;
-/// How much more often noise stands apart: on another line, or behind a gap.
-const APART: f64 = 4.0;
-/// A gap is so many times the middle distance.
-const GAP: f64 = 1.6;
-/// Spans that are less probable are left out.
-const LEAST: f64 = 1e-4;
 
 /// A span of characters of which the rest may be noise, with the probability that it is.
 pub(crate) struct Span {
@@ -25,36 +13,37 @@ pub(crate) struct Span {
 
 /// The spans inside of some characters that leave out some at the ends, none if all are certain. The last characters of
 /// `label` at the start are no surprise.
-pub(crate) fn spans(chars: &[&ReadChar], label: &str) -> Vec<Span> {
+pub(crate) fn spans(chars: &[&ReadChar], label: &str, parameters: &Parameters) -> Vec<Span> {
+    let Parameters { noise_if_certain, noise_by_doubt, noise_if_apart, noise_gap, .. } = *parameters;
     let pitch = median_pitch(chars.iter().copied());
     let surprise = |at: usize, inner: usize| {
         let (outer, inner) = (chars[at], chars[inner]);
         let doubt = 1.0 - outer.candidates.first().map_or(0.0, |best| f64::from(best.probability));
         let gap = f64::from((outer.position - inner.position).abs());
-        let is_apart = outer.line != inner.line || gap > GAP * pitch;
-        let apart = if is_apart { APART } else { 1.0 };
+        let is_apart = outer.line != inner.line || gap > noise_gap * pitch;
+        let apart = if is_apart { noise_if_apart } else { 1.0 };
         // A NaN becomes the least.
-        (apart * (DOUBT * doubt).max(CERTAIN)).clamp(CERTAIN, 1.0)
+        (apart * (noise_by_doubt * doubt).max(noise_if_certain)).clamp(noise_if_certain, 1.0)
     };
     let count = chars.len();
     let of_label = label_length(chars, label);
-    let before = ends(1..count, |kept| if kept <= of_label { 1.0 } else { surprise(kept - 1, kept) });
-    let after = ends(1..count, |kept| surprise(count - kept, count - kept - 1));
+    let before = ends(1..count, parameters, |kept| if kept <= of_label { 1.0 } else { surprise(kept - 1, kept) });
+    let after = ends(1..count, parameters, |kept| surprise(count - kept, count - kept - 1));
     let pairs =
         before.iter().flat_map(|&(first, one)| after.iter().map(move |&(last, other)| (first, last, one * other)));
     pairs
-        .filter(|&(first, last, probability)| first + last > 0 && first + last < count && probability > LEAST)
+        .filter(|&(first, last, probability)| first + last > 0 && first + last < count && probability > LEAST_TRIM)
         .map(|(first, last, probability)| Span { kept: first..count - last, probability })
         .collect()
 }
 
 /// How many characters can be left out at one end, with the probability that they are noise.
-fn ends(counts: Range<usize>, surprise: impl Fn(usize) -> f64) -> Vec<(usize, f64)> {
+fn ends(counts: Range<usize>, parameters: &Parameters, surprise: impl Fn(usize) -> f64) -> Vec<(usize, f64)> {
     let mut ends = vec![(0, 1.0)];
-    let mut probability = NOISE;
+    let mut probability = parameters.noise_rate;
     for count in counts {
         probability *= surprise(count);
-        if probability <= LEAST {
+        if probability <= LEAST_TRIM {
             break;
         }
         ends.push((count, probability));
@@ -85,6 +74,7 @@ pub(crate) fn median_pitch<'a>(chars: impl IntoIterator<Item = &'a ReadChar>) ->
 mod tests {
     use super::spans;
     use crate::constraint::fixture::read;
+    use crate::constraint::parameters::Parameters;
     use crate::reading::ReadChar;
 
     fn chars(slots: &[(char, f32, f32, u8)]) -> Vec<ReadChar> {
@@ -98,7 +88,7 @@ mod tests {
 
     fn probability(chars: &[ReadChar], kept: std::ops::Range<usize>) -> f64 {
         let chars: Vec<&ReadChar> = chars.iter().collect();
-        let spans = spans(&chars, "机关");
+        let spans = spans(&chars, "机关", &Parameters::FITTED);
         spans.iter().find(|span| span.kept == kept).map_or(0.0, |span| span.probability)
     }
 

@@ -1,30 +1,18 @@
 //! The validity as read: 16 digits of two dates, or 8 and 长期; a lawful term.
 
-use time::Date;
-
 use super::lattice::Slot;
 use super::number::{digit, one_less};
 use super::observation::{Observation, text};
+use super::parameters::{Context, Parameters};
 use super::posterior::{Constraint, Interpretation, Posterior};
 use super::settle::{Field, Settled};
 use crate::field::{FIRST_ISSUE, Validity};
 use crate::finding::Finding;
-use crate::policy::Policy;
 use crate::reading::{FieldName, ReadChar, ReadField};
 use crate::rule::Rule;
 
 /// Digits of one date.
 const DATE: usize = 8;
-/// A character is a digit if at least this much of it is.
-const LEAST_DIGIT: f64 = 0.3;
-/// 长期 stands there if at least this much of 长 or of 期 was seen.
-const LEAST_LONG_TERM: f64 = 0.3;
-/// Of wrong readings of two dates so many are a lawful term, and of one date so many a real day since 2004.
-const FALSE_MATCH_RATE: [f64; 2] = [0.05, 0.4];
-/// Dates that do not exist are printed on no card.
-const VIOLATION_RATE: f64 = 1e-4;
-/// How much rarer cards with another term are, and cards issued before there were any or in the future.
-const UNLAWFUL: f64 = 1e-3;
 
 /// A validity's field, weighed.
 struct ValidityObservation {
@@ -34,8 +22,8 @@ struct ValidityObservation {
 }
 
 /// Settles a validity.
-pub(crate) fn settle(read: &ReadField, today: Date, policy: &Policy, findings: &mut Vec<Finding>) -> Settled<Validity> {
-    let ValidityObservation { posterior, wrong_length } = weigh(read, today);
+pub(crate) fn settle(read: &ReadField, context: &Context<'_>, findings: &mut Vec<Finding>) -> Settled<Validity> {
+    let ValidityObservation { posterior, wrong_length } = weigh(read, context);
     let text = read.text();
     let field = Field {
         name: FieldName::EffectiveDate,
@@ -46,7 +34,7 @@ pub(crate) fn settle(read: &ReadField, today: Date, policy: &Policy, findings: &
         by_odds: false,
         label_removed: false,
     };
-    let settled = field.settle(&posterior, policy, findings);
+    let settled = field.settle(&posterior, context.policy, findings);
     if settled.value.is_none() {
         let rule = Validity::parse(&text).err().unwrap_or(Rule::ValidityForm);
         findings.push(rule.of(FieldName::EffectiveDate));
@@ -55,32 +43,38 @@ pub(crate) fn settle(read: &ReadField, today: Date, policy: &Policy, findings: &
 }
 
 /// Weighs the readings of a validity. Only digits and 长期 count; full stops and hyphen stand at fixed places.
-fn weigh(read: &ReadField, today: Date) -> ValidityObservation {
-    let read = &without_what_follows(read);
-    let is_digit = |read: &&ReadChar| Slot::of(read, digit).mass() >= LEAST_DIGIT;
+fn weigh(read: &ReadField, context: &Context<'_>) -> ValidityObservation {
+    let parameters = context.parameters;
+    let read = &without_what_follows(read, parameters);
+    let is_digit = |read: &&ReadChar| Slot::of(read, digit).mass() >= parameters.validity_digit_from;
     let digits: Vec<ReadChar> = read.chars.iter().filter(is_digit).cloned().collect();
     let after_digits = read.chars.iter().rposition(|read| is_digit(&read)).map_or(0, |last| last + 1);
     let long_term = long_term(&read.chars[after_digits..]);
     let read_digits = ReadField { chars: digits.clone(), ..read.clone() };
-    let observation = Observation::new(&read_digits, &[], digit);
+    let observation = Observation::new(&read_digits, &[], parameters, digit);
     let constraint = |false_match_rate: f64| Constraint {
         false_match_rate,
-        violation_rate: VIOLATION_RATE,
+        violation_rate: parameters.validity_violation_rate,
         truncation_rate: 0.0,
-        interpret: |text: &str| interpret(text, today),
+        interpret: |text: &str| interpret(text, context),
     };
     let whole = |posterior| ValidityObservation { posterior, wrong_length: false };
     match observation.lattice.len() {
-        DATE if long_term >= LEAST_LONG_TERM => whole(Posterior::under(
+        DATE if long_term >= parameters.validity_long_term_from => whole(Posterior::under(
             &observation.lattice,
             observation.confidence * long_term.min(1.0),
-            &constraint(FALSE_MATCH_RATE[1]),
+            &constraint(parameters.validity_one_date_false_match_rate),
         )),
-        length if length == 2 * DATE && long_term < LEAST_LONG_TERM => {
-            whole(Posterior::under(&observation.lattice, observation.confidence, &constraint(FALSE_MATCH_RATE[0])))
-        }
-        length if length == 2 * DATE + 1 && long_term < LEAST_LONG_TERM => {
-            let posterior = Posterior::of_alternatives(&one_less(&digits, digit), &constraint(FALSE_MATCH_RATE[0]));
+        length if length == 2 * DATE && long_term < parameters.validity_long_term_from => whole(Posterior::under(
+            &observation.lattice,
+            observation.confidence,
+            &constraint(parameters.validity_two_dates_false_match_rate),
+        )),
+        length if length == 2 * DATE + 1 && long_term < parameters.validity_long_term_from => {
+            let posterior = Posterior::of_alternatives(
+                &one_less(&digits, parameters, digit),
+                &constraint(parameters.validity_two_dates_false_match_rate),
+            );
             ValidityObservation { posterior, wrong_length: true }
         }
         _ => whole(Posterior::nothing()),
@@ -89,8 +83,8 @@ fn weigh(read: &ReadField, today: Date) -> ValidityObservation {
 
 /// The field up to the end of the first whole validity, after which nothing is printed: what follows stands beside the card or
 /// is noise, but for a digit after another one, which may as well be one too many before. The confidence is then that of the characters that stay.
-fn without_what_follows(read: &ReadField) -> ReadField {
-    let is_digit = |read: &ReadChar| Slot::of(read, digit).mass() >= LEAST_DIGIT;
+fn without_what_follows(read: &ReadField, parameters: &Parameters) -> ReadField {
+    let is_digit = |read: &ReadChar| Slot::of(read, digit).mass() >= parameters.validity_digit_from;
     let from = read.chars.iter().position(is_digit).unwrap_or(0);
     let goes_on = |end: usize| is_digit(&read.chars[end - 1]) && is_digit(&read.chars[end]);
     let is_whole = |end: &usize| !goes_on(*end) && Validity::parse(&text(&read.chars[from..*end])).is_ok();
@@ -101,14 +95,14 @@ fn without_what_follows(read: &ReadField) -> ReadField {
 }
 
 /// A validity from 16 digits, or without end from 8.
-fn interpret(digits: &str, today: Date) -> Option<Interpretation<Validity>> {
+fn interpret(digits: &str, context: &Context<'_>) -> Option<Interpretation<Validity>> {
     let text = match digits.split_at_checked(DATE)? {
         (from, "") => format!("{}-长期", dotted(from)?),
         (from, until) => format!("{}-{}", dotted(from)?, dotted(until)?),
     };
     let value = Validity::parse(&text).ok()?;
-    let lawful = value.term().is_some() && (FIRST_ISSUE..=today).contains(&value.from());
-    Some(Interpretation { text, value, prior: if lawful { 1.0 } else { UNLAWFUL } })
+    let lawful = value.term().is_some() && (FIRST_ISSUE..=context.today).contains(&value.from());
+    Some(Interpretation { text, value, prior: if lawful { 1.0 } else { context.parameters.validity_unlikely_prior } })
 }
 
 fn dotted(digits: &str) -> Option<String> {

@@ -6,15 +6,18 @@ use super::bigram::{Bigrams, PERSONS, PLACES};
 use super::lattice::Lattice;
 use super::lexicon::{self, LexiconMatches};
 use super::observation::Observation;
+use super::parameters::{Context, Parameters};
 use super::place_prior::{address_prior, authority_prior};
 use super::posterior::{Constraint, Interpretation, Posterior};
 use super::settle::{Field, Settled};
 use super::trim::{Span, spans};
 use crate::field::{Address, Authority, Ethnicity, PersonName, is_han};
 use crate::finding::Finding;
-use crate::policy::Policy;
 use crate::reading::{FieldName, ReadField};
 use crate::rule::Rule;
+
+/// Looks a field up in the lexicon of places.
+type Lookup = for<'a> fn(&Lattice, &[Span], &'a Parameters) -> LexiconMatches<'a>;
 
 /// How a field of words is settled.
 struct Words<T> {
@@ -29,11 +32,11 @@ struct Words<T> {
     /// Names a reading of other characters than the best.
     corrected: Rule,
     /// How usual a lawful text is among the lawful ones, up to 1.
-    prior: fn(&T) -> f64,
+    prior: fn(&T, &Parameters) -> f64,
     /// Which characters usually follow each other.
-    usual: Option<&'static LazyLock<Bigrams>>,
+    usual: Option<Usual>,
     /// What a list says about the places.
-    lexicon: Option<fn(&Lattice, &[Span]) -> LexiconMatches>,
+    lexicon: Option<Lookup>,
     /// A character of which no more than this can stand in the field is noise.
     noise_below: f64,
     /// As in [`Constraint`].
@@ -44,13 +47,20 @@ struct Words<T> {
     truncation_rate: f64,
 }
 
+/// Which characters usually follow each other, and the power with which their odds count.
+struct Usual {
+    bigrams: &'static LazyLock<Bigrams>,
+    trust: f64,
+}
+
 /// A prior for fields of which every lawful text is as usual as any other.
-fn even<T>(_: &T) -> f64 {
+fn even<T>(_: &T, _: &Parameters) -> f64 {
     1.0
 }
 
 /// 姓名. Any Han characters can be a name, so the law proves nothing; some are more usual than others.
-pub(crate) fn name(read: &ReadField, policy: &Policy, findings: &mut Vec<Finding>) -> Settled<PersonName> {
+pub(crate) fn name(read: &ReadField, context: &Context<'_>, findings: &mut Vec<Finding>) -> Settled<PersonName> {
+    let parameters = context.parameters;
     let words = Words {
         name: FieldName::Name,
         labels: &["姓名", "名"],
@@ -59,14 +69,14 @@ pub(crate) fn name(read: &ReadField, policy: &Policy, findings: &mut Vec<Finding
         text: PersonName::reveal,
         corrected: Rule::CharacterCorrected,
         prior: even,
-        usual: Some(&PERSONS),
+        usual: Some(Usual { bigrams: &PERSONS, trust: parameters.person_bigram_trust }),
         lexicon: None,
         noise_below: 0.0,
         false_match_rate: 1.0,
-        violation_rate: 0.05,
+        violation_rate: parameters.name_violation_rate,
         truncation_rate: 0.0,
     };
-    let settled = words.settle(read, policy, findings);
+    let settled = words.settle(read, context, findings);
     if settled.value.as_ref().is_some_and(PersonName::lacks_separator) {
         findings.push(Rule::SeparatorMissing.of(FieldName::Name));
     }
@@ -74,7 +84,8 @@ pub(crate) fn name(read: &ReadField, policy: &Policy, findings: &mut Vec<Finding
 }
 
 /// 民族: a closed list, so a wrong reading is hardly ever in it.
-pub(crate) fn ethnic(read: &ReadField, policy: &Policy, findings: &mut Vec<Finding>) -> Settled<Ethnicity> {
+pub(crate) fn ethnic(read: &ReadField, context: &Context<'_>, findings: &mut Vec<Finding>) -> Settled<Ethnicity> {
+    let parameters = context.parameters;
     let words = Words {
         name: FieldName::Ethnic,
         labels: &["民族", "族"],
@@ -85,16 +96,17 @@ pub(crate) fn ethnic(read: &ReadField, policy: &Policy, findings: &mut Vec<Findi
         prior: even,
         usual: None,
         lexicon: None,
-        noise_below: 0.05,
-        false_match_rate: 0.02,
-        violation_rate: 1e-3,
-        truncation_rate: 1e-3,
+        noise_below: parameters.ethnic_noise_below,
+        false_match_rate: parameters.ethnic_false_match_rate,
+        violation_rate: parameters.ethnic_violation_rate,
+        truncation_rate: parameters.ethnic_truncation_rate,
     };
-    words.settle(read, policy, findings)
+    words.settle(read, context, findings)
 }
 
 /// 住址. Its regions are in a list.
-pub(crate) fn address(read: &ReadField, policy: &Policy, findings: &mut Vec<Finding>) -> Settled<Address> {
+pub(crate) fn address(read: &ReadField, context: &Context<'_>, findings: &mut Vec<Finding>) -> Settled<Address> {
+    let parameters = context.parameters;
     let words = Words {
         name: FieldName::Address,
         labels: &["住址", "址"],
@@ -103,14 +115,14 @@ pub(crate) fn address(read: &ReadField, policy: &Policy, findings: &mut Vec<Find
         text: Address::reveal,
         corrected: Rule::CharacterCorrected,
         prior: address_prior,
-        usual: Some(&PLACES),
+        usual: Some(Usual { bigrams: &PLACES, trust: parameters.place_bigram_trust }),
         lexicon: Some(lexicon::address),
         noise_below: 0.0,
         false_match_rate: 1.0,
-        violation_rate: 0.05,
+        violation_rate: parameters.address_violation_rate,
         truncation_rate: 0.0,
     };
-    let settled = words.settle(read, policy, findings);
+    let settled = words.settle(read, context, findings);
     if settled.value.as_ref().is_some_and(Address::has_unknown_province) {
         findings.push(Rule::AddressRegion.of(FieldName::Address));
     }
@@ -118,7 +130,8 @@ pub(crate) fn address(read: &ReadField, policy: &Policy, findings: &mut Vec<Find
 }
 
 /// 签发机关: its end is a law, and its region is in a list.
-pub(crate) fn authority(read: &ReadField, policy: &Policy, findings: &mut Vec<Finding>) -> Settled<Authority> {
+pub(crate) fn authority(read: &ReadField, context: &Context<'_>, findings: &mut Vec<Finding>) -> Settled<Authority> {
+    let parameters = context.parameters;
     let words = Words {
         name: FieldName::Authority,
         labels: &["签发机关", "发机关", "机关"],
@@ -127,25 +140,30 @@ pub(crate) fn authority(read: &ReadField, policy: &Policy, findings: &mut Vec<Fi
         text: Authority::reveal,
         corrected: Rule::CharacterCorrected,
         prior: authority_prior,
-        usual: Some(&PLACES),
+        usual: Some(Usual { bigrams: &PLACES, trust: parameters.place_bigram_trust }),
         lexicon: Some(lexicon::authority),
         noise_below: 0.0,
-        false_match_rate: 0.6,
-        violation_rate: 0.02,
+        false_match_rate: parameters.authority_false_match_rate,
+        violation_rate: parameters.authority_violation_rate,
         truncation_rate: 0.0,
     };
-    words.settle(read, policy, findings)
+    words.settle(read, context, findings)
 }
 
 impl<T: Clone> Words<T> {
-    fn settle(&self, read: &ReadField, policy: &Policy, findings: &mut Vec<Finding>) -> Settled<T> {
-        let observation = Observation::of_more_than(self.noise_below, read, self.labels, self.standard);
+    fn settle(&self, read: &ReadField, context: &Context<'_>, findings: &mut Vec<Finding>) -> Settled<T> {
+        let parameters = context.parameters;
+        let observation = Observation::of_more_than(self.noise_below, read, self.labels, parameters, self.standard);
         if observation.label_removed {
             findings.push(Rule::LabelRemoved.of(self.name));
         }
         let interpret = |text: &str| {
             let value = (self.parse)(text).ok()?;
-            Some(Interpretation { text: (self.text)(&value).to_owned(), prior: (self.prior)(&value), value })
+            Some(Interpretation {
+                text: (self.text)(&value).to_owned(),
+                prior: (self.prior)(&value, parameters),
+                value,
+            })
         };
         let constraint = Constraint {
             false_match_rate: self.false_match_rate,
@@ -153,10 +171,10 @@ impl<T: Clone> Words<T> {
             truncation_rate: self.truncation_rate,
             interpret,
         };
-        let (lattice, confidence) = self.weighed(&observation);
+        let (lattice, confidence) = self.weighed(&observation, parameters);
         let lexicon = self.lexicon.map(|lexicon| {
             let label = self.labels.first().copied().unwrap_or_default();
-            lexicon(&lattice, &spans(&observation.chars, label))
+            lexicon(&lattice, &spans(&observation.chars, label, parameters), parameters)
         });
         let posterior =
             Posterior::among(&lattice, confidence, &constraint, lexicon.as_ref(), &observation.lattice.best());
@@ -171,15 +189,15 @@ impl<T: Clone> Words<T> {
             by_odds: self.usual.is_some(),
             label_removed: observation.label_removed,
         };
-        let settled = field.settle(&posterior, policy, findings);
+        let settled = field.settle(&posterior, context.policy, findings);
         if let (None, Some(result)) = (&settled.value, &settled.result)
             && let Err(rule) = (self.parse)(&result.text)
             && !result.text.is_empty()
         {
             findings.push(rule.of(self.name));
         }
-        if let (Some(usual), Some(result)) = (self.usual, &settled.result)
-            && !usual.knows(&result.text)
+        if let (Some(usual), Some(result)) = (&self.usual, &settled.result)
+            && !usual.bigrams.knows(&result.text)
         {
             findings.push(Rule::RareCharacter.of(self.name));
         }
@@ -187,9 +205,9 @@ impl<T: Clone> Words<T> {
     }
 
     /// The places by what usually stands there, and how sure their best reading is now.
-    fn weighed(&self, observation: &Observation) -> (Lattice, f64) {
-        let Some(usual) = self.usual else { return (observation.lattice.clone(), observation.confidence) };
-        let lattice = usual.weighed(&observation.lattice);
+    fn weighed(&self, observation: &Observation, parameters: &Parameters) -> (Lattice, f64) {
+        let Some(usual) = &self.usual else { return (observation.lattice.clone(), observation.confidence) };
+        let lattice = usual.bigrams.weighed(&observation.lattice, usual.trust, parameters);
         let confidence =
             shifted(observation.confidence, observation.lattice.best_probability(), lattice.best_probability());
         // Usual characters do not tell that none was missed; whole names of places, which are listed, do.

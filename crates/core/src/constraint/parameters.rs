@@ -1,0 +1,229 @@
+//! Every constant of the priors and of the search through readings.
+//!
+//! [`Parameters`] holds what decides between readings: probabilities and thresholds. `examples/fit_priors.rs` fits them on
+//! dumps of labelled pictures and reports the fit on others:
+//!
+//! ```text
+//! shenfen eval DRAW_A --dump a.jsonl
+//! shenfen eval DRAW_B --dump b.jsonl
+//! cargo run --release -p shenfen-core --example fit_priors -- --fit a.jsonl --report b.jsonl
+//! ```
+//!
+//! A value is changed only where the fit on one draw is at least as good on every slice of another. The constants below it
+//! bound the time of the search. They are not fitted: a larger one finds nothing more in the labelled sets.
+
+use time::Date;
+
+use crate::policy::Policy;
+
+/// What a card is assessed by.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    /// The day in Asia/Shanghai.
+    pub(crate) today: Date,
+    pub(crate) policy: &'a Policy,
+    pub(crate) parameters: &'a Parameters,
+}
+
+macro_rules! parameters {
+    ($($(#[doc = $doc:literal])+ $name:ident = $value:literal,)+) => {
+        /// The parameters of the priors. A *false match rate* is the share of wrong readings that keep a constraint by chance:
+        /// the smaller it is, the more a reading that keeps the constraint proves itself. A *violation rate* is the share of
+        /// cards that break the constraint: forged, specimen, misprinted, or unknown to the lists. A *prior* is how usual a
+        /// reading is among the possible ones, up to 1.
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        pub struct Parameters {
+            $($(#[doc = $doc])+ pub $name: f64,)+
+        }
+
+        impl Parameters {
+            /// The values in use.
+            pub const FITTED: Parameters = Parameters { $($name: $value,)+ };
+
+            /// The names of all parameters.
+            pub const NAMES: &[&str] = &[$(stringify!($name)),+];
+
+            /// The value of a parameter by its name.
+            pub fn get(&self, name: &str) -> Option<f64> {
+                match name {
+                    $(stringify!($name) => Some(self.$name),)+
+                    _ => None,
+                }
+            }
+
+            /// The same with another value of one parameter; `None` if there is none of this name.
+            #[must_use]
+            pub fn with(mut self, name: &str, value: f64) -> Option<Parameters> {
+                match name {
+                    $(stringify!($name) => self.$name = value,)+
+                    _ => return None,
+                }
+                Some(self)
+            }
+        }
+    };
+}
+
+parameters! {
+    /// A character of which less than this is a digit is not part of the number.
+    number_digit_from = 0.05,
+    /// One wrong number in eleven has a fitting check digit (GB 11643-1999), about two in three of those a possible date.
+    number_false_match_rate = 0.06,
+    /// Numbers that fail their own check digit.
+    number_violation_rate = 1e-3,
+    /// Numbers with an address code that is in no table, of a holder who is not a citizen, or of a birth before 1900.
+    number_unlikely_prior = 0.05,
+    /// Where a number or validity has one character too many: the weight of every character besides that of standing close
+    /// to its neighbour and of being unsure.
+    surplus_base = 0.05,
+
+    /// A character of which less than this is a digit is not part of the birth date.
+    birth_date_digit_from = 0.2,
+    /// Digits so many times farther apart than the closest ones have 年, 月 or 日 between them.
+    birth_date_gap = 2.2,
+    /// Wrong readings that are a date in the past.
+    birth_date_false_match_rate = 0.4,
+    /// Dates that do not exist.
+    birth_date_violation_rate = 1e-4,
+    /// Births before 1900.
+    birth_date_unlikely_prior = 0.01,
+
+    /// Either gender, where neither was seen.
+    gender_false_match_rate = 0.5,
+    /// Anything but 男 and 女.
+    gender_violation_rate = 1e-6,
+
+    /// A character of which less than this is a digit is not part of the validity's dates.
+    validity_digit_from = 0.3,
+    /// 长期 stands there if at least this much of 长 or of 期 was seen.
+    validity_long_term_from = 0.3,
+    /// Wrong readings of two dates that are 5, 10 or 20 years apart to the day.
+    validity_two_dates_false_match_rate = 0.05,
+    /// Wrong readings of one date that are a day since 2004.
+    validity_one_date_false_match_rate = 0.4,
+    /// Dates that do not exist.
+    validity_violation_rate = 1e-4,
+    /// Cards of another term, issued before 29 March 2004, or in the future.
+    validity_unlikely_prior = 1e-3,
+
+    /// Cards whose number contradicts their birth date or gender.
+    contradiction_rate = 1e-4,
+    /// The probability that a date which none of the readings gives is a certain one.
+    any_date = 1e-3,
+    /// The same for the gender.
+    any_gender = 0.5,
+    /// The probability that a number misread in an unknown way still has the date of its known readings.
+    same_date = 0.5,
+    /// A field read with this probability is not overruled by another one: a contradiction is reported instead.
+    clear_from = 0.9,
+
+    /// Fields with noise at one end: lines of the background or the end of a label that were read as characters.
+    noise_rate = 0.03,
+    /// How rarely noise looks like a character that is read for certain, relative to characters.
+    noise_if_certain = 0.005,
+    /// The same for each unit of doubt about the character.
+    noise_by_doubt = 5.0,
+    /// How much more often noise stands on another line or behind a gap.
+    noise_if_apart = 4.0,
+    /// A gap is so many times the median distance of neighbours.
+    noise_gap = 1.6,
+    /// The probability that a character of which the field can hold nothing is noise, and the others are right.
+    dropped_is_noise = 0.5,
+
+    /// What begins with no listed region, relative to what does: names that are no candidates.
+    unlisted_prior = 0.05,
+    /// Texts read for certain that lack a character at an end.
+    truncation_rate = 0.002,
+    /// Wrongly read texts with a character that is no candidate.
+    missing_candidate_rate = 0.1,
+
+    /// Addresses in a province that does not exist.
+    no_such_province_prior = 1e-3,
+    /// Addresses in which a bracket is missing: they are printed in pairs.
+    unpaired_bracket_prior = 1e-4,
+    /// The region after the province is in no list: newer than the list, or left out.
+    no_region_prior = 0.01,
+    /// What follows the prefecture is called a county and is none of that prefecture.
+    no_such_county_prior = 0.006,
+    /// What follows the prefecture is a town or a road, as in cities without districts.
+    no_county_prior = 0.3,
+    /// What follows the county is called a town and is none of that county: towns are merged and renamed.
+    no_such_town_prior = 0.1,
+    /// What follows the county is a road or a village.
+    no_town_prior = 0.3,
+
+    /// The power with which the odds of pairs in names of places count: a name that is in no list is not rare.
+    place_bigram_trust = 0.5,
+    /// The same for names of persons, which are freer.
+    person_bigram_trust = 0.3,
+    /// The cost of a digit, a letter or a mark after anything, in eighths of a bit.
+    bigram_other_cost = 53.0,
+    /// The cost of a Han character that is in no name, in eighths of a bit.
+    bigram_unknown_cost = 125.0,
+
+    /// Names with a character that cannot stand in a name.
+    name_violation_rate = 0.05,
+
+    /// A character of which no more than this can stand in an ethnic group is noise.
+    ethnic_noise_below = 0.05,
+    /// Wrong readings that are another of the 56 groups.
+    ethnic_false_match_rate = 0.02,
+    /// Groups that are in no list.
+    ethnic_violation_rate = 1e-3,
+    /// Groups read clearly but for a character at one end.
+    ethnic_truncation_rate = 1e-3,
+
+    /// Addresses that have not the form of one.
+    address_violation_rate = 0.05,
+
+    /// Wrong readings that end as a bureau does.
+    authority_false_match_rate = 0.6,
+    /// Authorities that are no bureau.
+    authority_violation_rate = 0.02,
+}
+
+/// Nobody born before this year holds a card of this generation.
+pub(crate) const FIRST_LIKELY_BIRTH_YEAR: i32 = 1900;
+
+/// Readings of a lattice that are looked at. A field that needs more is not readable.
+pub(crate) const MOST_READINGS: usize = 1000;
+/// Slots of a lattice; the rest of a longer text is not looked at.
+pub(crate) const MOST_SLOTS: usize = 128;
+/// Less probable candidates are left out.
+pub(crate) const LEAST_PROBABILITY: f64 = 1e-6;
+/// Readings so much less probable than the best are left out.
+pub(crate) const LEAST_READING_RATIO: f64 = 1e-9;
+/// The enumeration ends at readings so much less probable than the best possible one. The rest counts as unknown.
+pub(crate) const NEGLIGIBLE: f64 = 1e-3;
+/// Readings of one of several alternatives that are looked at.
+pub(crate) const MOST_OF_ALTERNATIVE: usize = 200;
+/// Readings of a posterior that are kept; less probable ones count as unknown.
+pub(crate) const MOST_KEPT: usize = 64;
+/// Names so much less probable than the best characters are left out of the lexicon's matches.
+pub(crate) const LEAST_NAME_RATIO: f64 = 1e-7;
+/// Matches of the lexicon that are looked at, the most probable ones.
+pub(crate) const MOST_MATCHES: usize = 12;
+/// Readings of one match that are looked at.
+pub(crate) const MOST_OF_MATCH: usize = 40;
+/// Spans without noise that are less probable are left out.
+pub(crate) const LEAST_TRIM: f64 = 1e-4;
+/// Alternatives that a result names, each at least so probable.
+pub(crate) const MOST_ALTERNATIVES: usize = 3;
+/// See [`MOST_ALTERNATIVES`].
+pub(crate) const LEAST_ALTERNATIVE: f64 = 0.01;
+
+#[cfg(test)]
+mod tests {
+    use super::Parameters;
+
+    #[test]
+    fn every_parameter_can_be_read_and_replaced_by_name() {
+        for name in Parameters::NAMES {
+            let other = Parameters::FITTED.with(name, 0.25).unwrap();
+            assert_eq!(other.get(name), Some(0.25));
+            let restored = other.with(name, Parameters::FITTED.get(name).unwrap()).unwrap();
+            assert_eq!(restored, Parameters::FITTED);
+        }
+        assert_eq!((Parameters::FITTED.get("none"), Parameters::FITTED.with("none", 1.0)), (None, None));
+    }
+}
