@@ -2,10 +2,8 @@
 
 pub mod reader;
 
-mod contract;
 mod error;
 mod limits;
-mod parameters;
 
 mod crop;
 mod decode;

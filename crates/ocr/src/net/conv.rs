@@ -64,7 +64,7 @@ impl Step {
 }
 
 impl Conv {
-    /// Re-lays `weight` [outputs, inputs, height, width] and `bias` [outputs].
+    /// Re-lays `weight` `[outputs, inputs, height, width]` and `bias` `[outputs]`.
     ///
     /// # Errors
     /// When the two do not fit each other.

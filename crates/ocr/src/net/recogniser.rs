@@ -10,6 +10,11 @@ use super::tensors::Tensors;
 use crate::error::ModelError;
 use crate::multiversioned::multiversioned;
 
+/// Height of a strip in pixels.
+pub const STRIP_HEIGHT: usize = 32;
+/// Pixels of a strip's width per step of the output.
+pub const STEP_WIDTH: usize = 4;
+
 /// The network.
 pub struct Recogniser {
     stem: Conv,
@@ -48,7 +53,7 @@ impl Recogniser {
         })
     }
 
-    /// Strip [height, W, 1] -> features and centre logits of its steps.
+    /// Strip [32, W, 1] -> features and centre logits of its W / 4 steps.
     ///
     /// # Errors
     /// When the strip does not fit.
@@ -109,7 +114,7 @@ impl Classifier {
         self.all.apply_to_pixels(features, scratch, logits);
     }
 
-    /// The logit of one character for the features [width] of one step, exactly: look-alikes differ by little.
+    /// The logit of one character for the features `[width]` of one step, exactly: look-alikes differ by little.
     pub fn exact(&self, features: &[f32], class: usize) -> f32 {
         let weights = &self.weights[class * features.len()..][..features.len()];
         dot(features, weights) + self.bias[class]

@@ -1,14 +1,9 @@
 use super::*;
-use crate::contract::{LinesConfig, shipped};
+use crate::lines::{FRAME, FRAME_CARD};
 use crate::rectify::Picture;
 
 /// Where the frame's card stands in a picture of the frame's own size.
 const WHOLE: [u32; 2] = [512, 320];
-const FRAME: [usize; 2] = [512, 320];
-
-fn frame_card() -> Quad {
-    shipped::<LinesConfig>().frame.card()
-}
 
 fn print() -> RgbImage {
     // Bars of ten pixels on tinted paper.
@@ -20,7 +15,7 @@ fn print() -> RgbImage {
 
 fn assessed_as(side: Side, image: &RgbImage, quad: &Quad, size: [u32; 2]) -> Quality {
     let to_picture = Homography::scale_and_move(1.0, [0.0; 2]);
-    let frame = Frame { to_picture, width: FRAME[0], height: FRAME[1], samples: 1, outside: 128 };
+    let frame = Frame { to_picture, width: FRAME[0], height: FRAME[1], samples: 1 };
     let mut picture = Picture::new(image);
     let (brightness, colours) = (picture.cut_grey(&frame), picture.cut(&coarse_frame(&frame)));
     let card = Located { quad: *quad, side, confidence: 1.0 };
@@ -32,7 +27,6 @@ fn assessed_as(side: Side, image: &RgbImage, quad: &Quad, size: [u32; 2]) -> Qua
         lowest_contrast: 20.0,
         card: &card,
         size,
-        card_mm: [85.6, 54.0],
         downscale_log2: 0,
     })
 }
@@ -42,7 +36,7 @@ fn assessed(image: &RgbImage, quad: &Quad, size: [u32; 2]) -> Quality {
 }
 
 fn check(image: &RgbImage) -> Quality {
-    assessed(image, &frame_card(), WHOLE)
+    assessed(image, &FRAME_CARD, WHOLE)
 }
 
 /// A strip of type: strokes of three pixels every eight.
@@ -93,7 +87,7 @@ fn shadow_lowers_exposure_but_dark_portrait_does_not() {
         card
     };
     assert_eq!(check(&dark([20, 170])).exposure, 0.0);
-    assert_eq!(assessed_as(Side::Front, &dark([320, 470]), &frame_card(), WHOLE).exposure, 1.0);
+    assert_eq!(assessed_as(Side::Front, &dark([320, 470]), &FRAME_CARD, WHOLE).exposure, 1.0);
 }
 
 #[test]
@@ -114,7 +108,7 @@ fn blown_out_spot_is_glare_outside_the_portrait() {
     assert_eq!(check(&print()).glare, 1.0);
     let share = (128.0 * 64.0) / (480.0 * 304.0);
     assert!((check(&spot).glare - (1.0 - share / MOST_GLARE)).abs() < 1e-3);
-    assert_eq!(assessed_as(Side::Front, &spot, &frame_card(), WHOLE).glare, 1.0);
+    assert_eq!(assessed_as(Side::Front, &spot, &FRAME_CARD, WHOLE).glare, 1.0);
 }
 
 #[test]
