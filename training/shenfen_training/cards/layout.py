@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..contract import CARD_MM
 from ..fonts import installed
 from .glyphs import SCRIPTS, Face, Typeface, number_size, random_number_face, random_song, random_typeface
 from .identity import Person, pick, validity_text
 
-WIDTH, HEIGHT = CARD_MM
+WIDTH, HEIGHT = 85.6, 54.0
 CORNER = 3.18
 """Corner radius."""
 
