@@ -1,4 +1,4 @@
-//! A temporary folder that does not outlive the tests' process, nor does anything that works in it.
+//! A temporary folder that is removed with all processes in it when the test process ends.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -8,8 +8,8 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result};
 
-/// A temporary folder. When it is dropped, or when this process ends in any way, every process whose working folder
-/// lies in it is killed and the folder removed.
+/// A temporary folder. When it is dropped, or when this process ends in any way, every process whose working directory is in
+/// it is killed and the folder is removed.
 pub(crate) struct Folder {
     path: PathBuf,
     guard: Child,
@@ -19,9 +19,9 @@ impl Folder {
     pub(crate) fn create() -> Result<Self> {
         let temporary =
             tempfile::Builder::new().prefix("shenfen-test-").tempdir().context("make a temporary folder")?;
-        // A database started by root runs as another user, who must get through.
+        // A database started by root runs as another user, who needs access.
         fs::set_permissions(temporary.path(), Permissions::from_mode(0o755))?;
-        // Links resolved, as the system shows processes' working folders.
+        // Without symlinks, as the system reports working directories.
         let path = temporary.path().canonicalize()?;
         let guard = Command::new("sh")
             .args(["-c", include_str!("guard.sh"), "guard"])
@@ -30,11 +30,11 @@ impl Folder {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // Not reached by what a terminal sends to the tests.
+            // In a process group of its own, so that signals of the terminal do not reach it.
             .process_group(0)
             .spawn()
             .context("start the guard of a temporary folder")?;
-        // The guard removes it from here on.
+        // From here on the guard removes it.
         let _ = temporary.keep();
         Ok(Self { path, guard })
     }
@@ -47,7 +47,7 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         drop(self.guard.stdin.take());
-        // Waited for, so that nothing is left when a test ends. Nothing can be done about a failure.
+        // Wait, so that nothing is left when a test ends. A failure cannot be handled here.
         let _ = self.guard.wait();
     }
 }

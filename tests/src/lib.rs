@@ -1,8 +1,8 @@
-//! Private brokers and databases for tests, and the whole service seen from outside.
+//! Private brokers and databases for tests, and tests of the whole service.
 //!
-//! [`Postgres`] and [`Rabbit`] are real servers of a test's own: each in a temporary folder, on free ports of this
-//! machine's loopback address, to be killed, frozen and started again at will. [`Proxy`] stands between a client and a
-//! server and spoils the connection. Nothing is left behind, even when the test's process is killed.
+//! [`Postgres`] and [`Rabbit`] are real servers for a single test: each runs in a temporary folder on free ports of the
+//! loopback address and can be killed, frozen and restarted. [`Proxy`] simulates network failures between a client and a
+//! server. Nothing is left behind, even when the test process is killed.
 
 mod folder;
 mod port;

@@ -5,11 +5,10 @@ use std::net::{Ipv4Addr, TcpListener};
 
 use anyhow::{Result, bail};
 
-/// Below those that the system gives to outgoing connections: a server that is killed finds its port free again.
+/// Below the ephemeral ports of outgoing connections, so that the port of a killed server is still free when it restarts.
 const RANGE: std::ops::Range<u16> = 20_000..32_000;
 
-/// A port of the loopback address that nobody listens on. Chosen at random, so that tests that run at the same time
-/// do not meet.
+/// A free port of the loopback address, chosen at random, so that concurrent tests do not collide.
 pub(crate) fn free_port() -> Result<u16> {
     for _ in 0..100 {
         let random = RandomState::new().build_hasher().finish();

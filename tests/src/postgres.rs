@@ -1,4 +1,4 @@
-//! A PostgreSQL server of a test's own.
+//! A PostgreSQL server for a single test.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,7 +15,7 @@ use crate::process::{Process, output_of};
 
 const USER: &str = "shenfen";
 
-/// Small, and nothing outside its folder: shared memory that a killed server leaves there goes with the folder.
+/// Small, with everything in its folder, so that shared memory of a killed server is removed with it.
 const SETTINGS: &str = "
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
@@ -25,9 +25,9 @@ max_connections = 200
 log_line_prefix = '%m [%p] '
 ";
 
-/// A private PostgreSQL server. Dropping it ends it and removes all it has stored.
+/// A private PostgreSQL server. Dropping it stops it and removes its data.
 pub struct Postgres {
-    // Ended before its folder goes.
+    // Dropped before its folder.
     process: Option<Process>,
     programs: PathBuf,
     owner: Option<Owner>,
@@ -43,11 +43,11 @@ struct Owner {
 }
 
 impl Postgres {
-    /// Makes an empty server and starts it.
+    /// Creates an empty server and starts it.
     ///
     /// # Errors
     ///
-    /// When no PostgreSQL is installed, or it does not start; with its last words.
+    /// When no PostgreSQL is installed, or it does not start; with the end of its output.
     pub async fn start() -> Result<Self> {
         let programs = find_programs()?;
         let folder = Folder::create()?;
@@ -76,12 +76,12 @@ impl Postgres {
         Ok(())
     }
 
-    /// Starts the server again with the data that it had, after shutting it down in order if it still runs. It takes
+    /// Starts the server again with the data that it had, after a clean shutdown if it still runs. It accepts
     /// connections when this returns.
     ///
     /// # Errors
     ///
-    /// When it does not start; with its last words.
+    /// When it does not start; with the end of its output.
     pub async fn restart(&mut self) -> Result<()> {
         if self.process.is_some() {
             self.shut_down().await?;
@@ -96,11 +96,11 @@ impl Postgres {
         Ok(())
     }
 
-    /// Ends the server in order, its clients' connections cut. [`Self::restart`] starts it again.
+    /// Shuts the server down cleanly and closes the connections of its clients. [`Self::restart`] starts it again.
     ///
     /// # Errors
     ///
-    /// When it does not run, or does not end.
+    /// When it is not running, or does not stop.
     pub async fn shut_down(&mut self) -> Result<()> {
         let status = self.running()?.end(Signal::INT).await?;
         ensure!(status.success(), "PostgreSQL ended in disorder ({status})");
@@ -111,55 +111,55 @@ impl Postgres {
     ///
     /// # Errors
     ///
-    /// When it does not run.
+    /// When it is not running.
     pub fn kill(&mut self) -> Result<()> {
         self.running()?.kill()
     }
 
-    /// Halts all its processes (SIGSTOP): connections stay open, and nothing answers.
+    /// Stops all its processes (SIGSTOP): connections stay open, and nothing answers.
     ///
     /// # Errors
     ///
-    /// When it does not run.
+    /// When it is not running.
     pub fn freeze(&mut self) -> Result<()> {
         self.process.as_mut().context("PostgreSQL does not run")?.freeze()
     }
 
-    /// Lets a frozen server go on (SIGCONT).
+    /// Resumes a frozen server (SIGCONT).
     ///
     /// # Errors
     ///
-    /// When it does not run.
+    /// When it is not running.
     pub fn thaw(&mut self) -> Result<()> {
         self.process.as_mut().context("PostgreSQL does not run")?.thaw()
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
-    /// The address of its database `postgres`, whose user may do everything.
+    /// The URL of its database `postgres`, with a superuser.
     pub fn url(&self) -> String {
         self.url_of("postgres", self.address())
     }
 
-    /// The address of a database, reached at another place than the server's own: a proxy's.
+    /// The URL of a database, with another address than the server's own: that of a proxy.
     pub fn url_of(&self, database: &str, at: SocketAddr) -> String {
         format!("postgres://{USER}@{at}/{database}")
     }
 
-    /// Creates a database and returns its address.
+    /// Creates a database and returns its URL.
     ///
     /// # Errors
     ///
-    /// When there is one of that name already, or the server does not answer.
+    /// When it already exists, or the server does not answer.
     pub async fn create_database(&self, name: &str) -> Result<String> {
         self.query("postgres", &format!("CREATE DATABASE \"{name}\"")).await?;
         Ok(self.url_of(name, self.address()))
     }
 
-    /// Runs SQL statements by `psql`: their rows, one in a line, columns separated by `|`.
+    /// Runs SQL statements with `psql` and returns their rows, one per line, with columns separated by `|`.
     ///
     /// # Errors
     ///
@@ -180,13 +180,13 @@ impl Postgres {
         self.folder.path().join("data")
     }
 
-    /// One of the server's programs, run as the data's owner and with nothing of this process's environment.
+    /// One of the server's programs, run as the owner of the data and with an empty environment.
     fn command(&self, program: &str) -> Command {
         let program = self.programs.join(program);
         let mut command = match self.owner {
             None => Command::new(&program),
             Some(Owner { uid, gid }) => {
-                // Replaces itself by the program: the server is this process's child.
+                // `exec`, so that the server is a child of this process.
                 let mut command = Command::new("setpriv");
                 command.args([format!("--reuid={uid}"), format!("--regid={gid}")]).args(["--clear-groups", "--"]);
                 command.arg(&program);
@@ -198,14 +198,14 @@ impl Postgres {
     }
 }
 
-/// Whether the server has written that it takes connections: into a file that one before it may have left.
+/// Whether the server has written that it accepts connections; the file may be left from an earlier one.
 fn says_ready(notice: &Path, pid: u32) -> bool {
     let notice = fs::read_to_string(notice).unwrap_or_default();
     let lines: Vec<&str> = notice.lines().collect();
     lines.first() == Some(&pid.to_string().as_str()) && lines.get(7).is_some_and(|state| state.trim() == "ready")
 }
 
-/// The folder of the newest server's programs: where Debian puts them, which is not on the path, or else on the path.
+/// The folder of the newest server's programs: Debian's, which is not on the PATH, or else one on the PATH.
 fn find_programs() -> Result<PathBuf> {
     let mut debian: Vec<(u32, PathBuf)> = fs::read_dir("/usr/lib/postgresql")
         .into_iter()
@@ -225,7 +225,7 @@ fn find_programs() -> Result<PathBuf> {
     newest.or_else(on_path).context("no PostgreSQL server is installed: run scripts/test, which installs one")
 }
 
-/// The user `postgres` that packages create, or else the one who owns nothing.
+/// The user `postgres` that packages create, or else `nobody`.
 fn find_owner() -> Result<Owner> {
     let users = fs::read_to_string("/etc/passwd").context("read the list of users")?;
     let find = |name: &str| {

@@ -1,4 +1,4 @@
-//! A server's processes: started, signalled, and waited for.
+//! Starting, signalling and waiting for the processes of a server.
 
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -9,21 +9,21 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// How long one step of starting or stopping a server may take, on a machine that does much else.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+/// Time limit for starting or stopping a server on a busy machine.
+pub(crate) const STEP_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// A server that runs: its first process, and all others that work in the same folder.
+/// A running server: its first process, and all others that work in the same folder.
 pub(crate) struct Process {
     name: &'static str,
     child: Child,
-    /// The working folder of all its processes, and of no others.
+    /// The working directory of all its processes, and of no others.
     home: PathBuf,
-    /// Where its output goes.
+    /// The file that its output is written to.
     output: PathBuf,
 }
 
 impl Process {
-    /// Starts a command in the folder `home`, its output into the file `output`.
+    /// Starts a command in the folder `home`, with its output in the file `output`.
     pub(crate) fn spawn(name: &'static str, mut command: Command, home: &Path, output: &Path) -> Result<Self> {
         let file = fs::File::options().create(true).append(true).open(output)?;
         let child = command
@@ -31,34 +31,34 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)
             .stderr(file)
-            // Not reached by what a terminal sends to the tests.
+            // In a process group of its own, so that signals of the terminal do not reach it.
             .process_group(0)
             .spawn()
             .with_context(|| format!("start {name}"))?;
         Ok(Self { name, child, home: home.to_owned(), output: output.to_owned() })
     }
 
-    /// The first process's number.
+    /// The id of the first process.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Waits until `ready` says so. An error when the server ends instead, or takes too long.
+    /// Waits until `ready` returns true. Fails when the server ends or takes too long.
     pub(crate) async fn until(&mut self, mut ready: impl AsyncFnMut(&Self) -> bool) -> Result<()> {
         let begun = Instant::now();
         while !ready(self).await {
             if let Some(status) = self.child.try_wait()? {
                 bail!("{} ended at its start ({status}):\n{}", self.name, self.last_words());
             }
-            ensure!(begun.elapsed() < PATIENCE, "{} did not start in time:\n{}", self.name, self.last_words());
+            ensure!(begun.elapsed() < STEP_TIMEOUT, "{} did not start in time:\n{}", self.name, self.last_words());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Ok(())
     }
 
-    /// Kills all its processes at once, as the system does when memory runs out.
+    /// Kills all its processes at once, as when the machine loses power.
     pub(crate) fn kill(mut self) -> Result<()> {
-        // Halted first, so that it neither cleans up nor starts anything while the others are found.
+        // Stopped first, so that it neither cleans up nor starts anything while the others are found.
         self.freeze()?;
         for pid in self.others() {
             signal(pid, Signal::KILL);
@@ -67,22 +67,22 @@ impl Process {
         self.child.wait()?;
         let begun = Instant::now();
         while !self.others().is_empty() {
-            ensure!(begun.elapsed() < PATIENCE, "{} did not die", self.name);
+            ensure!(begun.elapsed() < STEP_TIMEOUT, "{} did not die", self.name);
             std::thread::sleep(Duration::from_millis(1));
         }
         Ok(())
     }
 
-    /// Halts all its processes: connections stay open, and nothing answers.
+    /// Stops all its processes (SIGSTOP): connections stay open, and nothing answers.
     pub(crate) fn freeze(&mut self) -> Result<()> {
         self.signal(Signal::STOP)?;
-        // Only a process that has halted starts no others.
+        // Only a stopped process starts no others.
         let begun = Instant::now();
         while !halted(self.child.id()) {
             if let Some(status) = self.child.try_wait()? {
                 bail!("{} has ended by itself ({status}):\n{}", self.name, self.last_words());
             }
-            ensure!(begun.elapsed() < PATIENCE, "{} did not halt", self.name);
+            ensure!(begun.elapsed() < STEP_TIMEOUT, "{} did not halt", self.name);
             std::thread::sleep(Duration::from_millis(1));
         }
         for pid in self.others() {
@@ -91,7 +91,7 @@ impl Process {
         Ok(())
     }
 
-    /// Lets all its processes go on.
+    /// Resumes all its processes.
     pub(crate) fn thaw(&mut self) -> Result<()> {
         for pid in self.others() {
             signal(pid, Signal::CONT);
@@ -99,7 +99,7 @@ impl Process {
         self.signal(Signal::CONT)
     }
 
-    /// Asks it by a signal to end, and waits until it has.
+    /// Sends a signal that ends it, and waits until it has ended.
     pub(crate) async fn end(mut self, by: Signal) -> Result<ExitStatus> {
         self.thaw()?;
         self.signal(by)?;
@@ -108,7 +108,7 @@ impl Process {
             if let Some(status) = self.child.try_wait()? {
                 return Ok(status);
             }
-            ensure!(begun.elapsed() < PATIENCE, "{} did not end:\n{}", self.name, self.last_words());
+            ensure!(begun.elapsed() < STEP_TIMEOUT, "{} did not end:\n{}", self.name, self.last_words());
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
@@ -117,12 +117,12 @@ impl Process {
         if let Some(status) = self.child.try_wait()? {
             bail!("{} has ended by itself ({status}):\n{}", self.name, self.last_words());
         }
-        // Not yet waited for, so the number is still its own.
+        // Not yet waited for, so the id is still its own.
         signal(self.child.id(), which);
         Ok(())
     }
 
-    /// The processes that work in its folder, the first one left out.
+    /// The processes that work in its folder, without the first one.
     fn others(&self) -> Vec<u32> {
         let Ok(all) = fs::read_dir("/proc") else { return Vec::new() };
         all.filter_map(|entry| {
@@ -145,32 +145,32 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Killed and waited for; its other processes go with their folder. Nothing can be done about a failure.
+        // The other processes end with their folder. A failure cannot be handled here.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// A process that is gone already is as good as signalled.
+/// A process that has already ended counts as signalled.
 fn signal(pid: u32, which: Signal) {
     if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
         let _ = kill_process(pid, which);
     }
 }
 
-/// Whether a process was halted by a signal.
+/// Whether a process is stopped by a signal.
 fn halted(pid: u32) -> bool {
     let status = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // The state follows the name, which stands in parentheses.
+    // The state follows the name, which is in parentheses.
     status.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
 }
 
-/// Runs a command to its end. Its output, or an error with what it complained of.
+/// Runs a command and returns its output, or an error with its standard error.
 pub(crate) async fn output_of(command: Command) -> Result<String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let mut command = tokio::process::Command::from(command);
     command.stdin(Stdio::null()).kill_on_drop(true);
-    let output = tokio::time::timeout(PATIENCE, command.output())
+    let output = tokio::time::timeout(STEP_TIMEOUT, command.output())
         .await
         .with_context(|| format!("{name} took too long"))?
         .with_context(|| format!("start {name}"))?;

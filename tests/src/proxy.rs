@@ -1,4 +1,4 @@
-//! A network that fails as told.
+//! A proxy that simulates network failures.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,15 +10,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-/// Stands between clients and a server, in this process, and forwards what they send until told otherwise. Dropping it
-/// cuts all connections. Works within the runtime that started it, whose threads must not be blocked meanwhile.
+/// A proxy between clients and a server, in this process. It forwards everything until told otherwise. Dropping it closes all
+/// connections. It runs on the runtime that started it, whose threads must not be blocked.
 pub struct Proxy {
     address: SocketAddr,
     line: Arc<Line>,
     accepting: JoinHandle<()>,
 }
 
-/// Which way bytes go.
+/// The direction of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// From the client: requests, publishes, acknowledgements, COMMIT.
@@ -27,10 +27,10 @@ pub enum Direction {
     ToClient,
 }
 
-/// What all connections share.
+/// State shared by all connections.
 struct Line {
     conditions: watch::Sender<Conditions>,
-    /// The bytes that may still pass, per direction, before all is cut.
+    /// The bytes that may still pass, per direction, before all connections are cut.
     allowances: Mutex<[Option<u64>; 2]>,
 }
 
@@ -38,7 +38,7 @@ struct Line {
 struct Conditions {
     flow: Flow,
     delay: Duration,
-    /// How often connections were cut: those that began before the last time are to end.
+    /// How often connections were cut: those that were opened before the last cut must end.
     cuts: u64,
 }
 
@@ -54,7 +54,7 @@ impl Proxy {
     ///
     /// # Errors
     ///
-    /// When no port can be had.
+    /// When no port is free.
     pub async fn start(target: SocketAddr) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("listen as a proxy")?;
         let address = listener.local_addr()?;
@@ -64,13 +64,13 @@ impl Proxy {
         Ok(Self { address, line, accepting })
     }
 
-    /// Where it listens: give it to `url_of` of [`crate::Postgres`] and [`crate::Rabbit`].
+    /// The address that it listens on: pass it to `url_of` of [`crate::Postgres`] and [`crate::Rabbit`].
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Forwards again, at full speed, as at its start. What a black hole held back arrives late, as it does after a
-    /// real partition of the network. Limits set by [`Self::cut_after`] are lifted.
+    /// Forwards again at full speed, as at the start. What a black hole held back arrives late, as after a real network
+    /// partition. Limits set by [`Self::cut_after`] are lifted.
     pub fn forward(&self) {
         *self.line.allowances() = [None; 2];
         self.line.conditions.send_modify(|now| {
@@ -79,7 +79,7 @@ impl Proxy {
         });
     }
 
-    /// Connections stay open, new ones are accepted, and nothing goes through in either direction: neither bytes nor
+    /// Connections stay open, new ones are accepted, and nothing is forwarded in either direction, neither bytes nor
     /// the end of a connection.
     pub fn black_hole(&self) {
         self.line.conditions.send_modify(|now| now.flow = Flow::Held);
@@ -93,19 +93,18 @@ impl Proxy {
         });
     }
 
-    /// Resets all connections. New ones are served as before.
+    /// Resets all connections. New ones are forwarded as before.
     pub fn cut(&self) {
         self.line.cut();
     }
 
-    /// Lets that many more bytes go through in one direction, those of all connections together, and cuts all when
-    /// another one comes. That one and what follows it never arrive. Happens once, until it is set again.
+    /// Forwards that many more bytes in one direction, counted over all connections, and cuts all connections at the next
+    /// byte. That byte and all after it never arrive. Happens once, until it is set again.
     pub fn cut_after(&self, direction: Direction, bytes: u64) {
         self.line.allowances()[direction as usize] = Some(bytes);
     }
 
-    /// From now on everything that is sent arrives later by this much, and a connection forwards no more than 64 KiB
-    /// in such a time.
+    /// From now on everything is delayed by this much, and a connection forwards at most 64 KiB per delay.
     pub fn delay(&self, by: Duration) {
         self.line.conditions.send_modify(|now| now.delay = by);
     }
@@ -123,7 +122,7 @@ async fn accept(listener: TcpListener, target: SocketAddr, line: Arc<Line>) {
     loop {
         tokio::select! {
             accepted = listener.accept() => {
-                // A client that is gone again already.
+                // The client has already disconnected.
                 let Ok((client, _)) = accepted else { continue };
                 let conditions = line.conditions.subscribe();
                 connections.spawn(serve(client, target, Arc::clone(&line), conditions));
@@ -148,7 +147,7 @@ async fn serve(mut client: TcpStream, target: SocketAddr, line: Arc<Line>, condi
         let _ = (client.set_nodelay(true), server.set_nodelay(true));
         let (from_client, to_client) = client.split();
         let (from_server, to_server) = server.split();
-        // Ends early when either side was reset or a limit was hit.
+        // Ends early when either side was reset or a limit was reached.
         let _ = tokio::try_join!(
             pump(from_client, to_server, Direction::ToServer, &line),
             pump(from_server, to_client, Direction::ToClient, &line),
@@ -159,14 +158,14 @@ async fn serve(mut client: TcpStream, target: SocketAddr, line: Arc<Line>, condi
         biased;
         () = served => {}
         _ = watching.wait_for(|now| now.cuts != begun.cuts) => {
-            // Reset, not ended in order.
+            // Reset instead of a clean close.
             let _ = client.set_zero_linger();
             let _ = server.map(|server| server.set_zero_linger());
         }
     }
 }
 
-/// Forwards one direction of a connection, to its end.
+/// Forwards one direction of a connection until its end.
 async fn pump(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
@@ -180,7 +179,7 @@ async fn pump(
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
-        // What was read before the way was closed does not slip through.
+        // Bytes that were read before the direction was blocked are not forwarded.
         line.until_open().await;
         if read == 0 {
             return to.shutdown().await;
@@ -189,7 +188,7 @@ async fn pump(
         to.write_all(&buffer[..allowed]).await?;
         if allowed < read {
             line.cut();
-            // Ends this connection by itself, in order: a reset could overtake the bytes that are to arrive.
+            // Closes this connection cleanly: a reset could overtake the bytes that must arrive.
             return Err(std::io::ErrorKind::ConnectionAborted.into());
         }
     }
@@ -200,7 +199,7 @@ impl Line {
         self.conditions.send_modify(|now| now.cuts += 1);
     }
 
-    /// How many of these bytes may pass. Fewer than all: the rest is to be cut off, and the limit is spent.
+    /// How many of these bytes may pass. Fewer than all means that the rest is dropped and the limit is used up.
     fn allow(&self, direction: Direction, bytes: usize) -> usize {
         let mut allowances = self.allowances();
         let allowance = &mut allowances[direction as usize];
@@ -214,7 +213,7 @@ impl Line {
     }
 
     async fn until_open(&self) {
-        // Fails only when the sender is gone, which is part of this.
+        // Fails only when the sender is dropped, which is part of this.
         let _ = self.conditions.subscribe().wait_for(|now| now.flow == Flow::Open).await;
     }
 

@@ -1,4 +1,4 @@
-//! A RabbitMQ broker of a test's own.
+//! A RabbitMQ broker for a single test.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -17,12 +17,11 @@ use crate::process::{Process, output_of};
 
 const NODE: &str = "shenfen@localhost";
 
-/// A private broker of a single node. Dropping it ends it and removes all it has stored.
+/// A private broker of a single node. Dropping it stops it and removes its data.
 pub struct Rabbit {
-    // Ended before their folder goes.
+    // Dropped before their folder.
     process: Option<Process>,
-    /// Tells Erlang nodes the ports of others. One of its own, since otherwise the broker starts one for the whole
-    /// machine that outlives it.
+    /// The Erlang port mapper. A private one, since otherwise the broker starts one for the whole machine that outlives it.
     _port_mapper: Process,
     programs: PathBuf,
     port: u16,
@@ -32,16 +31,16 @@ pub struct Rabbit {
 }
 
 impl Rabbit {
-    /// Makes an empty broker and starts it.
+    /// Creates an empty broker and starts it.
     ///
     /// # Errors
     ///
-    /// When no RabbitMQ is installed, or it does not start; with its last words.
+    /// When no RabbitMQ is installed, or it does not start; with the end of its output.
     pub async fn start() -> Result<Self> {
         let programs = find_programs()?;
         let folder = Folder::create()?;
         let (port, distribution_port, mapper_port) = (free_port()?, free_port()?, free_port()?);
-        // The broker alone works here: its port mapper is not to be killed with it.
+        // Only the broker works here, so that the port mapper is not killed with it.
         fs::create_dir(folder.path().join("node"))?;
         let settings = format!("listeners.tcp.local = 127.0.0.1:{port}\nraft.wal_max_size_bytes = 67108864\n");
         fs::write(folder.path().join("rabbitmq.conf"), settings)?;
@@ -59,18 +58,18 @@ impl Rabbit {
         Ok(broker)
     }
 
-    /// Starts the broker again with the queues that it had, after shutting it down in order if it still runs. It takes
+    /// Starts the broker again with the queues that it had, after a clean shutdown if it still runs. It accepts
     /// connections when this returns.
     ///
     /// # Errors
     ///
-    /// When it does not start; with its last words.
+    /// When it does not start; with the end of its output.
     pub async fn restart(&mut self) -> Result<()> {
         if self.process.is_some() {
             self.shut_down().await?;
         }
         let mut server = self.command("rabbitmq-server");
-        // Makes the script replace itself by the broker instead of waiting for it.
+        // Makes the script `exec` the broker instead of waiting for it.
         server.env("RUNNING_UNDER_SYSTEMD", "true");
         let home = self.folder.path().join("node");
         let mut process = Process::spawn("RabbitMQ", server, &home, &self.folder.path().join("rabbitmq.log"))?;
@@ -80,11 +79,11 @@ impl Rabbit {
         Ok(())
     }
 
-    /// Ends the broker in order. [`Self::restart`] starts it again.
+    /// Shuts the broker down cleanly. [`Self::restart`] starts it again.
     ///
     /// # Errors
     ///
-    /// When it does not run, or does not end.
+    /// When it is not running, or does not stop.
     pub async fn shut_down(&mut self) -> Result<()> {
         let status = self.running()?.end(Signal::TERM).await?;
         ensure!(status.success(), "RabbitMQ ended in disorder ({status})");
@@ -95,45 +94,45 @@ impl Rabbit {
     ///
     /// # Errors
     ///
-    /// When it does not run.
+    /// When it is not running.
     pub fn kill(&mut self) -> Result<()> {
         self.running()?.kill()
     }
 
-    /// Halts it (SIGSTOP): connections stay open, and nothing answers.
+    /// Stops it (SIGSTOP): connections stay open, and nothing answers.
     ///
     /// # Errors
     ///
-    /// When it does not run.
+    /// When it is not running.
     pub fn freeze(&mut self) -> Result<()> {
         self.process.as_mut().context("RabbitMQ does not run")?.freeze()
     }
 
-    /// Lets a frozen broker go on (SIGCONT).
+    /// Resumes a frozen broker (SIGCONT).
     ///
     /// # Errors
     ///
-    /// When it does not run.
+    /// When it is not running.
     pub fn thaw(&mut self) -> Result<()> {
         self.process.as_mut().context("RabbitMQ does not run")?.thaw()
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
-    /// The address of its virtual host `/`, for a user who may do everything.
+    /// The URL of its virtual host `/`, with an administrator.
     pub fn url(&self) -> String {
         self.url_of("/", self.address())
     }
 
-    /// The address of a virtual host, reached at another place than the broker's own: a proxy's.
+    /// The URL of a virtual host, with another address than the broker's own: that of a proxy.
     pub fn url_of(&self, vhost: &str, at: SocketAddr) -> String {
         format!("amqp://guest:guest@{at}/{}", vhost.replace('/', "%2f"))
     }
 
-    /// Creates a virtual host, in which names of queues are one's own, and returns its address.
+    /// Creates a virtual host, which has its own queue names, and returns its URL.
     ///
     /// # Errors
     ///
@@ -144,9 +143,9 @@ impl Rabbit {
         Ok(self.url_of(name, self.address()))
     }
 
-    /// Makes the broker write down at once which quorum queues it has. RabbitMQ 3.10 otherwise does so within half a
-    /// second of their declaration: when it is killed before that, such a queue comes back without its messages,
-    /// confirmed ones too, and never answers again. To be called between declaring queues and the first kill.
+    /// Makes the broker persist at once which quorum queues it has. RabbitMQ 3.10 otherwise does so within half a second of
+    /// their declaration: if it is killed before that, such a queue is restored without its messages, even confirmed ones,
+    /// and never answers. Call it between declaring queues and the first kill.
     ///
     /// # Errors
     ///
@@ -156,7 +155,7 @@ impl Rabbit {
         Ok(())
     }
 
-    /// Runs `rabbitmqctl`, for instance `["list_queues", "name", "messages"]`: tables without a headline, columns
+    /// Runs `rabbitmqctl`, for instance `["list_queues", "name", "messages"]`: tables without a header, with columns
     /// separated by tabs.
     ///
     /// # Errors
@@ -164,7 +163,7 @@ impl Rabbit {
     /// When the broker refuses, or does not answer.
     pub async fn rabbitmqctl(&self, arguments: &[&str]) -> Result<String> {
         let mut command = self.command("rabbitmqctl");
-        // Not among the broker's processes, which are killed together.
+        // Outside the broker's folder, whose processes are killed together.
         command.current_dir(self.folder.path()).args(["--silent", "--node", NODE]).args(arguments);
         Ok(output_of(command).await?.trim_end().to_owned())
     }
@@ -173,7 +172,7 @@ impl Rabbit {
         self.process.take().context("RabbitMQ does not run")
     }
 
-    /// One of the broker's programs, with nothing of this process's environment and all its files in the folder.
+    /// One of the broker's programs, with an empty environment and all its files in the folder.
     fn command(&self, program: &str) -> Command {
         let folder = self.folder.path();
         let mut command = Command::new(self.programs.join(program));
@@ -181,40 +180,40 @@ impl Rabbit {
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("LC_ALL", "C.UTF-8")
-            // Holds the secret by which Erlang nodes know each other.
+            // Contains the cookie that authenticates Erlang nodes to each other.
             .env("HOME", folder)
-            // Schedulers that spin while they wait would take processor time from what is tested beside them.
+            // Busy-waiting schedulers would take CPU time from the program under test.
             .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "+sbwt none +sbwtdcpu none +sbwtdio none")
             .env("ERL_EPMD_ADDRESS", "127.0.0.1")
             .env("ERL_EPMD_PORT", self.mapper_port.to_string())
             .env("RABBITMQ_NODENAME", NODE)
             .env("RABBITMQ_DIST_PORT", self.distribution_port.to_string())
-            // As many commands at a time as wanted: by default eleven on the whole machine.
+            // Any number of concurrent commands; the default is eleven for the whole machine.
             .env("RABBITMQ_CTL_DIST_PORT_MIN", "32768")
             .env("RABBITMQ_CTL_DIST_PORT_MAX", "60999")
             .env("RABBITMQ_MNESIA_BASE", folder.join("mnesia"))
             .env("RABBITMQ_LOG_BASE", folder.join("log"))
             .env("RABBITMQ_ENABLED_PLUGINS_FILE", folder.join("enabled_plugins"))
             .env("RABBITMQ_CONFIG_FILE", folder.join("rabbitmq.conf"))
-            // Files that do not exist: nothing of what is installed in /etc applies.
+            // Files that do not exist, so that no configuration in /etc applies.
             .env("RABBITMQ_CONF_ENV_FILE", folder.join("none"))
             .env("RABBITMQ_ADVANCED_CONFIG_FILE", folder.join("none.config"));
         command
     }
 }
 
-/// Whether a broker answers there to the greeting of AMQP: it does so only once all its queues are open.
+/// Whether a broker answers the AMQP protocol header there, which it does only once all its queues are ready.
 async fn greets(address: SocketAddr) -> bool {
     let conversation = async {
         let mut stream = TcpStream::connect(address).await?;
         stream.write_all(b"AMQP\x00\x00\x09\x01").await?;
         stream.read_u8().await
     };
-    // The first byte of its answer: a method of the protocol.
+    // The first byte of the answer: a method frame.
     matches!(tokio::time::timeout(Duration::from_secs(1), conversation).await, Ok(Ok(1)))
 }
 
-/// The folder of the newest broker's own scripts: those that Debian puts on the path insist on a user of their own.
+/// The folder of the newest broker's own scripts: the wrappers that Debian puts on the PATH require a certain user.
 fn find_programs() -> Result<PathBuf> {
     let mut debian: Vec<PathBuf> = fs::read_dir("/usr/lib/rabbitmq/lib")
         .into_iter()

@@ -1,4 +1,4 @@
-//! What a test leaves no trace of on servers that it shares with others: a database, queues.
+//! Databases and queues of a single test on shared servers.
 
 use anyhow::{Context, Result};
 use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
@@ -8,17 +8,17 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, PgConnection};
 use uuid::Uuid;
 
-/// A database of its own on the server of `SHENFEN_TEST_DATABASE`.
+/// A database for a single test on the server of `SHENFEN_TEST_DATABASE`.
 pub struct Scratch {
     server: PgConnectOptions,
     name: String,
 }
 
 impl Scratch {
-    /// Makes one.
+    /// Creates a database.
     ///
     /// # Errors
-    /// Without the variable, or when the server makes none.
+    /// Without the variable, or when the server refuses.
     pub async fn new() -> Result<Scratch> {
         let url = std::env::var("SHENFEN_TEST_DATABASE").context("run scripts/test, which starts one")?;
         let scratch = Scratch { server: url.parse()?, name: format!("scratch_{}", Uuid::new_v4().simple()) };
@@ -26,7 +26,7 @@ impl Scratch {
         Ok(scratch)
     }
 
-    /// Its address.
+    /// Its URL.
     pub fn url(&self) -> String {
         self.server.clone().database(&self.name).to_url_lossy().to_string()
     }
@@ -43,10 +43,10 @@ impl Scratch {
         Ok(value)
     }
 
-    /// Drops it, whoever still uses it.
+    /// Drops it, even if it is still in use.
     ///
     /// # Errors
-    /// When the server does not.
+    /// When the server refuses.
     pub async fn remove(self) -> Result<()> {
         self.on_server(&format!("DROP DATABASE {} WITH (FORCE)", self.name)).await
     }

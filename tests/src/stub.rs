@@ -1,5 +1,5 @@
-//! A reader that reads nothing: what it does is written in the "picture". So that a test of the service is a test of the
-//! service and not of reading, and the pictures of a campaign cost no time.
+//! A stub reader: the "picture" says what it does. Tests of the service thus depend on the service only, and the pictures of a
+//! campaign take no time.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -7,14 +7,14 @@ use std::time::Duration;
 use shenfen_core::{Decision, Elapsed, ModelInfo, PictureResult, ReadOutcome, Status};
 use shenfen_worker::PictureReader;
 
-/// Ends the process, as a picture would that breaks a decoder.
+/// Ends the process, as a picture that crashes a decoder would.
 pub const DEADLY: &[u8] = b"deadly";
 /// Makes the reader panic.
 pub const PANICKING: &[u8] = b"panicking";
-/// Takes this many milliseconds, written behind it: `slow 300`.
+/// Takes the number of milliseconds that follows it: `slow 300`.
 pub const SLOW: &str = "slow ";
 
-/// The reader.
+/// The stub reader.
 #[derive(Clone)]
 pub struct StubPictures(ModelInfo);
 

@@ -1,4 +1,4 @@
-//! What goes wrong in practice: each gets one clear line, the right exit code, and what was done stays done.
+//! Common errors: each gives one clear line and the right exit code, and finished work is kept.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
@@ -49,7 +49,7 @@ fn unreadable_pictures_get_a_status_and_a_reason() {
         assert_eq!(result["status"], status, "{name}");
         let detail = result["result"]["findings"][0]["detail"].as_str().unwrap();
         assert!(detail.contains(reason), "{name}: {detail}");
-        // The person hears it too: which file, and why.
+        // The user is told which file, and why.
         assert!(ran.err.lines().any(|line| line.contains(name) && line.contains(reason)), "{name} in {}", ran.err);
     }
 
@@ -109,7 +109,7 @@ fn unusable_databases_are_named_with_advice() {
         .run(&["backfill", "cards", "--database", "no/folder/x.db"])
         .fails_in_one_line(&["cannot open the database no/folder/x.db"]);
 
-    // The version stands in the file's head as a big-endian number (sqlite.org/fileformat.html, 1.3).
+    // The version is in the file header as a big-endian number (sqlite.org/fileformat.html, 1.3).
     assert_eq!(place.run(&["backfill", "cards"]).code, Some(0));
     let mut bytes = fs::read(place.path().join("shenfen.db")).unwrap();
     bytes[60..64].copy_from_slice(&999_u32.to_be_bytes());
@@ -134,7 +134,7 @@ fn second_process_on_a_database_is_refused() {
     assert_eq!(place.results().len(), sample_pictures().len());
 }
 
-/// A limit on the size of files stands in for the disk's end: the system refuses the write.
+/// A limit on the file size simulates a full disk: the system refuses the write.
 #[cfg(unix)]
 #[test]
 fn full_disk_is_one_error_line_and_loses_nothing() {

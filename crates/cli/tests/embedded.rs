@@ -1,4 +1,4 @@
-//! The embedded mode from outside: backfill, killed and stopped in every phase, and the commands that look at its results.
+//! The embedded mode: backfill, killed and stopped in every phase, and the commands that show its results.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
@@ -14,7 +14,7 @@ use serde_json::Value;
 use shenfen_core::{Policy, ReadCard, assess};
 use time::macros::date;
 
-/// A folder of as many pictures as asked for, copies of the samples.
+/// A folder with a number of pictures, copies of the samples.
 fn with_pictures(count: usize) -> Place {
     let place = Place::new();
     let pictures = sample_pictures();
@@ -24,10 +24,10 @@ fn with_pictures(count: usize) -> Place {
     place
 }
 
-/// More pictures than any run here comes to the end of.
+/// More pictures than any run here finishes.
 const MANY: usize = 1000;
 
-/// A folder of many names for one picture that takes its time, so that a run is still at it when the test steps in.
+/// A folder with many links to one slow picture, so that a run is still in progress when the test interrupts it.
 fn with_many_pictures() -> Place {
     let place = Place::new();
     let picture = place.write("picture", fs::read(samples().join("sheet-1.jpg")).unwrap());
@@ -38,14 +38,14 @@ fn with_many_pictures() -> Place {
     place
 }
 
-/// Reads all that is left, in no time: from now on there is no picture behind the names.
+/// Finishes the rest quickly: from now on the links are broken.
 fn read_the_rest(place: &Place) {
     place.write("picture", "no picture");
     let ran = place.run(&["backfill", "cards"]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
 }
 
-/// Waits until so many results are stored, which others may see.
+/// Waits until so many results are stored and visible.
 fn wait_for_results(place: &Place, child: &mut Child, count: u64) {
     while place.batch().is_none_or(|batch| batch["done"].as_u64().unwrap() < count) {
         if child.try_wait().unwrap().is_some() {
@@ -91,7 +91,7 @@ fn backfill_killed_at_any_point_loses_and_doubles_nothing() {
     assert!(again.out.contains(&format!("nothing to do: all {MANY} pictures of cards are done")), "{}", again.out);
 }
 
-/// SIGKILL, which nothing can prepare for.
+/// SIGKILL, which cannot be caught.
 fn kill(mut child: Child) {
     child.kill().unwrap();
     assert_eq!(child.wait().unwrap().code(), None, "it ended by itself");
@@ -134,7 +134,7 @@ fn second_interrupt_exits_at_once() {
         assert_ne!(err.read_line(&mut line).unwrap(), 0, "it ended without a word");
     }
     interrupt(&child);
-    // The one picture in hand may be done before the second signal arrives; then it ended by the first.
+    // The picture being read may be done before the second signal arrives; then the first one ended the run.
     let code = child.wait().unwrap().code();
     assert!(code == Some(130) || code == Some(1), "{code:?}");
     let kept = sources(&place);

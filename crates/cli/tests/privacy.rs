@@ -1,4 +1,4 @@
-//! Nothing that stands on a card may reach the log, however much is logged.
+//! Nothing on a card may reach the log, at any log level.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
@@ -10,7 +10,7 @@ use std::fs;
 use program::{Place, samples};
 use serde_json::Value;
 
-/// Everything on the sample cards that could tell a person: texts long enough not to stand in a log by chance.
+/// All personal data on the sample cards: texts that are long enough not to be in a log by chance.
 fn personal_texts() -> Vec<String> {
     let labels = fs::read_to_string(samples().join("labels.jsonl")).unwrap();
     let labels = labels.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
@@ -40,7 +40,7 @@ fn backfill_log_contains_no_card_data() {
             assert!(!ran.err.contains(text.as_str()), "{arguments:?} logs a field");
             seen_on_cards += usize::from(ran.out.contains(text.as_str()));
         }
-        // What was read but not as labelled is personal all the same.
+        // Text that was misread is personal data too.
         for line in ran.out.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
             let message = if line["result"].is_object() { &line["result"]["message"] } else { &line["message"] };
             for text in message.as_object().into_iter().flatten().filter_map(|(_, text)| text.as_str()) {

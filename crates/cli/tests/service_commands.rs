@@ -130,7 +130,7 @@ fn submit_names_pictures_that_cannot_be_sent() {
     bench.run(&["submit", "nowhere"]).fails_in_one_line(&["nowhere does not exist"]);
 }
 
-/// A living dead letter of a job, a dead job without one, and a dead letter that is no job.
+/// A dead letter of a dead job, a dead job without a dead letter, and a dead letter that is not a job.
 fn with_dead_letters() -> (Bench, Message) {
     let bench = Bench::new();
     bench.run(&["migrate"]);

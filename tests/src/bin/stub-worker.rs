@@ -1,5 +1,5 @@
-//! The service with a reader that reads nothing, as a process that a campaign can kill. Addresses come from
-//! `SHENFEN_BROKER`, `SHENFEN_QUEUE_PREFIX` and `SHENFEN_DATABASE`; SIGTERM ends it politely.
+//! The worker with a stub reader, as a process that the campaign can kill. Addresses come from
+//! `SHENFEN_BROKER`, `SHENFEN_QUEUE_PREFIX` and `SHENFEN_DATABASE`; SIGTERM stops it.
 
 use std::env;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use tokio::time::sleep;
 async fn main() -> Result<()> {
     shenfen_worker::silence_panics();
     let variable = |name: &str| env::var(name).with_context(|| format!("{name} is not set"));
-    // Quick to notice and to come back, so that a campaign of a minute sees many losses.
+    // Short timeouts, so that a campaign of a minute covers many lost connections.
     let limits = Limits {
         connect: Duration::from_secs(3),
         call: Duration::from_secs(3),

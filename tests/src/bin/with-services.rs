@@ -1,10 +1,10 @@
-//! Runs a command with a database and a broker of its own, which end with it:
+//! Runs a command with a private database and a private broker, which are stopped when it ends:
 //!
 //! ```sh
 //! with-services cargo test
 //! ```
 //!
-//! The command finds their addresses in `SHENFEN_TEST_DATABASE` and `SHENFEN_TEST_BROKER`. Its exit status is returned.
+//! Their URLs are in `SHENFEN_TEST_DATABASE` and `SHENFEN_TEST_BROKER`. Returns the exit status of the command.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitCode;
@@ -31,10 +31,10 @@ async fn main() -> Result<ExitCode> {
     Ok(ExitCode::from(code))
 }
 
-/// Waits for the command and returns its status as a shell does. A request to end is passed on to it.
+/// Waits for the command and returns its status as a shell does. SIGTERM is passed on to it.
 async fn outlive(mut child: Child) -> Result<u8> {
     let mut terminate = signal(SignalKind::terminate())?;
-    // A terminal sends this one to the command as well.
+    // The terminal sends this signal to the command as well.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let status = loop {
         tokio::select! {

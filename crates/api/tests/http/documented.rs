@@ -61,7 +61,7 @@ fn each_status_has_its_documented_message() {
 #[test]
 fn accepts_a_picture_in_any_usual_encoding() {
     let world = World::new();
-    // Has both characters that the alphabets disagree on.
+    // Contains both characters in which the alphabets differ.
     let picture = [&[0xfb, 0xff, 0xbf][..], b"card", &[0xff; 60]].concat();
     let standard = STANDARD.encode(&picture);
     let lines: Vec<&str> = standard.as_bytes().chunks(76).map(|line| std::str::from_utf8(line).unwrap()).collect();

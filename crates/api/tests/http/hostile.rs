@@ -1,4 +1,4 @@
-//! Clients that are broken, slow or mean: each gets the right answer, or none, and the next one is served.
+//! Broken, slow or malicious clients: each gets the right response or none, and the next one is served.
 
 use std::io::Write;
 use std::net::Shutdown;
@@ -8,7 +8,7 @@ use shenfen_api::{BodyLimits, ServerLimits};
 
 use crate::world::{Client, FORM, LONG, Setup, World, picture_form, request};
 
-/// Long enough for an honest client on one machine, short enough to wait for.
+/// Long enough for a well-behaved client on one machine, short enough for a test to wait for.
 const SHORT: Duration = Duration::from_millis(300);
 
 #[track_caller]
@@ -82,7 +82,7 @@ fn truncated_or_misframed_body_is_refused() {
 
 #[test]
 fn refuses_a_hundred_megabytes_without_buffering_them() {
-    // All bodies together have no more room than one picture takes.
+    // All bodies together may take as much memory as one picture.
     let bodies = BodyLimits { memory: 9 << 20, ..BodyLimits::default() };
     let world = World::with(Setup { bodies, ..Setup::default() }, |_| {});
     let piece = vec![b'A'; 1 << 20];
@@ -131,7 +131,7 @@ fn connections_over_the_limit_wait() {
     let server = ServerLimits { connections: 2, headers: SHORT, ..ServerLimits::default() };
     let world = World::with(Setup { server, ..Setup::default() }, |_| {});
     let idle: Vec<Client> = (0..2).map(|_| world.connect()).collect();
-    // Served once the idle ones were given up.
+    // Served once the idle connections have timed out.
     the_next_is_served(&world);
     drop(idle);
     the_next_is_served(&world);

@@ -1,4 +1,4 @@
-//! Jobs and results where there are no servers: what is refused, and how.
+//! Jobs and results without broker or database: what is refused, and how.
 
 use crate::world::{Answer, Setup, World, request};
 

@@ -1,4 +1,4 @@
-//! The service through a real socket. What reads is a stub, but for one test with real pictures.
+//! The service through a real socket, with a stub reader except in one test with real pictures.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 

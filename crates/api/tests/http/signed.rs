@@ -1,4 +1,4 @@
-//! Clients with keys.
+//! Signed requests.
 
 use std::time::{Duration, Instant};
 
@@ -72,13 +72,13 @@ fn by_host(key: &NewKey) -> (String, String) {
 fn unsigned_request_gets_the_documented_refusal() {
     let (signed, key) = Signed::new(None);
     signed.send(&[("content-type", FORM)], RIGHT).is("INVALID_REQUEST");
-    let stranger = NewKey { ak: key.ak.clone(), sk: "guessed".to_owned() };
-    signed.ask(&stranger).is("INVALID_REQUEST");
+    let impostor = NewKey { ak: key.ak.clone(), sk: "guessed".to_owned() };
+    signed.ask(&impostor).is("INVALID_REQUEST");
     assert_eq!(signed.ask(&key).json()["status"], "ok");
     assert_eq!(signed.world.get("/livez").status, 200, "machines need no key");
     let problem = signed.world.get("/v1/batches/kyc");
     assert_eq!((problem.status, problem.header("www-authenticate")), (401, Some("credit-v1")));
-    // Refused before the body is kept, and told all the same.
+    // Refused without keeping the body, and with a response.
     let mut client = signed.world.connect();
     client.send(&request("POST", "/v1/ocr_cn", &[("content-type", FORM)], &vec![b'A'; 8 << 20]));
     client.answer().unwrap().is("INVALID_REQUEST");

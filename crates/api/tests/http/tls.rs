@@ -1,4 +1,4 @@
-//! TLS, with a certificate for localhost that signs itself and is trusted here alone.
+//! TLS with a self-signed certificate for localhost, which only these tests trust.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;

@@ -1,4 +1,4 @@
-//! A service on a socket of a test's own, with a reader that does what the "picture" says.
+//! A service on a socket for a single test, with a stub reader that does what the "picture" says.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -18,10 +18,10 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
-/// Longer than anything takes that comes to an end.
+/// Longer than anything that ends takes.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
 
-/// A reader: `hold` waits to be let go, `panic` panics, `no card` is a picture without one, `noise` is no picture, `bomb`
+/// A stub reader: `hold` waits until it is released, `panic` panics, `no card` is a picture without one, `noise` is no picture, `bomb`
 /// has too many pixels, and the rest is a card.
 #[derive(Clone)]
 pub(crate) struct Stub {
@@ -70,7 +70,7 @@ impl PictureReader for Stub {
     }
 }
 
-/// How a service of a test differs.
+/// The configuration of the service.
 pub(crate) struct Setup {
     pub(crate) depth: usize,
     pub(crate) deadline: Duration,
@@ -88,7 +88,7 @@ impl Default for Setup {
 /// A running service.
 pub(crate) struct World {
     pub(crate) address: SocketAddr,
-    /// Says when a picture is held.
+    /// Receives when a picture is held.
     pub(crate) begun: mpsc::Receiver<()>,
     go: mpsc::Sender<()>,
     stop: watch::Sender<bool>,
@@ -127,7 +127,7 @@ impl World {
         World { address, begun, go, stop, served, runtime }
     }
 
-    /// Lets a held picture go.
+    /// Releases a held picture.
     pub(crate) fn go(&self) {
         self.go.send(()).unwrap();
     }
@@ -136,7 +136,7 @@ impl World {
         self.stop.send_replace(true);
     }
 
-    /// Waits for the end of a service that was told to stop: how many connections it cut.
+    /// Waits for the end of a stopped service and returns how many connections it closed.
     pub(crate) fn ended(&mut self) -> usize {
         let served = self.served.take().unwrap();
         self.runtime.block_on(served).unwrap()
@@ -171,7 +171,7 @@ impl World {
         client.answer().unwrap()
     }
 
-    /// The number behind a line of the metrics.
+    /// The value of a metric.
     pub(crate) fn metric(&self, name: &str) -> Option<f64> {
         let text = self.get("/metrics").text;
         text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
@@ -189,7 +189,7 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        // Whatever is held is held no longer.
+        // Releases all held pictures.
         self.stop();
         let (go, _) = mpsc::channel();
         self.go = go;
@@ -218,7 +218,7 @@ pub(crate) struct Client {
     pub(crate) stream: BufReader<TcpStream>,
 }
 
-/// An answer, taken apart.
+/// A parsed response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -231,7 +231,7 @@ impl Client {
         self.stream.get_mut().write_all(bytes).unwrap();
     }
 
-    /// The next answer; `None` when the other side closes before it.
+    /// The next response; `None` if the connection closes before it.
     pub(crate) fn answer(&mut self) -> Option<Answer> {
         let mut line = String::new();
         if self.stream.read_line(&mut line).ok()? == 0 {
@@ -251,7 +251,7 @@ impl Client {
         Some(Answer { status, headers, text: String::from_utf8(body).unwrap() })
     }
 
-    /// Whether the other side has closed.
+    /// Whether the connection is closed.
     pub(crate) fn is_closed(&mut self) -> bool {
         matches!(self.stream.read(&mut [0]), Ok(0) | Err(_))
     }
@@ -266,7 +266,7 @@ impl Answer {
         self.headers.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
     }
 
-    /// Holds it to be HTTP 200 with exactly this documented refusal.
+    /// Asserts HTTP 200 with exactly this documented refusal.
     #[track_caller]
     pub(crate) fn is(&self, status: &str) {
         let message = match status {

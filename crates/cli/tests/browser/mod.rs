@@ -1,4 +1,4 @@
-//! A headless Chromium, led by its driver over the WebDriver protocol (W3C WebDriver, 2018).
+//! A headless Chromium, controlled through its driver with the WebDriver protocol (W3C WebDriver, 2018).
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use ureq::Agent;
 
-/// How long anything on a page may take.
+/// Time limit for anything on a page.
 const SOON: Duration = Duration::from_secs(30);
 /// The key of an element's identifier in every answer (section 11).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -34,7 +34,7 @@ impl Browser {
         let port = lines.by_ref().find_map(|line| {
             line.unwrap().split_once("successfully on port ").map(|(_, port)| port.trim_end_matches('.').to_owned())
         });
-        // Whatever else it says must not fill the pipe.
+        // Drain its output, so that the pipe does not fill up.
         thread::spawn(move || lines.for_each(drop));
         let agent = Agent::new_with_config(Agent::config_builder().http_status_as_error(false).build());
         let mut browser = Browser { driver, agent, session: format!("http://127.0.0.1:{}/session", port.unwrap()) };

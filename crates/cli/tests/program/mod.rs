@@ -30,7 +30,7 @@ impl Place {
         path
     }
 
-    /// The program with its arguments, and nothing of the caller's environment that it listens to.
+    /// The program with these arguments and without the variables of the caller that it reads.
     pub(crate) fn shenfen(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_shenfen"));
         let ours = |name: &OsStr| name.as_encoded_bytes().starts_with(b"SHENFEN_") || name == "RUST_LOG";
@@ -80,7 +80,7 @@ impl Ran {
         self.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// Holds it to have failed with one line that says all this.
+    /// Asserts that it failed with one line that contains all these words.
     #[track_caller]
     pub(crate) fn fails_in_one_line(&self, words: &[&str]) {
         assert_eq!(self.code, Some(1), "{}", self.err);

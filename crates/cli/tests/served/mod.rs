@@ -1,4 +1,4 @@
-//! A running `shenfen serve`, and just enough HTTP to ask it.
+//! A running `shenfen serve` and a minimal HTTP client.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// Longer than anything takes that comes to an end.
+/// Longer than anything that ends takes.
 const LONG: Duration = Duration::from_secs(60);
 
-/// The service, listening on a port of its own. Ended with the test.
+/// The service on a port of its own, stopped at the end of the test.
 pub(crate) struct Served {
     child: Child,
     address: String,
@@ -69,7 +69,7 @@ impl Served {
         self.ask("POST", target, &[("content-type", "application/x-www-form-urlencoded")], body.as_bytes())
     }
 
-    /// Asks it politely to end; its exit code, and everything that it said.
+    /// Stops it with SIGTERM and returns its exit code and its log.
     pub(crate) fn stop(mut self) -> (Option<i32>, String) {
         let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
         assert!(asked.success());

@@ -1,4 +1,4 @@
-//! The program beside a database and queues of a test's own, on the servers that the tests were given.
+//! The program with a database and queues for a single test, on the shared servers.
 
 use std::env;
 use std::process::Command;
@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::program::{Place, Ran};
 
-/// Long enough that nothing counts as lost.
+/// Long enough that no job counts as lost.
 pub(crate) const NEVER: Duration = Duration::from_secs(3600);
 
 /// "a secret picture" in base64.
@@ -66,7 +66,7 @@ impl Bench {
         format!("amqp://guest:{password}@{}", url.rsplit_once('@').unwrap().1)
     }
 
-    /// Runs a test's own part in the database and the broker.
+    /// Runs a part of the test with direct access to database and broker.
     pub(crate) fn block_on<T>(&self, part: impl AsyncFnOnce(PostgresStore, Broker) -> T) -> T {
         self.runtime.block_on(async {
             let store = self.database.parse::<PostgresOptions>().unwrap().open(Access::Work).await.unwrap();
@@ -120,7 +120,7 @@ pub(crate) fn message(batch: &str, picture: &[u8]) -> Message {
     Message::new(batch.to_owned(), Some("customer-42".to_owned()), RequestedSide::Auto, image)
 }
 
-/// The message as the books know it.
+/// The job of a message, as the store records it.
 pub(crate) fn job_of(message: &Message) -> Job {
     Job {
         id: message.job_id,

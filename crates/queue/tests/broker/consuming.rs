@@ -39,7 +39,7 @@ async fn prefetch_limits_unsettled_deliveries() {
     for _ in 0..3 {
         held.push(receive(&mut deliveries).await);
     }
-    // The broker has sent all it would: the other seven are still ready.
+    // The prefetch is used up: the other seven are still ready.
     world.until_depth(7, 0).await;
     assert!(deliveries.try_recv().is_err());
     let _ = held.remove(0).ack().await;
@@ -77,7 +77,7 @@ async fn paused_consumer_receives_nothing_and_can_settle() {
     consumer.pause();
     soon(phase(&consumer, Phase::Paused)).await;
     assert_eq!(held.ack().await, Settled::Sent);
-    // A second may have been handed out before the pause; all others are ready for somebody else.
+    // A second one may have been handed out before the pause; all others are ready again.
     let second = deliveries.try_recv().ok();
     let settled = if second.is_some() { 2 } else { 1 };
     world.until_depth(5 - settled, 0).await;

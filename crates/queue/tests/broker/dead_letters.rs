@@ -28,7 +28,7 @@ async fn with_three_dead() -> (World, DeadLetters) {
     let letters = [
         dead(1, "spring", "picture gone"),
         dead(2, "spring", "worker died on it"),
-        // Dead lettering at least once may double one.
+        // At-least-once dead lettering may duplicate one.
         dead(2, "spring", "worker died on it"),
         Outgoing { route: Route::Dead, reason: Some("message is not JSON".to_owned()), ..job("rubbish") },
     ];
@@ -71,7 +71,7 @@ async fn redrives_matching_letters_only() {
     world.until_depth(0, 3).await;
 
     assert_eq!(dead.redrive(&Filter::Batch("autumn".to_owned())).await.unwrap(), 0);
-    // One that is there twice goes once at a time.
+    // Of a duplicate, each call redrives one.
     assert_eq!(dead.redrive(&Filter::Reason("worker".to_owned())).await.unwrap(), 1);
     assert_eq!(dead.redrive(&Filter::All).await.unwrap(), 2);
     for _ in 0..3 {
@@ -96,7 +96,7 @@ async fn unsettled_message_is_dead_lettered_by_the_broker() {
     let world = World::new();
     world.publisher().publish(&job("poison")).await.unwrap();
     let (consumer, mut deliveries) = world.consumer(1).await;
-    // As often as the queue allows, and once more.
+    // As often as the delivery limit allows, and once more.
     for count in 0..=20 {
         let delivery = receive(&mut deliveries).await;
         assert_eq!((body(&delivery).as_str(), delivery.deliveries), ("poison", count));

@@ -55,9 +55,9 @@ async fn recovers_from_a_black_hole() {
 async fn redeclares_a_deleted_queue() {
     let world = World::new();
     let (consumer, mut deliveries) = world.consumer(3).await;
-    let (_connection, stranger) = world.stranger().await;
+    let (_connection, client) = world.plain_client().await;
     let queue = world.broker.topology.jobs_queue();
-    stranger.queue_delete(queue.as_str().into(), QueueDeleteOptions::default()).await.unwrap();
+    client.queue_delete(queue.as_str().into(), QueueDeleteOptions::default()).await.unwrap();
     came_back(&consumer, 1).await;
     assert!(consumer.health().last_error.unwrap().contains(&queue));
     world.publisher().publish(&job("one")).await.unwrap();
@@ -111,7 +111,7 @@ async fn unparsable_message_is_dead_lettered_alone() {
     world.remove().await;
 }
 
-/// Publishes a job with a message id that is not UTF-8, in frames of AMQP 0-9-1 as no decent library would send them.
+/// Publishes a job with a message id that is not UTF-8, in raw AMQP 0-9-1 frames, since no client library would.
 async fn publish_unreadable(broker: SocketAddr, exchange: &str) -> std::io::Result<()> {
     let mut stream = TcpStream::connect(broker).await?;
     let named = |name: &[u8]| [&[name.len() as u8], name].concat();

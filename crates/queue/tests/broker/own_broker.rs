@@ -1,4 +1,4 @@
-//! What only a broker of one's own can be put through.
+//! Tests that need a private broker, since they kill or starve it.
 
 use shenfen_queue::{DeadLetters, Error, Settled};
 use shenfen_tests::Rabbit;
@@ -57,7 +57,7 @@ async fn publishing_resumes_after_a_memory_alarm() {
     .await;
     rabbit.rabbitmqctl(&["clear_policy", "full"]).await.unwrap();
 
-    // An alarm blocks whoever publishes, and nobody else.
+    // An alarm blocks only connections that publish.
     rabbit.rabbitmqctl(&["set_vm_memory_high_watermark", "absolute", "1"]).await.unwrap();
     let error = soon(async {
         loop {

@@ -45,10 +45,10 @@ async fn unroutable_message_is_reported() {
     let world = World::new();
     let publisher = world.publisher();
     publisher.check().await.unwrap();
-    let (_connection, stranger) = world.stranger().await;
+    let (_connection, client) = world.plain_client().await;
     let topology = &world.broker.topology;
     let (queue, exchange) = (topology.jobs_queue(), topology.exchange());
-    stranger.queue_unbind(queue.as_str().into(), exchange.into(), "jobs".into(), FieldTable::default()).await.unwrap();
+    client.queue_unbind(queue.as_str().into(), exchange.into(), "jobs".into(), FieldTable::default()).await.unwrap();
 
     let mut batch = jobs(50);
     for message in batch.iter_mut().step_by(2) {
@@ -60,7 +60,7 @@ async fn unroutable_message_is_reported() {
             _ => assert!(matches!(outcome, Err(Error::Unroutable { .. })), "{outcome:?}"),
         }
     }
-    // The publisher goes on as it is.
+    // The publisher stays usable.
     publisher.publish(&Outgoing { route: Route::Dead, ..job("last") }).await.unwrap();
     world.until_depth(0, 26).await;
     world.remove().await;
@@ -83,9 +83,9 @@ async fn too_large_message_does_not_affect_the_others() {
 async fn mismatched_queue_is_named_and_retried() {
     let world = World::new();
     let queue = world.broker.topology.jobs_queue();
-    let (_connection, stranger) = world.stranger().await;
+    let (_connection, client) = world.plain_client().await;
     let classic = QueueDeclareOptions { durable: true, ..Default::default() };
-    stranger.queue_declare(queue.as_str().into(), classic, FieldTable::default()).await.unwrap();
+    client.queue_declare(queue.as_str().into(), classic, FieldTable::default()).await.unwrap();
 
     let error = world.publisher().check().await.unwrap_err();
     assert!(matches!(&error, Error::Mismatch { name, .. } if *name == queue), "{error:?}");
@@ -95,7 +95,7 @@ async fn mismatched_queue_is_named_and_retried() {
     let mut watch = consumer.watch();
     let health = soon(watch.wait_for(|health| health.last_error.is_some())).await.unwrap().clone();
     assert!(health.last_error.unwrap().contains(&queue));
-    stranger.queue_delete(queue.as_str().into(), QueueDeleteOptions::default()).await.unwrap();
+    client.queue_delete(queue.as_str().into(), QueueDeleteOptions::default()).await.unwrap();
     soon(consumer.consuming()).await;
     world.remove().await;
 }
@@ -123,10 +123,10 @@ async fn concurrent_batches_keep_their_own_outcomes() {
     let world = World::new();
     let publisher = world.publisher();
     publisher.check().await.unwrap();
-    let (_connection, stranger) = world.stranger().await;
+    let (_connection, client) = world.plain_client().await;
     let topology = &world.broker.topology;
     let (queue, exchange) = (topology.jobs_queue(), topology.exchange());
-    stranger.queue_unbind(queue.as_str().into(), exchange.into(), "jobs".into(), FieldTable::default()).await.unwrap();
+    client.queue_unbind(queue.as_str().into(), exchange.into(), "jobs".into(), FieldTable::default()).await.unwrap();
     let tasks: Vec<_> = (0..40)
         .map(|number| {
             let (publisher, route) = (publisher.clone(), if number % 2 == 0 { Route::Dead } else { Route::Jobs });
@@ -147,10 +147,10 @@ async fn concurrent_batches_keep_their_own_outcomes() {
 async fn accepts_messages_of_other_clients() {
     let world = World::new();
     let (_consumer, mut deliveries) = world.consumer(1).await;
-    let (_connection, stranger) = world.stranger().await;
+    let (_connection, client) = world.plain_client().await;
     let exchange = world.broker.topology.exchange();
     let publishing =
-        stranger.basic_publish(exchange.into(), "jobs".into(), Default::default(), b"{}", Default::default());
+        client.basic_publish(exchange.into(), "jobs".into(), Default::default(), b"{}", Default::default());
     publishing.await.unwrap();
     let delivery = receive(&mut deliveries).await;
     assert_eq!((body(&delivery).as_str(), &delivery.message_id, delivery.failures), ("{}", &None, 0));

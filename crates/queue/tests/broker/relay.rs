@@ -1,4 +1,4 @@
-//! Stands between a client and the broker, to cut connections or swallow what they carry.
+//! A proxy between a client and the broker that cuts connections or drops their data.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -36,12 +36,12 @@ impl Relay {
         relay
     }
 
-    /// Cuts all connections; new ones are carried.
+    /// Cuts all connections; new ones are forwarded.
     pub(crate) fn cut(&self) {
         let _ = self.cuts.send(());
     }
 
-    /// Whether what is sent on any connection arrives nowhere, without either side being told.
+    /// Whether all data is dropped without either side noticing.
     pub(crate) fn swallow(&self, swallows: bool) {
         self.swallows.store(swallows, Ordering::SeqCst);
     }

@@ -1,4 +1,4 @@
-//! What every test starts from: queues of its own on the broker, removed at the end.
+//! The setup of every test: queues of its own on the broker, removed at the end.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -41,7 +41,7 @@ impl World {
         Self { broker: Broker { url: url.parse().unwrap(), topology, limits } }
     }
 
-    /// The same queues, reached at another place.
+    /// The same queues at another address.
     pub(crate) fn through(&self, address: SocketAddr) -> Broker {
         Broker { url: format!("amqp://guest:guest@{address}/").parse().unwrap(), ..self.broker.clone() }
     }
@@ -56,15 +56,15 @@ impl World {
         (consumer, deliveries)
     }
 
-    /// Where the broker that the tests share listens.
+    /// The address of the shared broker.
     pub(crate) fn address(&self) -> SocketAddr {
         let url = std::env::var("SHENFEN_TEST_BROKER").expect("run scripts/test, which starts one");
         let host = url.rsplit_once('@').expect("a URL with credentials").1;
         host.split('/').next().unwrap_or(host).parse().expect("an address and a port")
     }
 
-    /// A channel of somebody who knows nothing of this crate.
-    pub(crate) async fn stranger(&self) -> (Connection, Channel) {
+    /// A channel of a plain AMQP client.
+    pub(crate) async fn plain_client(&self) -> (Connection, Channel) {
         let url = std::env::var("SHENFEN_TEST_BROKER").expect("run scripts/test, which starts one");
         let connection = Connection::connect(&url, ConnectionProperties::default()).await.unwrap();
         let channel = connection.create_channel().await.unwrap();
@@ -86,9 +86,9 @@ impl World {
         .await;
     }
 
-    /// Deletes everything; a test that fails before leaves it to the broker, which is a private one.
+    /// Deletes everything. A failed test leaves it on the broker, which is private to the run.
     pub(crate) async fn remove(self) {
-        let (_connection, channel) = self.stranger().await;
+        let (_connection, channel) = self.plain_client().await;
         let topology = &self.broker.topology;
         let mut queues = vec![topology.jobs_queue(), topology.dead_queue()];
         queues.extend(RetryStep::ALL.map(|step| topology.retry_queue(step)));
@@ -126,7 +126,7 @@ pub(crate) async fn receive(deliveries: &mut Receiver<Delivery>) -> Delivery {
     soon(deliveries.recv()).await.expect("the consumer has ended")
 }
 
-/// Publishes until it is confirmed, as everybody must who wants to lose nothing.
+/// Publishes until it is confirmed.
 pub(crate) async fn publish_surely(publisher: &Publisher, message: &Outgoing) {
     soon(async {
         while let Err(error) = publisher.publish(message).await {
@@ -137,7 +137,7 @@ pub(crate) async fn publish_surely(publisher: &Publisher, message: &Outgoing) {
     .await;
 }
 
-/// Receives and acknowledges until every one of `names` was there, and returns how many came.
+/// Receives and acknowledges until all of `names` have arrived, and returns the number of deliveries.
 pub(crate) async fn receive_all(deliveries: &mut Receiver<Delivery>, names: impl Iterator<Item = String>) -> usize {
     let mut missing: BTreeSet<String> = names.collect();
     let mut count = 0;

@@ -1,4 +1,4 @@
-//! What every store promises, whatever it is made of: one function a promise, over the ports alone.
+//! The conformance suite of all stores: one function per guarantee, through the traits only.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -11,7 +11,7 @@ use time::macros::date;
 
 use crate::made::{dead, job, jobs, number_of, read, result};
 
-/// A store of one kind, empty at first.
+/// A store of one kind, initially empty.
 pub(crate) trait World: Sized {
     /// The jobs of a batch.
     type Jobs: Jobs;
@@ -22,18 +22,17 @@ pub(crate) trait World: Sized {
 
     fn tables(&self) -> &Self::Tables;
 
-    /// Hands up to `limit` open jobs of a batch to a worker, oldest first, by whatever way jobs reach one.
+    /// Gives up to `limit` open jobs of a batch to a worker, oldest first, the way that this store delivers jobs.
     async fn take(&self, batch: &str, limit: usize) -> Vec<Taken>;
 
-    /// The worker did not begin these after all.
+    /// The worker releases these jobs unread.
     async fn release(&self, batch: &str, taken: &[Taken]);
 
-    /// The worker's process ends without a word, and another one starts on the same store and takes back what the first
-    /// one had.
+    /// The worker's process crashes, and another one starts on the same store and recovers its jobs.
     async fn restart(self) -> Self;
 }
 
-/// A job that a worker has.
+/// A job that a worker has claimed.
 #[derive(Clone)]
 pub(crate) struct Taken {
     pub(crate) job: Job,
@@ -50,7 +49,7 @@ impl Taken {
     }
 }
 
-/// One test for each promise.
+/// One test per guarantee.
 macro_rules! conformance_tests {
     ($world:path) => {
         $crate::conformance::conformance_tests! {
@@ -106,7 +105,7 @@ pub(crate) async fn stores_a_result_once_and_complete(world: impl World) {
     assert_eq!(queue.complete(std::slice::from_ref(&end)).await.unwrap(), Completed { stored: 1, repeated: 0 });
     let stored = all_rows(&world).await;
 
-    // The same end again, and another one for the same job: the first stands.
+    // The same outcome again, and another one for the same job: the first stands.
     let others = [end, taken.dead(), taken.read(Decision::Accept)];
     assert_eq!(queue.complete(&others).await.unwrap(), Completed { stored: 0, repeated: 3 });
     assert!(all_rows(&world).await == stored);
@@ -127,7 +126,7 @@ pub(crate) async fn released_job_loses_no_attempt(world: impl World) {
     queue.enqueue(&jobs("kyc", 0..2)).await.unwrap();
     let taken = world.take("kyc", 2).await;
     queue.complete(&[taken[0].read(Decision::Accept)]).await.unwrap();
-    // One of them is over already and stays so.
+    // One of them has already ended and stays so.
     world.release("kyc", &taken).await;
     let again = world.take("kyc", 9).await;
     assert_eq!((sources(&again), again[0].attempt), (vec!["1.jpg"], 1));
@@ -205,7 +204,7 @@ pub(crate) async fn any_text_is_stored_or_replaced(world: impl World) {
     assert_eq!(only(&world).await.accepted, texts.len() as u64);
 }
 
-/// One thing that may happen to a store.
+/// An operation on a store.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     Enqueue(Range<usize>),
@@ -216,7 +215,7 @@ pub(crate) enum Step {
     Crash,
 }
 
-/// Any order of things that may happen.
+/// Any sequence of operations.
 pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         (0..20_usize, 0..6_usize).prop_map(|(from, count)| Step::Enqueue(from..from + count)),
@@ -229,7 +228,7 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..40)
 }
 
-/// Whatever happens, once the work is let finish every job has exactly one end.
+/// After any sequence of operations, once the work is finished, every job has exactly one outcome.
 pub(crate) async fn every_job_ends_exactly_once(mut world: impl World, steps: Vec<Step>) {
     let mut known = BTreeSet::new();
     let mut in_hand: Vec<Taken> = Vec::new();
@@ -288,7 +287,7 @@ pub(crate) fn sources(taken: &[Taken]) -> Vec<&str> {
 
 pub(crate) async fn only(world: &impl World) -> BatchProgress {
     let mut batch = world.tables().batches().await.unwrap().pop().unwrap();
-    // The rate moves with the clock.
+    // The rate changes with the clock.
     batch.rate = None;
     batch
 }

@@ -50,7 +50,7 @@ pub(crate) fn read(job: &Job, attempt: u32, decision: Decision) -> Finished {
     Finished { job: job.clone(), attempt, outcome }
 }
 
-/// The job given up at its `attempt`.
+/// The job dead at its `attempt`.
 pub(crate) fn dead(job: &Job, attempt: u32) -> Finished {
     Finished { job: job.clone(), attempt, outcome: Outcome::Dead { reason: "a test".into() } }
 }

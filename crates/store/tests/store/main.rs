@@ -1,4 +1,4 @@
-//! The stores: what each of them promises, and what is one's own.
+//! The conformance suite of both stores, and what is specific to each.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 

@@ -38,7 +38,7 @@ impl Postgres {
         Postgres { store: database.open().await, broker: Mutex::default(), database }
     }
 
-    /// Publishes everything that is open in the batch.
+    /// Publishes all open jobs of the batch.
     async fn publish(&self, batch: &str) {
         loop {
             let open = self.store.unsent(batch, NEVER, 3).await.unwrap();
@@ -92,7 +92,7 @@ impl World for Postgres {
                     self.store.complete(&[dead(&job, attempts)]).await.unwrap();
                     self.acknowledge(job.id);
                 }
-                ClaimOutcome::BatchPaused => panic!("nobody paused it"),
+                ClaimOutcome::BatchPaused => panic!("the batch is not paused"),
                 ClaimOutcome::PoisonCandidate => panic!("it was claimed alone"),
             }
         }

@@ -1,4 +1,4 @@
-//! The embedded store: the promises of every store, and what is SQLite's own.
+//! The SQLite store: the conformance suite, and what only this store does.
 
 mod queue;
 
@@ -28,7 +28,7 @@ impl Sqlite {
         Sqlite { store: options.open().await.unwrap(), folder }
     }
 
-    /// Another process on the same file, which has not taken anything back yet.
+    /// Another process on the same file, which has not recovered anything yet.
     async fn crash(self) -> Sqlite {
         drop(self.store);
         Sqlite::open(self.folder).await

@@ -1,4 +1,4 @@
-//! Getting at the database: who may, how long it may take, and what is said when it fails.
+//! Opening the database: permissions, time limits and errors.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -65,7 +65,7 @@ async fn unknown_user_or_database_fails_at_once() {
     }
 }
 
-/// Nobody there, and somebody who never says a word.
+/// A closed port, and a server that never answers.
 #[tokio::test]
 async fn silent_server_times_out() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -107,7 +107,7 @@ async fn replaces_connections_closed_by_the_server() {
     let end_all = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                    WHERE datname = current_database() AND pid <> pg_backend_pid()";
     sqlx::query(end_all).execute(&mut database.connect().await).await.unwrap();
-    // As many calls may fail as there were connections; then all is well.
+    // One call may fail for each connection; after that calls succeed.
     let mut failures = 0;
     while let Err(error) = store.claim(&[job("kyc", 0)]).await {
         assert!(error.is_transient(), "{error}");

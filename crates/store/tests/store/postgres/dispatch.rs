@@ -1,4 +1,4 @@
-//! Feeding a broker: in order, within a window, and again where a message was lost.
+//! Publishing to a broker: in order, within a window, and again after a message was lost.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ async fn published_jobs_count_towards_the_window_until_they_end() {
     assert_eq!(messages(&first), ["/cards/0.jpg", "/cards/1.jpg", "/cards/2.jpg"]);
     assert_eq!(store.window("kyc").await.unwrap(), 0, "not published yet");
 
-    // A worker is faster than the note about it.
+    // A worker claims a job before it is marked as sent.
     store.claim(&[job("kyc", 1)]).await.unwrap();
     store.mark_sent(&ids(&first)).await.unwrap();
     assert_eq!(store.window("kyc").await.unwrap(), 3);
@@ -36,7 +36,7 @@ async fn published_jobs_count_towards_the_window_until_they_end() {
 
     store.complete(&[read(&job("kyc", 1), 1, Decision::Accept), dead(&job("kyc", 0), 0)]).await.unwrap();
     assert_eq!(store.window("kyc").await.unwrap(), 1);
-    // A repeated note brings nothing back.
+    // Marking a job as sent again changes nothing.
     store.mark_sent(&ids(&first)).await.unwrap();
     assert_eq!(store.window("kyc").await.unwrap(), 1);
 }

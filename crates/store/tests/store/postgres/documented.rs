@@ -1,4 +1,4 @@
-//! What docs/results.md tells people who use SQL is so.
+//! Checks docs/results.md: its columns, queries and statements.
 
 use shenfen_store::{Access, ResultFilter, Results};
 use sqlx::{AssertSqlSafe, Executor, PgConnection, Row};
@@ -7,7 +7,7 @@ use super::server::TestDatabase;
 
 const PAGE: &str = include_str!("../../../../../docs/results.md");
 
-/// The statements of the page by their first line, which is a comment.
+/// The SQL statements of the page by their first line, which is a comment.
 fn statement(name: &str) -> &'static str {
     let blocks = PAGE.split("```sql\n").skip(1).filter_map(|block| block.split("```").next());
     let mut named = blocks.filter_map(|block| block.strip_prefix("-- ")?.strip_prefix(name)?.strip_prefix('\n'));
@@ -33,12 +33,12 @@ async fn filled(database: &TestDatabase) -> PgConnection {
         SELECT gen_random_uuid(), 'kyc-2026-' || n % 20 + 1, n || '.jpg', 'auto', CASE n % 40 WHEN 10 THEN 'dead' ELSE 'sent' END
         FROM generate_series(0, 1999) AS n"#;
     sqlx::raw_sql(fill).execute(&mut connection).await.unwrap();
-    // What autovacuum does in time.
+    // As autovacuum does after a while.
     sqlx::raw_sql("VACUUM ANALYZE results, jobs").execute(&mut connection).await.unwrap();
     connection
 }
 
-/// Runs a statement of the page, with that index, and returns how many rows came.
+/// Runs a statement of the page, which must use that index, and returns the number of rows.
 async fn rows(connection: &mut PgConnection, name: &str, index: &str) -> usize {
     let explain = AssertSqlSafe(format!("EXPLAIN {}", statement(name)));
     let plan = connection.fetch_all(sqlx::raw_sql(explain)).await.unwrap();
@@ -63,7 +63,7 @@ async fn documented_queries_return_their_rows_through_indexes() {
 
     let reasons = connection.fetch_one(sqlx::raw_sql(statement("needs review"))).await.unwrap();
     assert_eq!(reasons.get::<serde_json::Value, _>("reasons"), serde_json::json!(["region"]));
-    // Every number has to be looked at here, by index or not.
+    // This query has to read every row, with an index or without.
     let several = connection.fetch_all(sqlx::raw_sql(statement("numbers with several references"))).await.unwrap();
     assert_eq!(several.len(), 1);
 }

@@ -94,7 +94,7 @@ async fn cancelling_a_batch_ends_all_jobs_that_are_not_running() {
     let batch = store.batch("kyc").await.unwrap().unwrap();
     assert_eq!((batch.cancelled, batch.running, batch.open()), (2, 2, 2));
 
-    // One worker finishes, the other one ended in the middle. New jobs come too late.
+    // One worker finishes, the other one crashed. New jobs are cancelled at once.
     let end = read(&job("kyc", 2), 1, Decision::Accept);
     assert_eq!(store.complete(&[end]).await.unwrap(), Completed { stored: 1, repeated: 0 });
     store.enqueue(&jobs("kyc", 5..6)).await.unwrap();
@@ -109,7 +109,7 @@ async fn cancelling_a_batch_ends_all_jobs_that_are_not_running() {
     assert_eq!(store.set_batch_state("none", BatchState::Paused).await.unwrap(), None);
 }
 
-/// Whatever the order in which workers and their copies of a delivery come, each job has one result.
+/// In whatever order workers handle copies of a delivery, each job has one result.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn concurrent_workers_store_one_result_per_job() {
     let database = TestDatabase::new().await;
@@ -146,7 +146,7 @@ async fn concurrent_workers_store_one_result_per_job() {
     assert_eq!(store.batch("kyc").await.unwrap().unwrap().open(), 0);
 }
 
-/// A later number may be committed before an earlier one; a reader who follows must not step over the earlier one.
+/// A higher number may be committed before a lower one; a reader that follows must not skip the lower one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn paging_while_results_are_stored_misses_none() {
     let database = TestDatabase::new().await;
@@ -190,7 +190,7 @@ async fn status_follows_the_job() {
     store.claim(std::slice::from_ref(&first)).await.unwrap();
     assert!(matches!(store.status(first.id).await.unwrap(), Some(JobStatus::Running)));
     store.complete(&[read(&first, 1, Decision::Accept), dead(&second, 0)]).await.unwrap();
-    // A note that comes late changes nothing.
+    // Recording a known job changes nothing.
     store.note_published(&[first.clone(), second.clone()]).await.unwrap();
     let Some(JobStatus::Done(row)) = store.status(first.id).await.unwrap() else { panic!("not done") };
     assert_eq!((row.job_id, row.attempts), (first.id, 1));

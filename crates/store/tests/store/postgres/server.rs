@@ -1,4 +1,4 @@
-//! A database of a test's own on the server that the tests were given, dropped at the end of the test.
+//! A database for a single test on the shared server, dropped at the end of the test.
 
 use std::env;
 use std::thread;
@@ -28,7 +28,7 @@ impl TestDatabase {
         database
     }
 
-    /// Its URL, for whoever goes around the store.
+    /// Its URL, for access without the store.
     pub(crate) fn url(&self) -> String {
         self.connect_options().to_url_lossy().to_string()
     }
@@ -53,7 +53,7 @@ impl TestDatabase {
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         let (server, name) = (self.server.clone(), self.name.clone());
-        // The test's own runtime is busy with this drop.
+        // The runtime of the test is busy with this drop.
         let dropped = thread::spawn(move || {
             let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {

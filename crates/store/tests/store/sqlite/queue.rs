@@ -1,4 +1,4 @@
-//! The embedded queue's own promises: order, and what becomes of a picture that ends its readers.
+//! The SQLite queue: order, recovery and poison jobs.
 
 use shenfen_core::{Decision, Job, JobId, RequestedSide};
 use shenfen_store::job::{MAX_ATTEMPTS, POISON_CANDIDATE_ATTEMPTS};
@@ -67,7 +67,7 @@ async fn poison_job_is_isolated_and_then_dead() {
     world.jobs("kyc").enqueue(&jobs("kyc", 0..3)).await.unwrap();
     let mut claims_of_one_job = 0;
     let mut neighbours_done = Vec::new();
-    // Whoever reads 1.jpg ends in the middle of it, and with it everything in flight.
+    // Reading 1.jpg kills the process, together with all other jobs in progress.
     for _ in 0..MAX_ATTEMPTS {
         let queue = world.jobs("kyc");
         queue.recover().await.unwrap();
