@@ -16,16 +16,16 @@ from .calibration import Calibration, save
 from .cards.views import strip_samples
 from .charset import charset, class_of
 from .checkpoint import averaged
+from .contract import RECOGNISER
+from .crops import strip_input
 from .nets.recogniser import Recogniser, RecogniserConfig
-from .strips.batches import normalise
 from .strips.draw import Strip
-from .train_recogniser import CENTRE_THRESHOLD, validation_set
+from .train_recogniser import validation_set
 
 SEED = 20260103
 UNLIKE_CARDS = ("flat", "rare")
 """Kinds of text that no card has."""
-FAINT = 0.15
-"""A peak of the centre map between this and the threshold may be a character that was missed."""
+CENTRE_THRESHOLD, FAINT = RECOGNISER.decoding.centre_threshold, RECOGNISER.decoding.missed_threshold
 LIMIT = 1e-6
 """Probabilities are kept this far from 0 and 1 before their logit is taken; the engine does the same."""
 SEVERAL_LOOKS = 0.4
@@ -37,7 +37,7 @@ three times: without it, the confidences of fields on 1,300 whole held-back pict
 @torch.inference_mode()
 def reading(net: Recogniser, grey: np.ndarray) -> tuple[list[int], float]:
     """Classes on a strip, and the uncalibrated probability that all are right; what the engine computes."""
-    features, centre = net(torch.from_numpy(normalise(grey))[None, None])
+    features, centre = net(torch.from_numpy(strip_input(grey))[None, None])
     p = torch.sigmoid(centre[0]).numpy().astype(np.float64)
     left, right = np.concatenate([[0.0], p[:-1]]), np.concatenate([p[1:], [0.0]])
     peaks = (p >= left) & (p > right)

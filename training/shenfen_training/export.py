@@ -1,34 +1,34 @@
-"""Writes the trained networks to models/: python -m shenfen_training.export [locator lines recogniser] [--cards]
+"""Writes the trained networks to models/: python -m shenfen_training.export [locator lines recogniser] [--keep-weights]
 
-For each network: model.safetensors (f16, batch norm folded into the convolutions), config.json, MODEL_CARD.md, the charset,
-and models/parity/NAME.safetensors with an input and what PyTorch makes of it from exactly those weights. SHA256SUMS is
-written over everything. With --cards only the cards are written, about the weights that are in models/.
+For each network: model.safetensors (f16, batch norm folded into the convolutions), config.json (see contract.py), MODEL_CARD.md and
+the charset; and for all of them the parity files (see parity.py) and SHA256SUMS. With --keep-weights everything but the weights is
+written, about the weights that are in models/: after a change of the contract, the calibration or the scores.
 """
 
 import argparse
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from .calibration import Calibration
-from .calibration import load as load_calibration
+from . import parity
 from .charset import charset
-from .checkpoint import LOG, TRAINING, averaged
+from .checkpoint import LOG, averaged
+from .contract import MODELS, RECOGNISER, config_text
 from .model_cards import model_card
 from .nets.blocks import ConvBn, running_statistics
-from .nets.fpn import Fpn, FpnConfig
-from .nets.recogniser import HEIGHT, STEP, Recogniser, RecogniserConfig
-from .train_recogniser import CENTRE_THRESHOLD
+from .nets.fpn import LINES_NET, LOCATOR_NET, Fpn, FpnConfig
+from .nets.recogniser import Recogniser, RecogniserConfig
 
-MODELS = TRAINING.parent / "models"
-FORMAT = 1
-"""Version of the configs' meaning; the engine refuses others."""
-PARITY_SEED = 11
+NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    "locator": lambda: Fpn(LOCATOR_NET),
+    "lines": lambda: Fpn(LINES_NET),
+    "recogniser": lambda: Recogniser(RecogniserConfig(classes=RECOGNISER.classes)),
+}
 
 
 def folded(net: nn.Module) -> dict[str, Tensor]:
@@ -64,73 +64,37 @@ def _as_exported(net: nn.Module, tensors: dict[str, Tensor]) -> nn.Module:
     return net.eval()
 
 
-def _detector(name: str) -> tuple[nn.Module, dict, tuple[int, ...]]:
+def trained(name: str) -> nn.Module:
+    """The network of a training run, with its averaged weights."""
     weights, saved = averaged(name)
     given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in saved.items()}
-    config = FpnConfig(**given)
-    net = Fpn(config)
+    net: nn.Module = Recogniser(RecogniserConfig(**given)) if name == "recogniser" else Fpn(FpnConfig(**given))
     net.load_state_dict(weights)
-    height, width = (192, 256) if name == "locator" else (320, 512)
-    facts = {"input": [config.inputs, height, width], "output_stage": config.output_stage, "threshold": 0.4 if name == "locator" else 0.5}
-    return net, facts, (1, config.inputs, height, width)
+    return net.eval()
 
 
-def _recogniser(name: str) -> tuple[nn.Module, dict, tuple[int, ...]]:
-    weights, saved = averaged(name)
-    net = Recogniser(RecogniserConfig(**saved))
-    net.load_state_dict(weights)
-    fitted: Calibration = load_calibration()
-    facts = {
-        "input": [1, HEIGHT, 0],
-        "step": STEP,
-        "classes": len(charset()),
-        "centre_threshold": CENTRE_THRESHOLD,
-        "temperature": fitted.temperature,
-        "calibration": {"scale": fitted.scale, "bias": fitted.bias},
-    }
-    return net, facts, (1, 1, HEIGHT, 160)
+def exported(name: str) -> nn.Module:
+    """The network as models/ has it: with rounded, folded weights, which is what the engine has to agree with."""
+    return _as_exported(NETWORKS[name](), load_file(MODELS / name / "model.safetensors"))
 
 
-def export(name: str, version: str) -> None:
-    """Writes one network and its parity file."""
-    net, facts, shape = (_recogniser if name == "recogniser" else _detector)(name)
-    net.eval()
-    tensors = folded(net)
+def write_weights(name: str) -> None:
+    """The weights of a training run, and the charset."""
+    tensors = folded(trained(name))
     folder = MODELS / name
     folder.mkdir(parents=True, exist_ok=True)
     save_file(tensors, folder / "model.safetensors")
-    config = {"name": name, "format": FORMAT, "version": version, **facts}
-    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     if name == "recogniser":
         (folder / "charset.txt").write_text("\n".join(charset()) + "\n", encoding="utf-8")
-    write_card(name, tensors)
-    _parity(name, _as_exported(net, tensors), shape)
     size = (folder / "model.safetensors").stat().st_size / 1e6
     print(f"{name}: {sum(value.numel() for value in tensors.values())} weights, {size:.1f} MB")
 
 
-def write_card(name: str, tensors: dict[str, Tensor]) -> None:
-    """The model card of a network with these weights."""
+def write_card(name: str) -> None:
+    """The model card of the network in models/."""
+    tensors = load_file(MODELS / name / "model.safetensors")
     scores = [json.loads(line) for line in (LOG / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
     (MODELS / name / "MODEL_CARD.md").write_text(model_card(name, tensors, scores), encoding="utf-8")
-
-
-@torch.inference_mode()
-def _parity(name: str, net: nn.Module, shape: tuple[int, ...]) -> None:
-    """Smooth random input: noise would make every channel alike."""
-    rng = np.random.default_rng(PARITY_SEED)
-    coarse = torch.from_numpy(rng.normal(0, 1, (1, shape[1], shape[2] // 8, shape[3] // 8)).astype(np.float32))
-    image = torch.nn.functional.interpolate(coarse, shape[2:], mode="bilinear")
-    tensors = {"input": image}
-    if isinstance(net, Recogniser):
-        features, centre = net(image)
-        tensors["centre"] = centre[:, None, None]
-        tensors["logits"] = net.classify(features[0])
-    else:
-        tensors["output"] = net(image)
-    folder = MODELS / "parity"
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file({key: value.contiguous() for key, value in tensors.items()}, folder / f"{name}.safetensors")
 
 
 def write_sums() -> None:
@@ -142,15 +106,16 @@ def write_sums() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", default=["locator", "lines", "recogniser"])
-    parser.add_argument("--version", default="0.1.0")
-    parser.add_argument("--cards", action="store_true", help="write only the model cards")
+    parser.add_argument("names", nargs="*", default=list(NETWORKS), help="networks whose weights are written")
+    parser.add_argument("--keep-weights", action="store_true", help="write all but the weights, about those in models/")
     args = parser.parse_args()
-    for name in args.names:
-        if args.cards:
-            write_card(name, load_file(MODELS / name / "model.safetensors"))
-        else:
-            export(name, args.version)
+    if not args.keep_weights:
+        for name in args.names:
+            write_weights(name)
+    for name in NETWORKS:
+        (MODELS / name / "config.json").write_text(config_text(name), encoding="utf-8")
+        write_card(name)
+    parity.write({name: exported(name) for name in NETWORKS})
     write_sums()
 
 

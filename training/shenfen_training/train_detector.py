@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from .cards.views import MID_GREY
 from .checkpoint import Run
-from .detection_tasks import TASKS, Task, pixels
+from .contract import OUTSIDE
+from .crops import network_input
+from .detection_tasks import TASKS, Task
 from .nets.fpn import Fpn
 from .schedule import Schedule
 from .warm_start import warm_start
@@ -47,7 +48,7 @@ def vary(rng: np.random.Generator, image: np.ndarray, truth: list) -> tuple[np.n
         angle, scale, shift = rng.normal(0, 0.7), rng.normal(1, 0.015), rng.normal(0, 0.01 * width, 2)
     matrix: np.ndarray = cv2.getRotationMatrix2D((width / 2, height / 2), angle, scale)
     matrix[:, 2] += shift
-    moved = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderValue=(MID_GREY,) * 3)
+    moved = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderValue=(OUTSIDE,) * 3)
     truth = [(kind, quad @ matrix[:, :2].T + matrix[:, 2]) for kind, quad in truth]
     inside = [(kind, quad) for kind, quad in truth if (quad.mean(axis=0) > 0).all() and (quad.mean(axis=0) < (width, height)).all()]
     return moved, [(kind, quad.astype(np.float32)) for kind, quad in inside]
@@ -76,7 +77,7 @@ class Samples(IterableDataset):
                         pool[int(rng.integers(POOL))] = sample
                 chosen = [vary(rng, *pool[index]) for index in rng.choice(len(pool), BATCH, replace=False)]
                 yield (
-                    torch.from_numpy(np.stack([pixels(image) for image, _ in chosen])),
+                    torch.from_numpy(np.stack([network_input(image, task.pixels) for image, _ in chosen])),
                     torch.from_numpy(np.stack([task.encode(image, truth) for image, truth in chosen])),
                 )
 

@@ -15,17 +15,18 @@ from torch.utils.data import DataLoader
 
 from .charset import charset
 from .checkpoint import CACHE, Run
+from .crops import strip_input
+from .decoding import characters
 from .nets.recogniser import STEP, Recogniser, RecogniserConfig
 from .schedule import Schedule
 from .strips import text as texts
-from .strips.batches import StripBatches, normalise
+from .strips.batches import StripBatches
 from .strips.difficulty import Difficulty
 from .strips.draw import Strip, StripArtist
 from .warm_start import warm_start
 
 VALIDATION_SEED = 20260101
 VALIDATION_PER_KIND = 120
-CENTRE_THRESHOLD = 0.35
 CENTRE_WEIGHT = 4.0
 SURE = 0.9
 
@@ -53,7 +54,7 @@ def taken_for_sure(net: Recogniser, strips: list[Strip]) -> float:
     net.eval()
     sure = 0
     for strip in strips:
-        features, _ = net(torch.from_numpy(normalise(strip.grey))[None, None])
+        features, _ = net(torch.from_numpy(strip_input(strip.grey))[None, None])
         at = int(strip.centres[strip.classes >= len(charset())][0] / STEP)
         sure += float(F.softmax(net.classify(features[0, at]), -1).max()) > SURE
     net.train()
@@ -73,14 +74,11 @@ def losses_of_characters(logits: torch.Tensor, classes: torch.Tensor) -> torch.T
 @torch.inference_mode()
 def read(net: Recogniser, grey: np.ndarray) -> list[int]:
     """Classes of the characters on a strip, in order; what the engine does, without candidates."""
-    features, centre = net(torch.from_numpy(normalise(grey))[None, None])
-    p = torch.sigmoid(centre[0]).numpy()
-    left = np.concatenate([[0.0], p[:-1]])
-    right = np.concatenate([p[1:], [0.0]])
-    peaks = np.flatnonzero((p > CENTRE_THRESHOLD) & (p >= left) & (p > right))
-    if not len(peaks):
+    features, centre = net(torch.from_numpy(strip_input(grey))[None, None])
+    steps, _, _ = characters(centre[0].numpy())
+    if not len(steps):
         return []
-    return net.classify(features[0][peaks]).argmax(-1).tolist()
+    return net.classify(features[0][steps]).argmax(-1).tolist()
 
 
 def evaluate(net: Recogniser, strips: dict[str, list[Strip]]) -> dict:

@@ -11,12 +11,11 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from .checkpoint import LOG, TRAINING, Run
+from .checkpoint import LOG, Run
+from .contract import MODELS
 from .nets.blocks import ConvBn, Residual, running_statistics
 from .nets.recogniser import Recogniser
 from .new_classes import add_classes
-
-MODELS = TRAINING.parent / "models"
 
 
 @torch.no_grad()

@@ -10,9 +10,8 @@ from shenfen_training.cards import identity
 from shenfen_training.cards.camera import photograph
 from shenfen_training.cards.dataset import Order, write
 from shenfen_training.cards.geometry import between, side_lengths, warp
-from shenfen_training.cards.render import FIELDS, render_card
+from shenfen_training.cards.render import render_card
 from shenfen_training.cards.views import (
-    LINES_FRAME,
     cut_strip,
     lines_sample,
     locator_sample,
@@ -21,6 +20,7 @@ from shenfen_training.cards.views import (
     strip_samples,
 )
 from shenfen_training.charset import class_of
+from shenfen_training.contract import FIELDS, LINES
 
 
 def rng(seed=0):
@@ -182,7 +182,7 @@ def test_views_have_the_networks_shapes():
 
 
 def test_the_lines_frame_has_the_cards_proportions():
-    width, height = side_lengths(LINES_FRAME)
+    width, height = side_lengths(LINES.frame.card)
     assert abs(width - 492.3) < 0.1 and abs(height - 310.6) < 0.1
 
 

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from shenfen_training.contract import LINES
+from shenfen_training.decoding import cell_centres
 from shenfen_training.detection_tasks import (
-    LINES_UNIT,
-    LOCATOR_UNIT,
-    cell_centres,
     encode_lines,
     encode_locator,
     locate,
@@ -80,21 +79,20 @@ def test_locator_target_is_decoded_back_to_the_card():
             heads = [present, target[1:10], which, target[15:17]]
             return torch.from_numpy(np.concatenate(heads).astype(np.float32))[None]
 
-    ((confidence, side, found),) = locate(Oracle(), np.zeros((256, 256, 3), np.uint8))
-    assert side == "back" and confidence > 0.9
-    assert np.allclose(found, quad, atol=1e-3)
-    assert np.isclose(target[2:10].max() * LOCATOR_UNIT, target[2:10].max() * 64)
+    (card,) = locate(Oracle(), np.zeros((256, 256, 3), np.uint8))
+    assert card.side == "back" and card.confidence > 0.9
+    assert np.allclose(card.quad, quad, atol=1e-3)
 
 
 def test_lines_target_covers_the_middle_half_of_the_em_box():
     quad = np.array([[100, 40], [300, 40], [300, 60], [100, 60]], np.float32)
     target = encode_lines(np.zeros((320, 512), np.uint8), [(3, quad)])
-    centres = cell_centres(320, 512, 4).reshape(80, 128, 2)
+    centres = cell_centres(80, 128, LINES.stride)
     core = target[3] > 0
     assert core.any() and not target[[0, 1, 2, 4, 5, 6, 7]].any()
     assert (centres[core][:, 1] > 45).all() and (centres[core][:, 1] < 55).all()
-    assert np.allclose((target[8] + target[9])[core] * LINES_UNIT, 20, atol=1e-3)
-    assert np.allclose((centres[..., 1] - target[8] * LINES_UNIT)[core], 40, atol=1e-3)
+    assert np.allclose((target[8] + target[9])[core] * LINES.distance_unit, 20, atol=1e-3)
+    assert np.allclose((centres[..., 1] - target[8] * LINES.distance_unit)[core], 40, atol=1e-3)
 
 
 def test_the_learning_rate_warms_up_and_ends_at_the_floor():

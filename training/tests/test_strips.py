@@ -6,10 +6,11 @@ import torch
 
 from shenfen_training.charset import charset, class_of, drawable, outsiders, usual
 from shenfen_training.checkpoint import CACHE
+from shenfen_training.crops import strip_input
 from shenfen_training.fonts import DIGIT_TRAIN, FALLBACK, HAN_TRAIN, HAN_VAL, coverage
 from shenfen_training.nets.recogniser import HEIGHT, STEP
 from shenfen_training.strips.atlas import CELL
-from shenfen_training.strips.batches import collate, normalise
+from shenfen_training.strips.batches import collate
 from shenfen_training.strips.design import Design
 from shenfen_training.strips.draw import StripArtist
 from shenfen_training.strips.text import StripText, held_back_outsider, with_outsider
@@ -85,5 +86,5 @@ def test_a_batch_says_where_every_character_is(artist):
 
 
 def test_normalised_strips_have_no_mean_and_flat_ones_stay_flat():
-    assert np.allclose(normalise(np.full((32, 64), 200, np.uint8)), 0)
-    assert abs(normalise(np.arange(2048, dtype=np.float32).reshape(32, 64)).mean()) < 1e-4
+    assert np.allclose(strip_input(np.full((32, 64), 200, np.uint8)), 0)
+    assert abs(strip_input(np.arange(2048, dtype=np.float32).reshape(32, 64)).mean()) < 1e-4

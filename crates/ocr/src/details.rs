@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use shenfen_core::{Candidate, FieldName};
 
+use crate::contract::RecogniserDecoding;
 use crate::line_hypothesis::{CharDetection, LineHypothesis};
 use crate::lines::TextLine;
 use crate::reader::Reading;
@@ -77,9 +78,9 @@ impl Recorder {
     }
 
     /// Records what a line says after another round of crops, once classified.
-    pub(crate) fn round(&mut self, line: usize, seen: &LineHypothesis, threshold: f32) {
-        let text = seen.best(threshold).into_iter().collect();
-        let probability = seen.probability(threshold) * seen.no_missed_probability(threshold);
+    pub(crate) fn round(&mut self, line: usize, seen: &LineHypothesis, rules: &RecogniserDecoding) {
+        let text = seen.best(rules.centre_threshold).into_iter().collect();
+        let probability = seen.right_probability(rules);
         self.lines[line].rounds.push(Round { crops: seen.crop_count(), text, probability });
     }
 

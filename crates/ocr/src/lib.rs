@@ -2,8 +2,10 @@
 
 pub mod reader;
 
+mod contract;
 mod error;
 mod limits;
+mod parameters;
 
 mod crop;
 mod decode;

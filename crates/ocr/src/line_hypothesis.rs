@@ -2,20 +2,18 @@
 
 use shenfen_core::{Candidate, FieldName};
 
+use crate::contract::RecogniserDecoding;
 use crate::geometry::Homography;
 use crate::illumination::Illumination;
 use crate::lines::TextLine;
 use crate::multiversioned::multiversioned;
 use crate::net::conv::Scratch;
-use crate::net::recogniser::STEP_WIDTH;
 use crate::net::sigmoid;
 use crate::quality::stroke_contrast;
 use crate::rectify::Picture;
 use crate::strip::{CropVariant, Strip, tensor};
 use crate::weights::RecogniserModel;
 
-/// A step as sure as this, but not sure enough to count, may be a missed character.
-const DOUBT: f32 = 0.15;
 /// Detections of two crops nearer to each other than this share of an em are the same character. Digits are half an em wide.
 const SAME: f32 = 0.25;
 /// Two characters of which none, one or both are as wide as an em have none between them if their middles are nearer than this many
@@ -91,20 +89,24 @@ impl LineHypothesis {
         variant: CropVariant,
         scratch: &Scratch,
     ) -> candle_core::Result<LineHypothesis> {
-        let strip = Strip::new(line, to_picture, variant);
+        let config = &model.config;
+        let strip = Strip::new(&config.strip, line, to_picture, variant);
         let mut pixels = strip.cut(picture);
         let contrast = stroke_contrast(&pixels);
         illumination.normalise(&mut pixels, &strip.to_card);
-        let seen = model.network.forward(&tensor(&pixels)?, scratch)?;
+        let seen = model.network.forward(&tensor(&pixels, config.strip.min_deviation)?, scratch)?;
         let width = model.network.width();
         let detection = |(step, centre): (usize, f32)| CharDetection {
-            along: strip.along((step as f32 + 0.5) * STEP_WIDTH as f32),
+            along: strip.along((step as f32 + 0.5) * config.step as f32),
             centre,
             candidates: Vec::new(),
             features: seen.features[step * width..(step + 1) * width].to_vec(),
             count: 1.0,
         };
-        let detections = peaks(&seen.centres).filter(|&(_, centre)| centre > DOUBT).map(detection).collect();
+        let detections = peaks(&seen.centres)
+            .filter(|&(_, centre)| centre > config.decoding.missed_threshold)
+            .map(detection)
+            .collect();
         Ok(LineHypothesis { detections, contrast, crops: 1.0 })
     }
 
@@ -176,10 +178,16 @@ impl LineHypothesis {
             .any(|kind| both.iter().all(|best| best.is_some_and(|best| kind.contains(&best))))
     }
 
-    /// The probability that there is no character but those surer than `threshold`.
-    pub(crate) fn no_missed_probability(&self, threshold: f32) -> f32 {
-        let unsure = self.detections.iter().filter(|detection| (DOUBT..=threshold).contains(&detection.centre));
-        unsure.map(|detection| 1.0 - detection.centre).product()
+    /// The probability that every best reading is right and that no character was missed, once classified; not calibrated.
+    pub(crate) fn right_probability(&self, rules: &RecogniserDecoding) -> f32 {
+        self.probability(rules.centre_threshold) * self.no_missed_probability(rules)
+    }
+
+    /// The probability that there is no character but those surer than the threshold.
+    fn no_missed_probability(&self, rules: &RecogniserDecoding) -> f32 {
+        let doubtful = rules.missed_threshold..=rules.centre_threshold;
+        let missed = self.detections.iter().filter(|detection| doubtful.contains(&detection.centre));
+        missed.map(|detection| 1.0 - detection.centre).product()
     }
 
     /// The best readings of the detections surer than `threshold`, once classified.
@@ -192,7 +200,7 @@ impl LineHypothesis {
     }
 
     /// The probability of the best reading of the detections surer than `threshold`, once classified.
-    pub(crate) fn probability(&self, threshold: f32) -> f32 {
+    fn probability(&self, threshold: f32) -> f32 {
         let sure = self.detections.iter().filter(|detection| detection.centre > threshold);
         sure.map(|detection| detection.candidates.first().map_or(0.0, |best| best.probability)).product()
     }
@@ -411,7 +419,12 @@ mod tests {
         for (one, other) in found.as_flattened().iter().zip(expected.as_flattened()) {
             assert!((one - other).abs() < 1e-5, "{found:?}");
         }
-        assert!((seen.no_missed_probability(0.5) - (1.0 - 0.8 / 3.0)).abs() < 1e-5);
+        assert!(
+            (seen.no_missed_probability(&RecogniserDecoding { centre_threshold: 0.5, missed_threshold: 0.15 })
+                - (1.0 - 0.8 / 3.0))
+                .abs()
+                < 1e-5
+        );
     }
 
     proptest! {

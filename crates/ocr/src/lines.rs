@@ -4,49 +4,12 @@ use candle_core::{Device, Tensor};
 use image::GrayImage;
 use shenfen_core::{FieldName, Point, Quad, Side};
 
-use crate::geometry::{Homography, distance, rectangle};
+use crate::contract::{LinesConfig, LinesDecoding};
+use crate::geometry::{Homography, distance};
 use crate::net::conv::Scratch;
 use crate::net::sigmoid;
-use crate::rectify::{Frame, normalised};
-use crate::weights::DetectorModel;
-
-/// Width and height of the card's frame: the card and 4 % around it, at 5.75 pixels a millimetre.
-pub(crate) const FRAME: [usize; 2] = [512, 320];
-/// The card in its frame: 85.6 x 54.0 mm (ISO/IEC 7810 ID-1) at 512 / (1.04 x 85.6) pixels a millimetre, in the middle.
-pub(crate) const FRAME_CARD: Quad = {
-    let scale = 512.0 / (1.04 * 85.6);
-    let (width, height) = (85.6 * scale, 54.0 * scale);
-    rectangle(256.0 - width / 2.0, 160.0 - height / 2.0, 256.0 + width / 2.0, 160.0 + height / 2.0)
-};
-/// The fields in the order of the map's channels.
-const CHANNELS: [FieldName; 8] = [
-    FieldName::Name,
-    FieldName::Gender,
-    FieldName::Ethnic,
-    FieldName::BirthDate,
-    FieldName::Address,
-    FieldName::IdentityNo,
-    FieldName::Authority,
-    FieldName::EffectiveDate,
-];
-/// Frame pixels per cell of the output.
-const STRIDE: f32 = 4.0;
-/// Frame pixels per unit of the distances to the em box's top and bottom.
-const HEIGHT_UNIT: f32 = 16.0;
-/// Hysteresis: a line that has a cell above the threshold extends over neighbouring cells above this, because thin characters at
-/// its ends score lower.
-const EXTEND_THRESHOLD: f32 = 0.3;
-/// Fewer cells than this are no line: a single character covers about eight, a small one in a second row four.
-const MIN_CELLS: usize = 2;
-/// Fragments of a line are joined over a gap of up to this many em.
-const JOIN_GAP: f32 = 4.0;
-/// Fragments whose middles differ by less than this many em are in one row.
-const SAME_ROW: f32 = 0.5;
-/// The rows of a field start at the same column: one that starts further right, by no more than this many em, has lost a thin
-/// character, such as the dot between the parts of a name.
-const MAX_INDENT: f32 = 1.3;
-/// Shorter lines, in em, are taken as horizontal: there is too little to fit a slope to.
-const MIN_SLOPE_LENGTH: f32 = 2.0;
+use crate::rectify::Frame;
+use crate::weights::Detector;
 
 /// A line of a field in the pixels of the card's frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -100,74 +63,80 @@ impl TextLine {
 }
 
 /// The frame of a card, from its corners in the picture; `None` when they are no convex quad.
-pub(crate) fn card_frame(quad: &Quad) -> Option<Frame> {
-    let to_picture = Homography::between(&FRAME_CARD, quad)?;
-    Some(Frame { to_picture, width: FRAME[0], height: FRAME[1], samples: 1 })
+pub(crate) fn card_frame(config: &LinesConfig, quad: &Quad) -> Option<Frame> {
+    let to_picture = Homography::between(&config.frame.card(), quad)?;
+    let [width, height] = config.frame.size;
+    Some(Frame { to_picture, width, height, samples: 1, outside: config.pixels.outside })
 }
 
-/// Finds the lines of a side's fields on a card, from its frame; by field in the order of the
-/// side, then top to bottom.
+/// Finds the lines of a side's fields on a card, from its frame; by field in the order of the side, then top to bottom.
 ///
 /// # Errors
 /// When the network fails.
 pub(crate) fn find_lines(
-    model: &DetectorModel,
+    model: &Detector<LinesConfig>,
     frame: &GrayImage,
     side: Side,
     scratch: &Scratch,
 ) -> candle_core::Result<Vec<TextLine>> {
-    let pixels: Vec<f32> = frame.as_raw().iter().map(|&value| normalised(value)).collect();
-    let input = Tensor::from_vec(pixels, (FRAME[1], FRAME[0], 1), &Device::Cpu)?;
-    let map = model.network.forward(&input, scratch)?;
-    let (height, width, channels) = map.dims3()?;
-    let map = FeatureMap { values: map.flatten_all()?.to_vec1()?, height, width, channels };
-    let of_side = FieldName::of_side(side);
-    let channels = CHANNELS.iter().enumerate().filter(|(_, field)| of_side.contains(field));
-    Ok(channels.flat_map(|(channel, &field)| lines_of_field(&map, channel, field, model.config.threshold)).collect())
+    let pixels = model.config.pixels.normalise(frame.as_raw());
+    let shape = (frame.height() as usize, frame.width() as usize, model.config.inputs);
+    let map = model.network.forward(&Tensor::from_vec(pixels, shape, &Device::Cpu)?, scratch)?;
+    let (height, width, _) = map.dims3()?;
+    Ok(Output { config: &model.config, values: map.flatten_all()?.to_vec1()?, height, width }.decode(side))
 }
 
-/// The line detector's output: eight field logits and two distances for each cell.
-struct FeatureMap {
-    values: Vec<f32>,
-    height: usize,
-    width: usize,
-    channels: usize,
+/// The line detector's output: for each cell what the config's channels say.
+pub(crate) struct Output<'a> {
+    pub(crate) config: &'a LinesConfig,
+    /// [height, width, channels].
+    pub(crate) values: Vec<f32>,
+    pub(crate) height: usize,
+    pub(crate) width: usize,
 }
 
-impl FeatureMap {
+impl Output<'_> {
+    /// The lines of a side's fields, by field in the order of the channels, then top to bottom.
+    pub(crate) fn decode(&self, side: Side) -> Vec<TextLine> {
+        let of_side = FieldName::of_side(side);
+        let fields = self.config.channels.fields.iter().enumerate().filter(|(_, field)| of_side.contains(field));
+        fields.flat_map(|(channel, &field)| lines_of_field(self, channel, field)).collect()
+    }
+
     fn at(&self, x: usize, y: usize, channel: usize) -> f32 {
-        self.values[(y * self.width + x) * self.channels + channel]
+        self.values[(y * self.width + x) * self.config.channels.count + channel]
+    }
+
+    fn rules(&self) -> &LinesDecoding {
+        &self.config.decoding
+    }
+
+    /// Frame pixels per cell.
+    fn stride(&self) -> f32 {
+        self.config.stride as f32
     }
 }
 
-/// How many rows a field can take on a card.
-fn max_rows(field: FieldName) -> usize {
-    match field {
-        FieldName::Address => 4,
-        FieldName::Name | FieldName::Authority => 2,
-        _ => 1,
-    }
-}
-
-fn lines_of_field(map: &FeatureMap, channel: usize, field: FieldName, threshold: f32) -> Vec<TextLine> {
-    let is_sure = |&(x, y): &(usize, usize)| sigmoid(map.at(x, y, channel)) > threshold;
-    let mut fragments = components(map, channel, EXTEND_THRESHOLD.min(threshold));
-    fragments.retain(|cells| cells.len() >= MIN_CELLS && cells.iter().any(is_sure));
+fn lines_of_field(map: &Output, channel: usize, field: FieldName) -> Vec<TextLine> {
+    let rules = map.rules();
+    let is_sure = |&(x, y): &(usize, usize)| sigmoid(map.at(x, y, channel)) > rules.threshold;
+    let mut fragments = components(map, channel, rules.extend_threshold.min(rules.threshold));
+    fragments.retain(|cells| cells.len() >= rules.min_cells && cells.iter().any(is_sure));
     let mut lines: Vec<TextLine> = fragments.iter().filter_map(|cells| fit(map, channel, field, cells)).collect();
-    join(&mut lines);
+    join(&mut lines, rules);
     lines.sort_by(|a, b| b.weight.total_cmp(&a.weight));
-    lines.truncate(max_rows(field));
+    lines.truncate(rules.max_rows[channel]);
     lines.sort_by(|a, b| a.start[1].total_cmp(&b.start[1]));
-    align_row_starts(&mut lines);
+    align_row_starts(&mut lines, rules.max_indent);
     lines
 }
 
 /// Moves the start of each row to that of the leftmost one, if it is near.
-fn align_row_starts(rows: &mut [TextLine]) {
+fn align_row_starts(rows: &mut [TextLine], max_indent: f32) {
     let Some(left) = rows.iter().map(|row| row.start[0]).reduce(f32::min) else { return };
     for row in rows {
         let more = row.start[0] - left;
-        if more <= MAX_INDENT * row.em {
+        if more <= max_indent * row.em {
             let [along, _] = row.directions();
             row.start = [left, row.start[1] - more * along[1] / along[0].max(1e-6)];
         }
@@ -175,7 +144,7 @@ fn align_row_starts(rows: &mut [TextLine]) {
 }
 
 /// The cells above the threshold, by 8-connected component.
-fn components(map: &FeatureMap, channel: usize, threshold: f32) -> Vec<Vec<(usize, usize)>> {
+fn components(map: &Output, channel: usize, threshold: f32) -> Vec<Vec<(usize, usize)>> {
     let index = |x: usize, y: usize| y * map.width + x;
     let mut open = vec![false; map.width * map.height];
     for y in 0..map.height {
@@ -209,13 +178,14 @@ fn components(map: &FeatureMap, channel: usize, threshold: f32) -> Vec<Vec<(usiz
 
 /// A line from the cells of one component: ends from its outer columns, a straight line through what its cells say of
 /// the em box's middle, and the mean of what they say of its height.
-fn fit(map: &FeatureMap, channel: usize, field: FieldName, cells: &[(usize, usize)]) -> Option<TextLine> {
+fn fit(map: &Output, channel: usize, field: FieldName, cells: &[(usize, usize)]) -> Option<TextLine> {
+    let (rules, channels, unit) = (map.rules(), &map.config.channels, map.config.distance_unit);
     let (mut weight, mut x_sum, mut y_sum, mut em_sum) = (0.0, 0.0, 0.0, 0.0);
     let seen: Vec<[f32; 3]> = cells
         .iter()
         .map(|&(x, y)| {
-            let (above, below) = (map.at(x, y, 8) * HEIGHT_UNIT, map.at(x, y, 9) * HEIGHT_UNIT);
-            let middle = [(x as f32 + 0.5) * STRIDE, (y as f32 + 0.5) * STRIDE + (below - above) / 2.0];
+            let (above, below) = (map.at(x, y, channels.top) * unit, map.at(x, y, channels.bottom) * unit);
+            let middle = [(x as f32 + 0.5) * map.stride(), (y as f32 + 0.5) * map.stride() + (below - above) / 2.0];
             let p = sigmoid(map.at(x, y, channel));
             weight += p;
             x_sum += p * middle[0];
@@ -226,8 +196,7 @@ fn fit(map: &FeatureMap, channel: usize, field: FieldName, cells: &[(usize, usiz
         .collect();
     let (x_mean, y_mean, em) = (x_sum / weight, y_sum / weight, em_sum / weight);
     let [left, right] = ends(map, channel, cells);
-    // A box lower than a cell or higher than a tenth of the frame is no type of a card.
-    if !(STRIDE..=FRAME[1] as f32 / 8.0).contains(&em) || !y_mean.is_finite() || right <= left {
+    if !(rules.min_em..=rules.max_em).contains(&em) || !y_mean.is_finite() || right <= left {
         return None;
     }
     let (mut spread, mut slant) = (0.0, 0.0);
@@ -235,13 +204,13 @@ fn fit(map: &FeatureMap, channel: usize, field: FieldName, cells: &[(usize, usiz
         spread += p * (x - x_mean) * (x - x_mean);
         slant += p * (x - x_mean) * (y - y_mean);
     }
-    let slope = if right - left > MIN_SLOPE_LENGTH * em { slant / spread } else { 0.0 };
+    let slope = if right - left > rules.min_slope_length * em { slant / spread } else { 0.0 };
     let at = |x: f32| [x, y_mean + slope * (x - x_mean)];
     Some(TextLine { field, start: at(left), end: at(right), em, weight })
 }
 
 /// Left and right end in frame pixels. A column's probability counts as the part of it that the line covers.
-fn ends(map: &FeatureMap, channel: usize, cells: &[(usize, usize)]) -> [f32; 2] {
+fn ends(map: &Output, channel: usize, cells: &[(usize, usize)]) -> [f32; 2] {
     let (mut left, mut right, mut top, mut bottom) = (usize::MAX, 0, usize::MAX, 0);
     for &(x, y) in cells {
         (left, right, top, bottom) = (left.min(x), right.max(x), top.min(y), bottom.max(y));
@@ -252,17 +221,18 @@ fn ends(map: &FeatureMap, channel: usize, cells: &[(usize, usize)]) -> [f32; 2] 
     };
     let before = covered(Some(left)) + covered(left.checked_sub(1));
     let after = covered(Some(right)) + covered(Some(right + 1));
-    [STRIDE * (left as f32 + 1.0 - before), STRIDE * (right as f32 + after)]
+    [map.stride() * (left as f32 + 1.0 - before), map.stride() * (right as f32 + after)]
 }
 
 /// Joins fragments of one row.
-fn join(lines: &mut Vec<TextLine>) {
+fn join(lines: &mut Vec<TextLine>, rules: &LinesDecoding) {
     lines.sort_by(|a, b| a.start[0].total_cmp(&b.start[0]));
     let mut joined: Vec<TextLine> = Vec::with_capacity(lines.len());
     for line in lines.drain(..) {
         let continues = |earlier: &&mut TextLine| {
             let em = (earlier.em + line.em) / 2.0;
-            line.start[0] - earlier.end[0] < JOIN_GAP * em && (line.start[1] - earlier.end[1]).abs() < SAME_ROW * em
+            line.start[0] - earlier.end[0] < rules.max_gap * em
+                && (line.start[1] - earlier.end[1]).abs() < rules.same_row * em
         };
         match joined.iter_mut().find(continues) {
             Some(earlier) => {

@@ -1,50 +1,25 @@
 //! Pixels to card corners: a coarse pass over the whole picture, then refinement passes over each card found. Where that finds no
 //! card, or small ones only, the same in overlapping tiles of the picture.
 
+pub(crate) mod output;
+
 use candle_core::{Device, Tensor};
 use image::RgbImage;
 use shenfen_core::{Point, Quad, Side};
 
-use crate::geometry::{Homography, contains, is_convex, middle, overlap, rectangle, side_lengths};
+use crate::contract::LocatorConfig;
+use crate::geometry::{Homography, contains, is_convex, middle, overlap, side_lengths};
 use crate::net::conv::Scratch;
-use crate::net::sigmoid;
-use crate::rectify::{Frame, Picture, normalised};
-use crate::weights::DetectorModel;
+use crate::parameters::locate::{
+    AUGMENTATION_SCALES, COARSE_THRESHOLD_SHARE, MAX_REFINEMENTS, MIN_HEIGHT, SAME_CORNERS, SETTLED, SMALL_CARD,
+    TILE_SIDE, TILE_STEP,
+};
+use crate::rectify::{Frame, Picture};
+use crate::weights::Detector;
+use output::Output;
 
-/// Side of the square that the whole picture, or a tile of it, is letterboxed into.
-const COARSE_SIDE: usize = 256;
-/// When no card found is as wide as this part of the picture's longer side, it is searched in tiles too.
-const SMALL_CARD: f32 = 0.2;
-/// The side of a tile, as a share of the picture's longer side; in a long picture its shorter side.
-const TILE_SIDE: f64 = 0.6;
-/// The largest distance between tiles, in tile sides: a small card on the edge of one is whole in the next.
-const TILE_STEP: f64 = 0.84;
-/// Width and height of a refinement pass.
-const REFINE_SIZE: [usize; 2] = [256, 192];
-/// The most refinement passes over a card: good coarse corners need one, bad ones more.
-const MAX_REFINEMENTS: usize = 3;
-/// The coarse pass keeps candidates at this share of the threshold: the refinement pass decides.
-const COARSE_THRESHOLD_SHARE: f32 = 0.5;
-/// Corners that move less than this part of the card's width have settled.
-const SETTLED: f32 = 0.015;
-/// Test-time augmentation: once settled, the card is refined at these scales too, and the corners are averaged, because the errors differ.
-const AUGMENTATION_SCALES: [f32; 2] = [1.03, 0.97];
-/// An augmentation crop whose corners lie farther off than this, in card widths, shows something else.
-const SAME_CORNERS: f32 = 0.05;
-/// Where the rough corners go in the refinement pass: the rest is the card's surroundings.
-const REFINE_CARD: Quad = rectangle(18.0, 26.6, 238.0, 165.4);
-/// Input pixels per cell of the output.
-const STRIDE: f32 = 8.0;
-/// Input pixels per unit of a corner's offset.
-const OFFSET_UNIT: f32 = 64.0;
-/// How far from the corner predicted at the card's centre the corner maps are searched, in card widths.
-const CORNER_REACH: f32 = 0.2;
-/// With a corner probability below this, the corner predicted at the centre is kept: it may be covered, or outside the picture.
-const CORNER_THRESHOLD: f32 = 0.3;
-/// A card whose intersection over union with a surer one is larger than this is the same card.
-const DUPLICATE_IOU: f32 = 0.3;
-/// The least height of a card in pixels of the picture; type on smaller ones is a smear.
-const MIN_HEIGHT: f32 = 24.0;
+/// The locator with its config.
+type Locator = Detector<LocatorConfig>;
 
 /// A card in a picture.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,21 +37,20 @@ pub(crate) struct Located {
 /// # Errors
 /// When the network fails.
 pub(crate) fn locate(
-    model: &DetectorModel,
+    model: &Locator,
     picture: &mut Picture,
     max_cards: usize,
     scratch: &Scratch,
 ) -> candle_core::Result<Vec<Located>> {
     let [width, height] = picture.size().map(f64::from);
     let longest = width.max(height);
-    let whole = [(width - longest) / 2.0, (height - longest) / 2.0, longest];
-    let mut found = locate_in_square(model, picture, whole, max_cards, scratch)?;
+    let mut found = locate_in_square(model, picture, whole_picture([width, height]), max_cards, scratch)?;
     if !found.iter().any(|card| side_lengths(&card.quad)[0] >= SMALL_CARD * longest as f32) {
         for tile in tiles([width, height], (TILE_SIDE * longest).min(width.min(height))) {
             found.extend(locate_in_square(model, picture, tile, max_cards, scratch)?);
         }
     }
-    let mut found = suppress_duplicates(found, max_cards);
+    let mut found = suppress_duplicates(found, &model.config, max_cards);
     in_reading_order(&mut found);
     Ok(found)
 }
@@ -95,19 +69,18 @@ fn tiles([width, height]: [f64; 2], side: f64) -> Vec<[f64; 3]> {
 
 /// The cards found in a square of the picture, each refined.
 fn locate_in_square(
-    model: &DetectorModel,
+    model: &Locator,
     picture: &mut Picture,
     [left, top, side]: [f64; 3],
     max_cards: usize,
     scratch: &Scratch,
 ) -> candle_core::Result<Vec<Located>> {
-    let scale = COARSE_SIDE as f64 / side;
-    let to_picture = Homography::scale_and_move(scale, [-left * scale, -top * scale]).inverse();
-    let frame = Frame { to_picture, width: COARSE_SIDE, height: COARSE_SIDE, samples: 1 };
-    let mut rough = detect(model, &picture.cut(&frame), COARSE_THRESHOLD_SHARE * model.config.threshold, scratch)?;
-    rough.iter_mut().for_each(|card| card.quad = to_picture.map_quad(&card.quad));
+    let frame = coarse_frame(&model.config, [left, top, side]);
+    let threshold = COARSE_THRESHOLD_SHARE * model.config.decoding.threshold;
+    let mut rough = detect(model, &picture.cut(&frame), threshold, scratch)?;
+    rough.iter_mut().for_each(|card| card.quad = frame.to_picture.map_quad(&card.quad));
     let mut found = Vec::new();
-    for card in suppress_duplicates(rough, max_cards) {
+    for card in suppress_duplicates(rough, &model.config, max_cards) {
         found.extend(refine(model, picture, card, scratch)?);
     }
     Ok(found)
@@ -116,7 +89,7 @@ fn locate_in_square(
 /// Refines the card's corners until they settle; each pass warps the card upright by the corners of the previous one. `None` when
 /// the first refinement pass finds no card.
 fn refine(
-    model: &DetectorModel,
+    model: &Locator,
     picture: &mut Picture,
     rough: Located,
     scratch: &Scratch,
@@ -164,150 +137,66 @@ fn corner_shift(one: &Located, other: &Located) -> f32 {
 
 /// One refinement pass: the card nearest to its middle, if there is one.
 fn refine_once(
-    model: &DetectorModel,
+    model: &Locator,
     picture: &mut Picture,
     rough: &Located,
     scratch: &Scratch,
 ) -> candle_core::Result<Option<Located>> {
-    let Some(to_picture) = Homography::between(&REFINE_CARD, &rough.quad) else { return Ok(None) };
-    let [width, height] = REFINE_SIZE;
-    let frame = Frame { to_picture, width, height, samples: 1 };
-    let seen = detect(model, &picture.cut(&frame), model.config.threshold, scratch)?;
+    let Some(frame) = refinement_frame(&model.config, &rough.quad) else { return Ok(None) };
+    let found = detect(model, &picture.cut(&frame), model.config.decoding.threshold, scratch)?;
     let from_middle = |card: &Located| {
         let [x, y] = middle(&card.quad);
-        (x - width as f32 / 2.0).hypot(y - height as f32 / 2.0)
+        (x - frame.width as f32 / 2.0).hypot(y - frame.height as f32 / 2.0)
     };
-    let nearest = seen.into_iter().min_by(|a, b| from_middle(a).total_cmp(&from_middle(b)));
-    Ok(nearest.map(|card| Located { quad: to_picture.map_quad(&card.quad), ..card }))
+    let nearest = found.into_iter().min_by(|a, b| from_middle(a).total_cmp(&from_middle(b)));
+    Ok(nearest.map(|card| Located { quad: frame.to_picture.map_quad(&card.quad), ..card }))
 }
 
-/// All cards that the network sees in a frame, in the frame's pixels.
-fn detect(
-    model: &DetectorModel,
+/// The coarse pass's frame: a square of the picture, given as [left, top, side].
+pub(crate) fn coarse_frame(config: &LocatorConfig, [left, top, side]: [f64; 3]) -> Frame {
+    let scale = config.coarse_side as f64 / side;
+    let to_picture = Homography::scale_and_move(scale, [-left * scale, -top * scale]).inverse();
+    let [width, height] = [config.coarse_side; 2];
+    Frame { to_picture, width, height, samples: 1, outside: config.pixels.outside }
+}
+
+/// The square that holds a whole picture, as [left, top, side].
+pub(crate) fn whole_picture([width, height]: [f64; 2]) -> [f64; 3] {
+    let longest = width.max(height);
+    [(width - longest) / 2.0, (height - longest) / 2.0, longest]
+}
+
+/// The refinement pass's frame around a card's rough corners; `None` when they are no convex quad.
+pub(crate) fn refinement_frame(config: &LocatorConfig, rough: &Quad) -> Option<Frame> {
+    let to_picture = Homography::between(&config.refinement.card(), rough)?;
+    let [width, height] = config.refinement.size;
+    Some(Frame { to_picture, width, height, samples: 1, outside: config.pixels.outside })
+}
+
+/// All cards that the network finds in a frame, in the frame's pixels.
+pub(crate) fn detect(
+    model: &Locator,
     frame: &RgbImage,
     threshold: f32,
     scratch: &Scratch,
 ) -> candle_core::Result<Vec<Located>> {
-    let pixels: Vec<f32> = frame.as_raw().iter().map(|&value| normalised(value)).collect();
-    let shape = (frame.height() as usize, frame.width() as usize, 3);
+    let pixels = model.config.pixels.normalise(frame.as_raw());
+    let shape = (frame.height() as usize, frame.width() as usize, model.config.inputs);
     let map = model.network.forward(&Tensor::from_vec(pixels, shape, &Device::Cpu)?, scratch)?;
-    let (height, width, channels) = map.dims3()?;
+    let (height, width, _) = map.dims3()?;
     let values = map.flatten_all()?.to_vec1::<f32>()?;
-    Ok(decode(&FeatureMap { values, height, width, channels }, threshold))
+    Ok(Output { config: &model.config, values, height, width }.decode(threshold))
 }
 
-/// The locator's output: for each cell a centre logit, a side logit and eight corner offsets for a card whose middle is
-/// there, four logits that one of its corners is there, and the offset to that corner.
-struct FeatureMap {
-    values: Vec<f32>,
-    height: usize,
-    width: usize,
-    channels: usize,
-}
-
-impl FeatureMap {
-    fn cell(&self, x: usize, y: usize) -> &[f32] {
-        &self.values[(y * self.width + x) * self.channels..][..self.channels]
-    }
-
-    fn centre(&self, x: usize, y: usize) -> f32 {
-        sigmoid(self.cell(x, y)[0])
-    }
-
-    /// How sure a cell is that a card's corner is beside it, by the corner's place in a quad.
-    fn corner(&self, x: usize, y: usize, corner: usize) -> f32 {
-        sigmoid(self.cell(x, y)[10 + corner])
-    }
-
-    /// Where a cell sees the corner that is beside it.
-    fn beside(&self, x: usize, y: usize) -> Point {
-        let offset = &self.cell(x, y)[14..16];
-        [(x as f32 + 0.5 + offset[0]) * STRIDE, (y as f32 + 0.5 + offset[1]) * STRIDE]
-    }
-
-    /// The cell and those around it.
-    fn around(&self, x: usize, y: usize) -> impl Iterator<Item = (usize, usize)> + use<> {
-        let (right, bottom) = ((x + 1).min(self.width - 1), (y + 1).min(self.height - 1));
-        (y.saturating_sub(1)..=bottom).flat_map(move |v| (x.saturating_sub(1)..=right).map(move |u| (u, v)))
-    }
-
-    /// Where a cell sees the card's corners.
-    fn corners(&self, x: usize, y: usize) -> Quad {
-        let offsets = &self.cell(x, y)[2..10];
-        let middle = [(x as f32 + 0.5) * STRIDE, (y as f32 + 0.5) * STRIDE];
-        std::array::from_fn(|i| {
-            [middle[0] + offsets[2 * i] * OFFSET_UNIT, middle[1] + offsets[2 * i + 1] * OFFSET_UNIT]
-        })
-    }
-}
-
-fn decode(map: &FeatureMap, threshold: f32) -> Vec<Located> {
-    let cells = (0..map.height).flat_map(|y| (0..map.width).map(move |x| (x, y)));
-    let peaks = cells.filter(|&(x, y)| {
-        let here = map.centre(x, y);
-        // Of equal neighbours the first in reading order is the peak.
-        here > threshold
-            && map
-                .around(x, y)
-                .all(|(u, v)| if (v, u) < (y, x) { here > map.centre(u, v) } else { here >= map.centre(u, v) })
-    });
-    peaks.map(|(x, y)| at_peak(map, x, y)).collect()
-}
-
-/// The card of a peak: what the cells around it that are at least half as sure see, each by its weight.
-fn at_peak(map: &FeatureMap, x: usize, y: usize) -> Located {
-    let confidence = map.centre(x, y);
-    let (mut total, mut side) = (0.0, 0.0);
-    let mut quad = [[0.0; 2]; 4];
-    for (u, v) in map.around(x, y) {
-        let weight = map.centre(u, v);
-        if weight < confidence / 2.0 {
-            continue;
-        }
-        total += weight;
-        side += weight * map.cell(u, v)[1];
-        for (sum, corner) in quad.iter_mut().flatten().zip(map.corners(u, v).iter().flatten()) {
-            *sum += weight * corner;
-        }
-    }
-    quad.iter_mut().flatten().for_each(|sum| *sum /= total);
-    let reach = (CORNER_REACH * side_lengths(&quad)[0]).max(STRIDE);
-    let quad = std::array::from_fn(|corner| refined(map, corner, quad[corner], reach));
-    Located { quad, side: if side > 0.0 { Side::Back } else { Side::Front }, confidence }
-}
-
-/// A corner as the cells beside it see it, where they are sure: they see it closer than the card's middle does.
-fn refined(map: &FeatureMap, corner: usize, rough: Point, reach: f32) -> Point {
-    // Cells whose middles are within reach.
-    let range = |at: f32, cells: usize| {
-        let first = ((at - reach) / STRIDE - 0.5).ceil().clamp(0.0, cells as f32) as usize;
-        let end = ((at + reach) / STRIDE + 0.5).floor().clamp(0.0, cells as f32) as usize;
-        first..end
-    };
-    let columns = range(rough[0], map.width);
-    let cells = range(rough[1], map.height).flat_map(|y| columns.clone().map(move |x| (x, y)));
-    let surest = cells.map(|(x, y)| (map.corner(x, y, corner), x, y)).reduce(|a, b| if b.0 > a.0 { b } else { a });
-    let Some((sure, x, y)) = surest.filter(|&(sure, ..)| sure >= CORNER_THRESHOLD) else { return rough };
-    let (mut total, mut sum) = (0.0, [0.0; 2]);
-    for (u, v) in map.around(x, y) {
-        let weight = map.corner(u, v, corner);
-        if weight > sure / 2.0 {
-            let seen = map.beside(u, v);
-            total += weight;
-            sum = [sum[0] + weight * seen[0], sum[1] + weight * seen[1]];
-        }
-    }
-    sum.map(|part| part / total)
-}
-
-/// The surest cards without those that are no quad, too small, or the same card as a surer one.
-fn suppress_duplicates(mut found: Vec<Located>, most: usize) -> Vec<Located> {
+/// The most confident cards, without those that are no convex quad, too small, or duplicates of a more confident one.
+fn suppress_duplicates(mut found: Vec<Located>, config: &LocatorConfig, most: usize) -> Vec<Located> {
     found.retain(|card| is_convex(&card.quad) && side_lengths(&card.quad).iter().all(|&side| side >= MIN_HEIGHT));
     found.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
     let mut kept: Vec<Located> = Vec::new();
     for card in found {
         let same = |other: &Located| {
-            contains(&other.quad, middle(&card.quad)) || overlap(&other.quad, &card.quad) > DUPLICATE_IOU
+            contains(&other.quad, middle(&card.quad))
+                || overlap(&other.quad, &card.quad) > config.decoding.duplicate_iou
         };
         if kept.len() < most && !kept.iter().any(same) {
             kept.push(card);

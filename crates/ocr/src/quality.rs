@@ -6,48 +6,30 @@ use shenfen_core::{Quad, Quality, Side};
 use crate::geometry::{Homography, area, intersection, rectangle, side_lengths};
 use crate::illumination::Illumination;
 use crate::locate::Located;
+use crate::parameters::quality::{
+    BLOCK, BLOWN, BRIGHT_PAPER, COARSE, FULL_RESOLUTION, INSIDE, LEAST_COLOUR, LIT, MOST_GLARE, PORTRAIT, STRIP_MARGIN,
+    STROKE_BLOCK, STROKES, WASHED_OUT,
+};
 use crate::rectify::Frame;
 
-/// Width and height of a card in millimetres (ISO/IEC 7810, ID-1, rounded as the card's standard has it).
-pub(crate) const CARD: [f32; 2] = [85.6, 54.0];
-/// Pixels per millimetre from which small type (2.65 mm) has more pixels than the networks use.
-const FULL_RESOLUTION: f32 = 12.0;
-/// Contrast of strokes in grey levels that makes a sharpness of 0: of noise on even paper; and of 1: of a good scan.
-const STROKES: [f32; 2] = [2.0, 32.0];
-/// Side of the blocks of a strip in which strokes are looked for: a third of an em, about a stroke and a gap.
-const STROKE_BLOCK: usize = 8;
-/// Rows and columns at each edge of a strip that are no type.
-const STRIP_MARGIN: [usize; 2] = [4, 8];
-/// The brightness of the darkest tenth of the paper that makes an exposure of 0, and of 1.
-const LIT: [f32; 2] = [15.0, 80.0];
-/// What is at least this bright is blown out.
-const BLOWN: u8 = 250;
-/// Where half of the paper is brighter than this, blown out paper is a bright picture's, and no glare.
-const BRIGHT_PAPER: u8 = 235;
-/// Side of the blocks that glare is counted in, in frame pixels: 1.4 mm.
-const BLOCK: usize = 8;
-/// The part of the card under glare from which the figure is 0.
-const MOST_GLARE: f32 = 0.1;
-/// The part of the frame that is card, a millimetre in from its edges: left, top, right, bottom.
-const INSIDE: [u32; 4] = [16, 8, 496, 312];
-/// The portrait; its ground is white: left, top, right, bottom.
-const PORTRAIT: [usize; 4] = [312, 40, 480, 264];
-/// Frame pixels per pixel in which colours are looked at.
-const COARSE: f64 = 4.0;
-/// Colourfulness, 0..255, below which a picture is grey.
-const LEAST_COLOUR: f32 = 2.5;
-
-/// The part of the card's frame in which colours are looked at: its middle, at a quarter of the resolution.
+/// The part of the card's frame in which colours are measured: its middle, at a quarter of the resolution.
 pub(crate) fn coarse_frame(frame: &Frame) -> Frame {
-    let [left, top, right, bottom] = INSIDE.map(f64::from);
+    let [left, top, right, bottom] = region(INSIDE, [frame.width, frame.height]).map(|edge| edge as f64);
     let part = Homography::scale_and_move(COARSE, [left, top]);
     let [width, height] = [right - left, bottom - top].map(|side| (side / COARSE) as usize);
-    Frame { to_picture: frame.to_picture.after(&part), width, height, samples: 1 }
+    Frame { to_picture: frame.to_picture.after(&part), width, height, ..*frame }
+}
+
+/// A region of a frame of a size in pixels, from shares of the frame's width and height: left, top, right, bottom.
+fn region(shares: [f32; 4], [width, height]: [usize; 2]) -> [usize; 4] {
+    let [x, y] = [width as f32, height as f32];
+    let [left, top, right, bottom] = shares;
+    [left * x, top * y, right * x, bottom * y].map(|edge| edge.round() as usize)
 }
 
 /// What a card's quality is computed from.
 pub(crate) struct QualityInput<'a> {
-    /// The brightness in its frame (512 x 320).
+    /// The brightness in its frame.
     pub(crate) frame: &'a GrayImage,
     /// Its illumination.
     pub(crate) illumination: &'a Illumination,
@@ -58,22 +40,27 @@ pub(crate) struct QualityInput<'a> {
     /// Its place in a picture of `size` pixels whose sides were divided by 2^`downscale_log2`.
     pub(crate) card: &'a Located,
     pub(crate) size: [u32; 2],
+    /// Width and height of a card in millimetres.
+    pub(crate) card_mm: [f32; 2],
     pub(crate) downscale_log2: u32,
 }
 
 /// The quality of a card's picture.
 pub(crate) fn assess(
-    QualityInput { frame, illumination, colours, lowest_contrast, card, size, downscale_log2 }: QualityInput<'_>,
+    QualityInput { frame, illumination, colours, lowest_contrast, card, size, card_mm, downscale_log2 }: QualityInput<
+        '_,
+    >,
 ) -> Quality {
-    let [left, top, right, bottom] = INSIDE;
+    let paper_area = PaperArea::of(frame, card.side);
+    let [left, top, right, bottom] = paper_area.inside.map(|edge| edge as u32);
     let inside = image::imageops::crop_imm(frame, left, top, right - left, bottom - top).to_image();
-    let per_mm = pixels_per_mm(&card.quad);
-    let of_paper = illumination.paper().filter(|(at, _)| shows_paper(*at, card.side));
+    let per_mm = pixels_per_mm(&card.quad, card_mm);
+    let of_paper = illumination.paper().filter(|(at, _)| paper_area.contains(*at));
     let paper = Histogram::of(of_paper.map(|(_, brightness)| brightness));
     Quality {
         sharpness: ((lowest_contrast - STROKES[0]) / (STROKES[1] - STROKES[0])).clamp(0.0, 1.0),
         exposure: exposure(&inside, &paper),
-        glare: glare(frame, &paper, card.side),
+        glare: glare(frame, &paper, &paper_area),
         resolution: (per_mm * (1 << downscale_log2) as f32 / FULL_RESOLUTION).clamp(0.0, 1.0),
         completeness: completeness(&card.quad, size),
         monochrome: colourfulness(colours) < LEAST_COLOUR,
@@ -81,9 +68,9 @@ pub(crate) fn assess(
 }
 
 /// Pixels of the picture per millimetre of the card, in the direction where there are fewer.
-pub(crate) fn pixels_per_mm(quad: &Quad) -> f32 {
+pub(crate) fn pixels_per_mm(quad: &Quad, card_mm: [f32; 2]) -> f32 {
     let [width, height] = side_lengths(quad);
-    (width / CARD[0]).min(height / CARD[1])
+    (width / card_mm[0]).min(height / card_mm[1])
 }
 
 /// How much the strokes of a strip of type (32 pixels high) stand out, in grey levels: the spread of brightness within blocks
@@ -115,10 +102,22 @@ pub(crate) fn stroke_contrast(strip: &GrayImage) -> f32 {
     (variance / blocks.max(1) as f32).max(0.0).sqrt() / 4.0
 }
 
-/// Whether a pixel of the frame lies on the card and beside the portrait of a front.
-fn shows_paper([x, y]: [usize; 2], side: Side) -> bool {
-    let within = |[left, top, right, bottom]: [usize; 4]| (left..right).contains(&x) && (top..bottom).contains(&y);
-    within(INSIDE.map(|edge| edge as usize)) && !(side == Side::Front && within(PORTRAIT))
+/// Where a card's frame shows paper: a little in from the card's edges, and beside the portrait of a front.
+struct PaperArea {
+    inside: [usize; 4],
+    portrait: Option<[usize; 4]>,
+}
+
+impl PaperArea {
+    fn of(frame: &GrayImage, side: Side) -> PaperArea {
+        let size = [frame.width() as usize, frame.height() as usize];
+        PaperArea { inside: region(INSIDE, size), portrait: (side == Side::Front).then(|| region(PORTRAIT, size)) }
+    }
+
+    fn contains(&self, [x, y]: [usize; 2]) -> bool {
+        let within = |[left, top, right, bottom]: [usize; 4]| (left..right).contains(&x) && (top..bottom).contains(&y);
+        within(self.inside) && !self.portrait.is_some_and(within)
+    }
 }
 
 /// How often each brightness occurs.
@@ -149,23 +148,24 @@ fn exposure(card: &GrayImage, paper: &Histogram) -> f32 {
     let pixels = Histogram::of(card.as_raw().iter().copied());
     let [paper, darkest] = [paper, &pixels].map(|all| f32::from(all.quantile(0.1)));
     let lit = ((paper - LIT[0]) / (LIT[1] - LIT[0])).clamp(0.0, 1.0);
-    let washed_out = ((darkest - 200.0) / 45.0).clamp(0.0, 1.0);
+    let washed_out = ((darkest - WASHED_OUT[0]) / (WASHED_OUT[1] - WASHED_OUT[0])).clamp(0.0, 1.0);
     lit * (1.0 - washed_out)
 }
 
 /// 1 less the part of the card's blocks that are blown out throughout, relative to a tenth of the card, where its `paper` is not as
 /// bright by itself.
-fn glare(frame: &GrayImage, paper: &Histogram, side: Side) -> f32 {
+fn glare(frame: &GrayImage, paper: &Histogram, area: &PaperArea) -> f32 {
     if paper.quantile(0.5) > BRIGHT_PAPER {
         return 1.0;
     }
-    let [left, top, right, bottom] = INSIDE.map(|edge| edge as usize);
-    let width = frame.width() as usize;
+    let [left, top, right, bottom] = area.inside;
+    let [width, height] = [frame.width(), frame.height()].map(|side| side as usize);
     let (mut blocks, mut blown) = (0, 0);
     for y in (top..bottom).step_by(BLOCK) {
-        for x in (left..right).step_by(BLOCK).filter(|&x| shows_paper([x, y], side)) {
+        for x in (left..right).step_by(BLOCK).filter(|&x| area.contains([x, y])) {
             blocks += 1;
-            let rows = (y..y + BLOCK).map(|row| &frame.as_raw()[row * width + x..][..BLOCK]);
+            let rows = (y..(y + BLOCK).min(height))
+                .map(|row| &frame.as_raw()[row * width + x..row * width + (x + BLOCK).min(width)]);
             blown += usize::from(rows.flatten().all(|&value| value >= BLOWN));
         }
     }

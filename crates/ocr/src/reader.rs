@@ -15,20 +15,11 @@ use crate::limits::Limits;
 use crate::line_hypothesis::Buffers;
 use crate::lines::{TextLine, card_frame, find_lines};
 use crate::locate::{Located, locate};
-use crate::quality::{CARD, QualityInput, assess, coarse_frame, pixels_per_mm};
+use crate::parameters::reader::{EXPECTED_CARD_WIDTH, FEW_FIELDS, ROTATED_WEIGHT_RATIO, SUFFICIENT_PIXELS_PER_MM};
+use crate::quality::{QualityInput, assess, coarse_frame, pixels_per_mm};
 use crate::recognise::{RecognisedFields, recognise};
 use crate::rectify::{Frame, Picture};
 use crate::weights::Models;
-
-/// A card with fewer fields than this may be upside down.
-const FEW_FIELDS: usize = 2;
-/// With equally many fields, the lines of the card rotated by 180 degrees must have this many times the weight.
-const ROTATED_WEIGHT_RATIO: f32 = 1.25;
-
-/// Pixels per millimetre of a card above which more do not help: a line of small type (2.65 mm) is read at 9.7.
-const SUFFICIENT_PIXELS_PER_MM: f32 = 10.0;
-/// A card is expected to be at least this share of its picture's longer side wide.
-const EXPECTED_CARD_WIDTH: f32 = 0.5;
 
 /// What was read in one picture.
 #[derive(Clone)]
@@ -89,7 +80,8 @@ impl CardReader {
         let limits = self.limits;
         let encoded = Encoded::open(bytes, &limits)?;
         let size = encoded.size();
-        let expected = EXPECTED_CARD_WIDTH * size[0].max(size[1]) as f32 / CARD[0];
+        let card_mm = self.models.lines.config.frame.card_mm;
+        let expected = EXPECTED_CARD_WIDTH * size[0].max(size[1]) as f32 / card_mm[0];
         let first = encoded.decode(downscale_for(expected))?;
         let mut decoding = begin.elapsed();
 
@@ -99,7 +91,8 @@ impl CardReader {
         let mut found = self.locate(&mut picture)?;
         let locating = begin_locating.elapsed();
 
-        let needed = found.iter().map(|card| downscale_for(pixels_per_mm(&card.quad) * scale(downscale_log2))).min();
+        let needed =
+            found.iter().map(|card| downscale_for(pixels_per_mm(&card.quad, card_mm) * scale(downscale_log2))).min();
         if let Some(needed) = needed.filter(|&needed| needed < downscale_log2) {
             let begin_finer = Instant::now();
             finer = encoded.decode(needed)?;
@@ -206,6 +199,7 @@ impl CardReader {
             lowest_contrast,
             card: &card,
             size,
+            card_mm: self.models.lines.config.frame.card_mm,
             downscale_log2,
         });
         Ok(Some(ReadCard { side: card.side, quad: card.quad, rotation: rotation(&card.quad), fields, quality }))
@@ -213,7 +207,7 @@ impl CardReader {
 
     /// Rectifies a card and finds its lines; `None` when its corners are no quad.
     fn rectify(&self, picture: &mut Picture, card: &Located) -> Result<Option<RectifiedCard>, ReadError> {
-        let Some(frame) = card_frame(&card.quad) else { return Ok(None) };
+        let Some(frame) = card_frame(&self.models.lines.config, &card.quad) else { return Ok(None) };
         let pixels = picture.cut_grey(&frame);
         let illumination = Illumination::estimate(&pixels);
         let lines =

@@ -5,45 +5,25 @@ use std::collections::BTreeMap;
 use shenfen_core::field::Ethnicity;
 use shenfen_core::{FieldName, Quad, ReadChar, ReadField};
 
+use crate::contract::Calibration;
 use crate::details::{CardDetails, Recorder};
 use crate::geometry::{Homography, rectangle};
 use crate::illumination::Illumination;
 use crate::line_hypothesis::{Buffers, LineHypothesis, classify};
 use crate::lines::TextLine;
 use crate::net::sigmoid;
+use crate::parameters::recognise::{
+    AUGMENTATION_CROPS, BRACKET_EXTENSION, ETHNIC_EXTENSION, EXTENSION, LONG_TERM_LENGTH, NUMBER_LENGTH, SURE,
+    TERM_LENGTH,
+};
 use crate::rectify::Picture;
 use crate::strip::CropVariant;
-use crate::weights::{Calibration, RecogniserModel};
-
-/// A line with a lower probability than this is read again from augmentation crops.
-const SURE: f32 = 0.95;
-/// Test-time augmentation crops: two, and two more if the line stays below [`SURE`]. Other pixels of the picture are averaged
-/// together, and the network's grid of steps lies elsewhere.
-const AUGMENTATION_CROPS: [[CropVariant; 2]; 2] = [
-    [
-        CropVariant { em: 23.6, side_margin: 0.47, shift_down: 0.0 },
-        CropVariant { em: 27.1, side_margin: 0.37, shift_down: 0.03 },
-    ],
-    [
-        CropVariant { em: 24.6, side_margin: 0.43, shift_down: -0.04 },
-        CropVariant { em: 26.4, side_margin: 0.5, shift_down: 0.05 },
-    ],
-];
-
-/// So many em are added at the start and the end of a line whose form tells that characters are missing: about three digits; one
-/// character of an ethnic group; or the bracket that closes an address, before which stands its label.
-const EXTENSION: [f32; 2] = [2.0, 2.0];
-const ETHNIC_EXTENSION: [f32; 2] = [1.2, 1.2];
-const BRACKET_EXTENSION: [f32; 2] = [0.0, 1.5];
-/// Characters of a number (GB 11643-1999), of a validity with two dates, and of one that ends with 长期.
-const NUMBER: usize = 18;
-const TERM: usize = 21;
-const LONG_TERM: usize = 13;
+use crate::weights::RecogniserModel;
 
 /// What the lines of a card say.
 pub(crate) struct RecognisedFields {
     pub(crate) fields: BTreeMap<FieldName, ReadField>,
-    /// The contrast of strokes of the lowest_contrast line in grey levels (`quality::stroke_contrast`); 0 of none.
+    /// The contrast of strokes of the faintest line in grey levels (`quality::stroke_contrast`); 0 of none.
     pub(crate) lowest_contrast: f32,
 }
 
@@ -64,7 +44,9 @@ pub(crate) fn recognise(
     buffers: &mut Buffers,
     details: Option<&mut CardDetails>,
 ) -> candle_core::Result<RecognisedFields> {
-    let threshold = model.config.threshold;
+    let rules = &model.config.decoding;
+    let threshold = rules.centre_threshold;
+    let trained = CropVariant::trained(&model.config.strip);
     let mut recorder = details.is_some().then(|| Recorder::new(lines.len()));
     let mut lines = lines.to_vec();
     let mut hypotheses = Vec::with_capacity(lines.len());
@@ -75,7 +57,7 @@ pub(crate) fn recognise(
             to_picture,
             illumination,
             line,
-            CropVariant::DEFAULT,
+            trained,
             &buffers.scratch,
         )?);
     }
@@ -90,15 +72,8 @@ pub(crate) fn recognise(
             FieldName::Ethnic => ETHNIC_EXTENSION,
             _ => EXTENSION,
         });
-        let mut seen = LineHypothesis::new(
-            model,
-            picture,
-            to_picture,
-            illumination,
-            &longer,
-            CropVariant::DEFAULT,
-            &buffers.scratch,
-        )?;
+        let mut seen =
+            LineHypothesis::new(model, picture, to_picture, illumination, &longer, trained, &buffers.scratch)?;
         classify(model, std::iter::once(&mut seen), buffers);
         if is_complete(line.field, &seen.best(threshold)) {
             (*line, *hypothesis) = (longer, seen);
@@ -108,14 +83,12 @@ pub(crate) fn recognise(
     let lowest_contrast = hypotheses.iter().map(|hypothesis| hypothesis.contrast).reduce(f32::min).unwrap_or(0.0);
 
     if let Some(recorder) = &mut recorder {
-        hypotheses.iter().enumerate().for_each(|(line, hypothesis)| recorder.round(line, hypothesis, threshold));
+        hypotheses.iter().enumerate().for_each(|(line, hypothesis)| recorder.round(line, hypothesis, rules));
     }
     let mut unsure: Vec<(usize, (&TextLine, &mut LineHypothesis))> =
         lines.iter().zip(&mut hypotheses).enumerate().collect();
     for variants in AUGMENTATION_CROPS {
-        unsure.retain(|(_, (_, hypothesis))| {
-            hypothesis.probability(threshold) * hypothesis.no_missed_probability(threshold) < SURE
-        });
+        unsure.retain(|(_, (_, hypothesis))| hypothesis.right_probability(rules) < SURE);
         for (_, (line, hypothesis)) in &mut unsure {
             for variant in variants {
                 hypothesis.add(
@@ -126,7 +99,7 @@ pub(crate) fn recognise(
         }
         classify(model, unsure.iter_mut().map(|(_, (_, hypothesis))| &mut **hypothesis), buffers);
         if let Some(recorder) = &mut recorder {
-            unsure.iter().for_each(|(line, (_, hypothesis))| recorder.round(*line, hypothesis, threshold));
+            unsure.iter().for_each(|(line, (_, hypothesis))| recorder.round(*line, hypothesis, rules));
         }
     }
 
@@ -148,9 +121,7 @@ pub(crate) fn recognise(
     let mut hypotheses = hypotheses.into_iter();
     for lines in of_fields {
         let hypotheses: Vec<LineHypothesis> = hypotheses.by_ref().take(lines.len()).collect();
-        let read = |hypothesis: &LineHypothesis| {
-            hypothesis.probability(threshold) * hypothesis.no_missed_probability(threshold)
-        };
+        let read = |hypothesis: &LineHypothesis| hypothesis.right_probability(rules);
         let probability = hypotheses.iter().map(read).product();
         probabilities.push(probability);
         let confidence = calibrated(probability, model.config.calibration);
@@ -174,9 +145,9 @@ pub(crate) fn recognise(
 /// Whether characters have the form of a line of a field. Where they have not, the line's end may have been missed.
 fn is_complete(field: FieldName, characters: &[char]) -> bool {
     match field {
-        FieldName::IdentityNo => characters.len() == NUMBER,
-        FieldName::EffectiveDate if characters.last() == Some(&'期') => characters.len() == LONG_TERM,
-        FieldName::EffectiveDate => characters.len() == TERM,
+        FieldName::IdentityNo => characters.len() == NUMBER_LENGTH,
+        FieldName::EffectiveDate if characters.last() == Some(&'期') => characters.len() == LONG_TERM_LENGTH,
+        FieldName::EffectiveDate => characters.len() == TERM_LENGTH,
         FieldName::BirthDate => characters.last() == Some(&'日'),
         FieldName::Address => !has_open_bracket(characters),
         FieldName::Ethnic => Ethnicity::parse(&characters.iter().collect::<String>()).is_ok(),
@@ -238,13 +209,15 @@ mod tests {
         assert!(whole(FieldName::Address, "号（东岸）") && !whole(FieldName::Address, "12号（东"));
     }
 
+    const IDENTITY: Calibration = Calibration { scale: 1.0, bias: 0.0 };
+
     #[test]
     fn identity_calibration_is_a_no_op_and_bias_shifts_the_logit() {
         for p in [0.01, 0.3, 0.5, 0.97] {
-            assert!((calibrated(p, Calibration::default()) - p).abs() < 1e-5);
+            assert!((calibrated(p, IDENTITY) - p).abs() < 1e-5);
         }
         let shifted = calibrated(0.5, Calibration { scale: 1.0, bias: -1.0 });
         assert!((shifted - 0.2689).abs() < 1e-3);
-        assert!(calibrated(0.0, Calibration::default()) < 1e-5);
+        assert!(calibrated(0.0, IDENTITY) < 1e-5);
     }
 }

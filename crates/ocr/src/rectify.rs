@@ -7,8 +7,6 @@ use image::{GrayImage, RgbImage};
 use crate::geometry::Homography;
 use crate::multiversioned::multiversioned;
 
-/// What stands outside a picture: 0 once normalised to -1..1.
-const MID_GREY: u8 = 128;
 /// The weights of a sample's four pixels are in units of a 256th across and down, so they sum to this.
 const WHOLE: u32 = 1 << 16;
 /// A pixel counts as one sample up to this many picture pixels more.
@@ -39,6 +37,8 @@ pub(crate) struct Frame {
     /// The most samples per pixel and direction. A coarser level of the picture serves where that is not enough, so more
     /// samples mean more sharpness and more time.
     pub(crate) samples: u32,
+    /// The level of what lies outside the picture.
+    pub(crate) outside: u8,
 }
 
 impl<'a> Picture<'a> {
@@ -54,7 +54,7 @@ impl<'a> Picture<'a> {
         [self.colour[0].width as u32, self.colour[0].height as u32]
     }
 
-    /// Cuts a frame out. What lies outside the picture is mid grey.
+    /// Cuts a frame out.
     pub(crate) fn cut(&mut self, frame: &Frame) -> RgbImage {
         let sampling = Sampling::of(frame);
         let mut out = RgbImage::new(frame.width as u32, frame.height as u32);
@@ -103,6 +103,7 @@ impl<'a> Picture<'a> {
 /// How a frame is sampled: from which level of the picture, with how many samples per pixel and direction, and where they
 /// lie.
 struct Sampling {
+    outside: u8,
     level: usize,
     per_side: usize,
     /// From samples to pixels of the level.
@@ -122,7 +123,7 @@ impl Sampling {
         let to_level = Homography::scale_and_move(shrink, [0.0; 2])
             .after(&frame.to_picture)
             .after(&Homography::scale_and_move(1.0 / f64::from(per_side), [0.0; 2]));
-        Sampling { level, per_side: per_side as usize, rows: to_level.rows() }
+        Sampling { outside: frame.outside, level, per_side: per_side as usize, rows: to_level.rows() }
     }
 }
 
@@ -164,7 +165,7 @@ multiversioned! {
                 for (number, pixels) in line.chunks_mut(RUN).enumerate() {
                     run.place(number * RUN, steps, plane);
                     for (i, pixel) in pixels.iter_mut().enumerate() {
-                        let found = run.sample(i, plane);
+                        let found = run.sample(i, plane, sampling.outside);
                         for c in 0..C {
                             pixel[c] = ((found[c] + WHOLE / 2) / WHOLE) as u8;
                         }
@@ -186,7 +187,7 @@ multiversioned! {
                             run.place(sample, steps, plane);
                             at = 0;
                         }
-                        let found = run.sample(at, plane);
+                        let found = run.sample(at, plane, sampling.outside);
                         at += 1;
                         for c in 0..C {
                             sum[c] += found[c];
@@ -252,11 +253,11 @@ impl Run {
         }
     }
 
-    /// The plane at sample `i`, times [`WHOLE`]. Beyond the border, and where the map has no value, mid grey.
+    /// The plane at sample `i`, times [`WHOLE`]. Beyond the border, and where the map has no value, `outside`.
     #[inline(always)]
-    fn sample<const C: usize>(&self, i: usize, plane: &Plane<C>) -> [u32; C] {
+    fn sample<const C: usize>(&self, i: usize, plane: &Plane<C>, outside: u8) -> [u32; C] {
         if self.at[i] == OUTSIDE {
-            return at_the_border(plane, self.x[i], self.y[i]);
+            return at_the_border(plane, self.x[i], self.y[i], outside);
         }
         let at = self.at[i] as usize;
         let (upper, lower) = (&plane.data[at..at + 2 * C], &plane.data[at + plane.width * C..][..2 * C]);
@@ -281,26 +282,21 @@ fn rounded(value: f32) -> (u32, f32) {
 }
 
 #[cold]
-fn at_the_border<const C: usize>(plane: &Plane<C>, x: f32, y: f32) -> [u32; C] {
+fn at_the_border<const C: usize>(plane: &Plane<C>, x: f32, y: f32, outside: u8) -> [u32; C] {
     let (width, height) = (plane.width as f32, plane.height as f32);
     if !(x > -1.0 && y > -1.0 && x < width && y < height) {
-        return [u32::from(MID_GREY) * WHOLE; C];
+        return [u32::from(outside) * WHOLE; C];
     }
     let (left, top) = (x.floor(), y.floor());
     let [right, lower] = [x - left, y - top].map(|part| (part * 256.0) as u32);
     std::array::from_fn(|c| {
         let at = |x: f32, y: f32| {
             let inside = x >= 0.0 && y >= 0.0 && x < width && y < height;
-            u32::from(if inside { plane.data[(y as usize * plane.width + x as usize) * C + c] } else { MID_GREY })
+            u32::from(if inside { plane.data[(y as usize * plane.width + x as usize) * C + c] } else { outside })
         };
         let across = |y: f32| at(left, y) * (256 - right) + at(left + 1.0, y) * right;
         across(top) * (256 - lower) + across(top + 1.0) * lower
     })
-}
-
-/// 0..255 to -1..1, as the networks expect pixels.
-pub(crate) fn normalised(value: u8) -> f32 {
-    f32::from(value) / 127.5 - 1.0
 }
 
 #[cfg(test)]

@@ -3,17 +3,10 @@
 use candle_core::{Device, Tensor};
 use image::GrayImage;
 
+use crate::contract::StripCrop;
 use crate::geometry::Homography;
 use crate::lines::TextLine;
-use crate::net::recogniser::STRIP_HEIGHT;
 use crate::rectify::{Frame, Picture};
-
-/// Width of a strip in pixels: narrowest and widest. Longer lines are squeezed.
-const WIDTH: [usize; 2] = [24, 1024];
-/// The most samples per strip pixel and direction.
-const SAMPLES: u32 = 4;
-/// The least spread of brightness that is stretched to 1: an even strip keeps its noise small.
-const MIN_DEVIATION: f32 = 6.0;
 
 /// How a strip is cut around its line: the trained crop, or a test-time augmentation crop.
 #[derive(Clone, Copy)]
@@ -27,8 +20,10 @@ pub(crate) struct CropVariant {
 }
 
 impl CropVariant {
-    /// As the recogniser learned it: the em box 25.6 of 32 pixels high, in the middle, and 0.4 em of margin.
-    pub(crate) const DEFAULT: CropVariant = CropVariant { em: 25.6, side_margin: 0.4, shift_down: 0.0 };
+    /// The crop that the recogniser was trained with.
+    pub(crate) fn trained(crop: &StripCrop) -> CropVariant {
+        CropVariant { em: crop.em, side_margin: crop.side_margin, shift_down: 0.0 }
+    }
 }
 
 /// A strip to cut for a line, and how to find the way back.
@@ -43,20 +38,23 @@ pub(crate) struct Strip {
 }
 
 impl Strip {
-    /// The strip of a line in a frame from which `to_picture` leads to the picture. The width is rounded up to a multiple of
-    /// 8, so there is a little more room on the right.
-    pub(crate) fn new(line: &TextLine, to_picture: &Homography, variant: CropVariant) -> Strip {
+    /// The strip of a line in a frame that `to_picture` maps to the picture. The width is rounded up to a multiple, so there is a
+    /// little more room on the right.
+    pub(crate) fn new(crop: &StripCrop, line: &TextLine, to_picture: &Homography, variant: CropVariant) -> Strip {
         let per_pixel = line.em / variant.em;
         let margin = variant.side_margin * line.em;
         let wanted = (line.length() + 2.0 * margin) / per_pixel;
-        let width = (wanted.ceil() as usize).next_multiple_of(8).clamp(WIDTH[0], WIDTH[1]);
-        let along_pixel = per_pixel * (wanted / WIDTH[1] as f32).max(1.0);
+        let width =
+            (wanted.ceil() as usize).next_multiple_of(crop.width_multiple).clamp(crop.min_width, crop.max_width);
+        let along_pixel = per_pixel * (wanted / crop.max_width as f32).max(1.0);
         let [along, down] = line.directions();
-        let above = per_pixel * STRIP_HEIGHT as f32 / 2.0 + variant.shift_down * line.em;
+        let above = per_pixel * crop.height as f32 / 2.0 + variant.shift_down * line.em;
         let corner: [f64; 2] = std::array::from_fn(|i| f64::from(line.start[i] - along[i] * margin - down[i] * above));
         let scaled = |direction: [f32; 2], factor: f32| direction.map(|part| f64::from(part * factor));
         let to_card = Homography::affine(corner, scaled(along, along_pixel), scaled(down, per_pixel));
-        let frame = Frame { to_picture: to_picture.after(&to_card), width, height: STRIP_HEIGHT, samples: SAMPLES };
+        let to_picture = to_picture.after(&to_card);
+        let StripCrop { height, max_samples: samples, outside, .. } = *crop;
+        let frame = Frame { to_picture, width, height, samples, outside };
         Strip { frame, to_card, scale: 1.0 / along_pixel, margin }
     }
 
@@ -71,38 +69,44 @@ impl Strip {
     }
 }
 
-/// The pixels of a strip as the recogniser takes them, [32, width, 1].
+/// The pixels of a strip as the recogniser takes them, [height, width, 1]: mean 0 and standard deviation 1 over the strip, but that a deviation below
+/// `min_deviation` counts as that.
 ///
 /// # Errors
 /// When no tensor can be made of them.
-pub(crate) fn tensor(pixels: &GrayImage) -> candle_core::Result<Tensor> {
-    Tensor::from_vec(standardised(pixels), (STRIP_HEIGHT, pixels.width() as usize, 1), &Device::Cpu)
+pub(crate) fn tensor(pixels: &GrayImage, min_deviation: f32) -> candle_core::Result<Tensor> {
+    let shape = (pixels.height() as usize, pixels.width() as usize, 1);
+    Tensor::from_vec(standardised(pixels, min_deviation), shape, &Device::Cpu)
 }
 
-/// Brightness to mean 0 and standard deviation 1 over the strip.
-fn standardised(strip: &GrayImage) -> Vec<f32> {
+fn standardised(strip: &GrayImage, min_deviation: f32) -> Vec<f32> {
     let grey = strip.as_raw();
     let count = grey.len() as f32;
     let sum: u64 = grey.iter().map(|&value| u64::from(value)).sum();
     let squares: u64 = grey.iter().map(|&value| u64::from(value).pow(2)).sum();
     let mean = sum as f32 / count;
     let variance = (squares as f64 / f64::from(count) - f64::from(mean).powi(2)).max(0.0) as f32;
-    let scale = 1.0 / variance.sqrt().max(MIN_DEVIATION);
+    let scale = 1.0 / variance.sqrt().max(min_deviation);
     grey.iter().map(|&value| (f32::from(value) - mean) * scale).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use shenfen_core::FieldName;
 
     use super::*;
+    use crate::contract::{RecogniserConfig, shipped};
+
+    static CROP: LazyLock<StripCrop> = LazyLock::new(|| shipped::<RecogniserConfig>().strip);
 
     fn line(start: [f32; 2], end: [f32; 2], em: f32) -> TextLine {
         TextLine { field: FieldName::Name, start, end, em, weight: 1.0 }
     }
 
     fn usual(line: &TextLine) -> Strip {
-        Strip::new(line, &Homography::scale_and_move(1.0, [0.0, 0.0]), CropVariant::DEFAULT)
+        Strip::new(&CROP, line, &Homography::scale_and_move(1.0, [0.0, 0.0]), CropVariant::trained(&CROP))
     }
 
     #[test]
@@ -127,7 +131,7 @@ mod tests {
     fn crop_variant_shows_the_same_line_shifted() {
         let same = Homography::scale_and_move(1.0, [0.0, 0.0]);
         let variant = CropVariant { em: 20.0, side_margin: 0.5, shift_down: 0.1 };
-        let strip = Strip::new(&line([100.0, 50.0], [200.0, 50.0], 20.0), &same, variant);
+        let strip = Strip::new(&CROP, &line([100.0, 50.0], [200.0, 50.0], 20.0), &same, variant);
         let [x, y] = strip.frame.to_picture.map([10.0, 18.0]);
         assert!((x - 100.0).abs() < 1e-3 && (y - 50.0).abs() < 1e-3);
         assert!((strip.along(60.0) - 50.0).abs() < 1e-3);
@@ -146,7 +150,7 @@ mod tests {
     fn low_contrast_strip_keeps_its_noise_small() {
         let striped =
             |dark: u8, bright: u8| GrayImage::from_fn(40, 8, |x, _| image::Luma([[dark, bright][x as usize % 2]]));
-        assert!(standardised(&striped(100, 101)).iter().all(|value| value.abs() < 0.1));
-        assert!(standardised(&striped(0, 100)).iter().all(|value| (value.abs() - 1.0).abs() < 1e-3));
+        assert!(standardised(&striped(100, 101), 6.0).iter().all(|value| value.abs() < 0.1));
+        assert!(standardised(&striped(0, 100), 6.0).iter().all(|value| (value.abs() - 1.0).abs() < 1e-3));
     }
 }

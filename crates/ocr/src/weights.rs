@@ -6,14 +6,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
-use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use shenfen_core::ModelInfo;
 
+use crate::contract::{self, Config, LinesConfig, LocatorConfig, RecogniserConfig};
 use crate::error::ModelError;
 use crate::net::conv::Scratch;
 use crate::net::fpn::Fpn;
-use crate::net::recogniser::{Recogniser, STRIP_HEIGHT};
+use crate::net::recogniser::Recogniser;
 use crate::net::tensors::Tensors;
 
 /// The files compiled into the binary, by path below `models/`.
@@ -21,59 +21,16 @@ static EMBEDDED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/embedded
 
 /// The list of sums, below the models' folder.
 const SUMS: &str = "SHA256SUMS";
-/// The only format of configs and networks that this version knows.
-const FORMAT: u32 = 1;
-/// Channels that come out of the locator.
-const LOCATOR_CHANNELS: usize = 16;
-/// Channels that come out of the line detector.
-const LINES_CHANNELS: usize = 10;
-
-/// A network's facts, from its `config.json`. The trainer writes more keys; those only it needs are left out here.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Config {
-    format: u32,
-    version: String,
-    /// The probability from which a peak or a cell counts.
-    #[serde(alias = "centre_threshold")]
-    pub(crate) threshold: f32,
-    /// What logits are divided by before the softmax.
-    #[serde(default = "one")]
-    pub(crate) temperature: f32,
-    /// The stage at whose size an FPN's output comes out.
-    #[serde(default)]
-    output_stage: usize,
-    /// How the product of a field's probabilities becomes its confidence.
-    #[serde(default)]
-    pub(crate) calibration: Calibration,
-}
-
-/// Confidence = sigmoid(scale * logit(product) + bias).
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
-pub(crate) struct Calibration {
-    pub(crate) scale: f32,
-    pub(crate) bias: f32,
-}
-
-impl Default for Calibration {
-    fn default() -> Calibration {
-        Calibration { scale: 1.0, bias: 0.0 }
-    }
-}
-
-fn one() -> f32 {
-    1.0
-}
-
 /// An FPN with its config.
-pub(crate) struct DetectorModel {
+pub(crate) struct Detector<C> {
     pub(crate) network: Fpn,
-    pub(crate) config: Config,
+    pub(crate) config: C,
 }
 
 /// The recogniser with its config and its charset.
 pub(crate) struct RecogniserModel {
     pub(crate) network: Recogniser,
-    pub(crate) config: Config,
+    pub(crate) config: RecogniserConfig,
     /// Class i is the i-th character.
     pub(crate) charset: Vec<char>,
 }
@@ -81,8 +38,8 @@ pub(crate) struct RecogniserModel {
 /// The three networks, read-only and shared by all readers.
 pub struct Models {
     info: ModelInfo,
-    pub(crate) locator: DetectorModel,
-    pub(crate) lines: DetectorModel,
+    pub(crate) locator: Detector<LocatorConfig>,
+    pub(crate) lines: Detector<LinesConfig>,
     pub(crate) recogniser: RecogniserModel,
 }
 
@@ -138,10 +95,13 @@ impl Models {
     fn from_files(open: &Open) -> Result<Arc<Models>, ModelError> {
         let sums = open(SUMS)?;
         let files = Files { open, sums: String::from_utf8_lossy(&sums) };
-        let locator = files.detector_model("locator", [3, LOCATOR_CHANNELS])?;
-        let lines = files.detector_model("lines", [1, LINES_CHANNELS])?;
-        let recogniser = files.recogniser_model("recogniser")?;
-        let versions: BTreeSet<_> = [&locator.config, &lines.config, &recogniser.config].map(|c| &*c.version).into();
+        let locator =
+            files.detector(|config: &LocatorConfig| (config.inputs, config.output_stage, config.channels.count))?;
+        let lines =
+            files.detector(|config: &LinesConfig| (config.inputs, config.output_stage, config.channels.count))?;
+        let recogniser = files.recogniser()?;
+        let versions: BTreeSet<_> =
+            [locator.config.version(), lines.config.version(), recogniser.config.version()].into();
         let info = ModelInfo {
             name: "shenfen".into(),
             version: versions.into_iter().collect::<Vec<_>>().join("+"),
@@ -174,14 +134,8 @@ impl Files<'_> {
         }
     }
 
-    fn config(&self, network: &'static str) -> Result<Config, ModelError> {
-        let bytes = self.read(network, "config.json")?;
-        let config: Config = serde_json::from_slice(&bytes)
-            .map_err(|source| ModelError::Config { file: format!("{network}/config.json"), source })?;
-        if config.format != FORMAT {
-            return Err(ModelError::Format { network, format: config.format, known: FORMAT });
-        }
-        Ok(config)
+    fn config<C: Config>(&self) -> Result<C, ModelError> {
+        contract::parse(&self.read(C::NETWORK, "config.json")?)
     }
 
     fn tensors(&self, network: &'static str) -> Result<Tensors, ModelError> {
@@ -191,38 +145,44 @@ impl Files<'_> {
         Ok(Tensors::new(network, tensors))
     }
 
-    fn detector_model(
-        &self,
-        network: &'static str,
-        [inputs, outputs]: [usize; 2],
-    ) -> Result<DetectorModel, ModelError> {
-        let config = self.config(network)?;
-        let fpn = Fpn::new(&self.tensors(network)?, config.output_stage)?;
+    /// A detector; `shape` gives its inputs, output stage and outputs from its config.
+    fn detector<C: Config>(&self, shape: impl Fn(&C) -> (usize, usize, usize)) -> Result<Detector<C>, ModelError> {
+        let network = C::NETWORK;
+        let config: C = self.config()?;
+        let (inputs, output_stage, outputs) = shape(&config);
+        let fpn = Fpn::new(&self.tensors(network)?, output_stage)?;
         // One pass over a small picture meets every layer, so a misfit shows here and not in the first job.
         let probe = Tensor::zeros((64, 64, inputs), DType::F32, &Device::Cpu)
             .and_then(|probe| fpn.forward(&probe, &Scratch::default()))
             .map_err(|e| ModelError::shape(network, e))?;
-        let side = 64 >> (config.output_stage + 1);
+        let side = 64 >> (output_stage + 1);
         if probe.dims() != [side, side, outputs] {
-            return Err(ModelError::shape(network, format!("its map is {:?}", probe.dims())));
+            return Err(ModelError::shape(network, format!("its output is {:?}", probe.dims())));
         }
-        Ok(DetectorModel { network: fpn, config })
+        Ok(Detector { network: fpn, config })
     }
 
-    fn recogniser_model(&self, network: &'static str) -> Result<RecogniserModel, ModelError> {
-        let config = self.config(network)?;
+    fn recogniser(&self) -> Result<RecogniserModel, ModelError> {
+        let network = RecogniserConfig::NETWORK;
+        let config: RecogniserConfig = self.config()?;
         let recogniser = Recogniser::new(&self.tensors(network)?)?;
         let charset = parse_charset(&String::from_utf8_lossy(&self.read(network, "charset.txt")?))
             .ok_or_else(|| ModelError::shape(network, "a line of charset.txt is not one character"))?;
-        let seen = Tensor::zeros((STRIP_HEIGHT, 32, 1), DType::F32, &Device::Cpu)
+        let width = 8 * config.step;
+        let output = Tensor::zeros((config.strip.height, width, config.inputs), DType::F32, &Device::Cpu)
             .and_then(|probe| recogniser.forward(&probe, &Scratch::default()))
             .map_err(|e| ModelError::shape(network, e))?;
-        if seen.centres.len() != 8 || recogniser.width() != recogniser.classifier().features() {
+        if output.centres.len() != width / config.step {
+            return Err(ModelError::shape(network, "its steps are not as wide as its config says"));
+        }
+        if recogniser.width() != recogniser.classifier().features() {
             return Err(ModelError::shape(network, "features and classifier differ"));
         }
-        if charset.len() != recogniser.classifier().classes() || charset.is_empty() {
-            let classes = recogniser.classifier().classes();
-            return Err(ModelError::shape(network, format!("{} characters for {classes} classes", charset.len())));
+        let classes = recogniser.classifier().classes();
+        if classes == 0 || [charset.len(), config.classes] != [classes; 2] {
+            let reason =
+                format!("{} characters, {} in its config, for {classes} classes", charset.len(), config.classes);
+            return Err(ModelError::shape(network, reason));
         }
         Ok(RecogniserModel { network: recogniser, config, charset })
     }

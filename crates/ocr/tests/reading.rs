@@ -156,7 +156,7 @@ fn rejects_changed_missing_and_unknown_model_files() {
     fs::write(&charset, before).unwrap();
 
     let config = folder.path().join("lines/config.json");
-    fs::write(&config, r#"{"format":2,"version":"1.0","threshold":0.5}"#).unwrap();
+    fs::write(&config, r#"{"format":1,"version":"1.0","threshold":0.5}"#).unwrap();
     fixture::write_sums(folder.path());
     assert!(matches!(load(), Err(ModelError::Format { network: "lines", .. })));
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..contract import CARD_MM
 from ..fonts import installed
 from .glyphs import SCRIPTS, Face, Typeface, number_size, random_number_face, random_song, random_typeface
 from .identity import Person, pick, validity_text
 
-WIDTH, HEIGHT = 85.6, 54.0
+WIDTH, HEIGHT = CARD_MM
 CORNER = 3.18
 """Corner radius."""
 

@@ -11,8 +11,6 @@ from .glyphs import em_middle, glyph
 from .identity import Person, pick
 from .layout import CORNER, HEIGHT, WIDTH, Design, Run, back_design, front_design
 
-FIELDS = ("name", "gender", "ethnic", "birthDate", "birthPlace", "identityNo", "authority", "effectiveDate")
-"""All fields, in the order of the line detector's channels."""
 INK_LAYERS = ("value", "number", "label", "title", "mark")
 
 

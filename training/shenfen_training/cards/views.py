@@ -8,30 +8,16 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from ..contract import FIELDS, LINES, LOCATOR, OUTSIDE
+from ..crops import cut_strip, refinement_quad, strip_frame
 from .camera import CARD_MM, compose
 from .faults import Faults, compress, expose, random_faults
 from .geometry import between, side_lengths, translation, turning, warp
 from .identity import pick, random_person
-from .layout import HEIGHT, WIDTH
+from .layout import WIDTH
 from .negatives import negative
-from .render import FIELDS, Card, Line, map_points, render_card
+from .render import Card, Line, map_points, render_card
 from .surfaces import surface
-
-MID_GREY = 128
-"""What stands outside the picture."""
-REFINE_CARD = np.array([[18, 26.6], [238, 26.6], [238, 165.4], [18, 165.4]], np.float32)
-"""Where the rough quad goes in the 256 x 192 refinement pass."""
-LINES_SIZE = (512, 320)
-LINES_SCALE = 512 / (1.04 * WIDTH)
-"""Pixels per mm in the frame of the line detector."""
-LINES_FRAME = np.array([[256 + sx * WIDTH * LINES_SCALE / 2, 160 + sy * HEIGHT * LINES_SCALE / 2]
-                        for sx, sy in ((-1, -1), (1, -1), (1, 1), (-1, 1))], np.float32)
-"""Where the card's corners go in that frame."""
-STRIP_HEIGHT = 32
-STRIP_EM = 25.6
-MAX_STRIP = 1024
-STRIP_SIDE = 0.4
-"""Room left and right of the line, in em."""
 
 
 def _level(rng: np.random.Generator) -> str:
@@ -62,7 +48,7 @@ def _count(rng: np.random.Generator) -> int:
     return 1 if chance < 0.68 else 2 if chance < 0.86 else int(rng.integers(3, 9))
 
 
-def locator_sample(rng: np.random.Generator, size: int = 256, split: str = "train",
+def locator_sample(rng: np.random.Generator, size: int = LOCATOR.coarse_side, split: str = "train",
                    negatives: float = 0.16) -> tuple[np.ndarray, list[tuple[str, np.ndarray]]]:
     """A whole picture letterboxed into `size` x `size` (uint8 RGB) and the (side, quad) of each card in it."""
     aspect = pick(rng, (4 / 3, 4 / 3, 3 / 2, 16 / 9, 1.0, 1.6))
@@ -81,7 +67,7 @@ def locator_sample(rng: np.random.Generator, size: int = 256, split: str = "trai
     ppm = side_lengths(quads[0])[0] / WIDTH if quads else 2.0
     faults = _shrunk_faults(rng, level, split)
     image = compress(expose(image, faults, rng, ppm), faults.quality)
-    view = np.full((size, size, 3), MID_GREY, np.uint8)
+    view = np.full((size, size, 3), OUTSIDE, np.uint8)
     x, y = (size - width) // 2, (size - height) // 2
     view[y:y + height, x:x + width] = image
     return view, [(card.side, quad + np.array([x, y], np.float32)) for card, quad in zip(cards, quads, strict=True)]
@@ -96,7 +82,7 @@ def _rough(rng: np.random.Generator, quad: np.ndarray, most: float) -> np.ndarra
 
 def refinement_sample(rng: np.random.Generator, split: str = "train",
                        negatives: float = 0.1) -> tuple[np.ndarray, list[tuple[str, np.ndarray]]]:
-    """The refinement pass, uint8 RGB 192 x 256, around a rough quad; (side, quad) of each card whose middle it shows."""
+    """The refinement pass, uint8 RGB, around a rough quad; (side, quad) of each card whose middle it shows."""
     size = (int(rng.integers(300, 480)), int(rng.integers(300, 480)))
     level = _level(rng)
     quads: list[np.ndarray]
@@ -116,10 +102,11 @@ def refinement_sample(rng: np.random.Generator, split: str = "train",
     ppm = side_lengths(rough)[0] / WIDTH
     faults = _shrunk_faults(rng, level, split)
     image = compress(expose(image, faults, rng, ppm), faults.quality)
-    homography = between(rough, REFINE_CARD)
-    view = warp(image, homography, (256, 192), (MID_GREY,) * 3)
+    homography = between(rough, refinement_quad())
+    view = warp(image, homography, LOCATOR.refinement.size, (OUTSIDE,) * 3)
     seen = [(card.side, map_points(homography, quad)) for card, quad in zip(cards, quads, strict=True)]
-    return view, [(side, quad) for side, quad in seen if (quad.mean(axis=0) > 0).all() and (quad.mean(axis=0) < (256, 192)).all()]
+    size = np.array(LOCATOR.refinement.size)
+    return view, [(side, quad) for side, quad in seen if (quad.mean(axis=0) > 0).all() and (quad.mean(axis=0) < size).all()]
 
 
 @dataclass(frozen=True)
@@ -168,38 +155,11 @@ def _plain_grey(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
 
 
 def lines_sample(rng: np.random.Generator, split: str = "train") -> tuple[np.ndarray, list[tuple[int, np.ndarray]]]:
-    """The line detector's frame, uint8 grey 320 x 512, and (field's index in FIELDS, quad of the em box) of each line."""
+    """The line detector's frame, uint8 grey, and (field's index in FIELDS, quad of the em box) of each line."""
     shot = grey_shot(rng, split, rng.uniform(4.0, 8.0))
-    homography = between(_rough(rng, shot.quad, 0.016), LINES_FRAME)
-    frame = warp(shot.image, homography, LINES_SIZE, MID_GREY)
+    homography = between(_rough(rng, shot.quad, 0.016), LINES.frame.card)
+    frame = warp(shot.image, homography, LINES.frame.size, OUTSIDE)
     return frame, [(FIELDS.index(line.field), map_points(homography, line.quad)) for line in shot.lines]
-
-
-def strip_frame(quad: np.ndarray) -> tuple[np.ndarray, int]:
-    """Strip to picture, and the strip's width, for a line's em box `quad` in that picture.
-
-    The em box becomes STRIP_EM pixels high in the middle of the strip's height and starts STRIP_SIDE em from its left;
-    the width is rounded up to a multiple of 8, so there is a little more room on the right.
-    """
-    left, right = (quad[0] + quad[3]) / 2, (quad[1] + quad[2]) / 2
-    em = side_lengths(quad)[1]
-    length = float(np.linalg.norm(right - left))
-    along = (right - left) / max(length, 1e-6)
-    step = em / STRIP_EM
-    wanted = (length + 2 * STRIP_SIDE * em) / step
-    width = int(np.clip(-(-int(np.ceil(wanted)) // 8) * 8, 24, MAX_STRIP))
-    across = step * max(1.0, wanted / MAX_STRIP)  # too long a line is squeezed
-    origin = left - along * STRIP_SIDE * em - np.array([-along[1], along[0]]) * step * STRIP_HEIGHT / 2
-    u, v = along * across, np.array([-along[1], along[0]]) * step
-    return np.array([[u[0], v[0], origin[0]], [u[1], v[1], origin[1]], [0, 0, 1]]), width
-
-
-def cut_strip(image: np.ndarray, to_image: np.ndarray, width: int) -> np.ndarray:
-    """The strip uint8 [32, width] that `to_image` (strip to picture) finds, averaged where the picture is finer."""
-    corners = map_points(to_image, np.array([[width / 2, 0], [width / 2, STRIP_HEIGHT]]))
-    finer = int(np.clip(np.ceil(np.linalg.norm(corners[1] - corners[0]) / STRIP_HEIGHT - 0.3), 1, 4))
-    strip = warp(image, np.linalg.inv(to_image @ np.diag([1 / finer, 1 / finer, 1])), (width * finer, STRIP_HEIGHT * finer), MID_GREY)
-    return strip if finer == 1 else cv2.resize(strip, (width, STRIP_HEIGHT), interpolation=cv2.INTER_AREA)
 
 
 def _found(rng: np.random.Generator, quad: np.ndarray) -> np.ndarray:
@@ -217,10 +177,10 @@ def _found(rng: np.random.Generator, quad: np.ndarray) -> np.ndarray:
 def strip_samples(rng: np.random.Generator, split: str = "train") -> list[tuple[np.ndarray, str, np.ndarray]]:
     """All lines of one photographed card as the recogniser gets them.
 
-    Each is (strip uint8 grey 32 x W before normalisation, text, x of each character's middle in strip pixels).
+    Each is (strip uint8 grey before normalisation, text, x of each character's middle in strip pixels).
     """
     shot = grey_shot(rng, split, float(rng.choice([rng.uniform(4.5, 7), rng.uniform(6, 12)])))
-    to_shot = between(LINES_FRAME, _rough(rng, shot.quad, 0.01))
+    to_shot = between(LINES.frame.card, _rough(rng, shot.quad, 0.01))
     to_frame = np.linalg.inv(to_shot)
     samples = []
     for line in shot.lines:

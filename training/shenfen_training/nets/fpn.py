@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..contract import LINES, LOCATOR
 from .blocks import ConvBn, Residual
 
 
@@ -23,11 +24,24 @@ class FpnConfig:
     output_stage: int
 
 
-LOCATOR = FpnConfig(inputs=3, outputs=16, widths=(16, 32, 48, 64, 96), blocks=(0, 0, 1, 1, 2), top=64, output_stage=2)
-"""Picture [B, 3, H, W] -> [B, 16, H/8, W/8]: centre logit, side logit, eight corner offsets from there, four corner logits,
-and the offset to the corner that is near."""
-LINES = FpnConfig(inputs=1, outputs=10, widths=(12, 24, 32, 48, 64), blocks=(0, 0, 1, 1, 1), top=32, output_stage=1)
-"""Card [B, 1, 320, 512] -> [B, 10, 80, 128]: eight field logits, distance to the em box's top and bottom."""
+LOCATOR_NET = FpnConfig(
+    inputs=LOCATOR.inputs,
+    outputs=LOCATOR.channels.count,
+    widths=(16, 32, 48, 64, 96),
+    blocks=(0, 0, 1, 1, 2),
+    top=64,
+    output_stage=LOCATOR.output_stage,
+)
+"""Picture [B, 3, H, W] -> [B, 16, H / 8, W / 8]; LocatorChannels says what the channels are."""
+LINES_NET = FpnConfig(
+    inputs=LINES.inputs,
+    outputs=LINES.channels.count,
+    widths=(12, 24, 32, 48, 64),
+    blocks=(0, 0, 1, 1, 1),
+    top=32,
+    output_stage=LINES.output_stage,
+)
+"""Card [B, 1, 320, 512] -> [B, 10, 80, 128]; LinesChannels says what the channels are."""
 
 
 class Stage(nn.Module):

@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..contract import RECOGNISER
 from .blocks import ConvBn, Residual
 
-HEIGHT = 32
-"""Height of a strip in pixels."""
-STEP = 4
-"""Pixels of strip width per step of the output."""
+HEIGHT, STEP = RECOGNISER.strip.height, RECOGNISER.step
 
 
 @dataclass
@@ -32,7 +30,7 @@ class RecogniserConfig:
 
 
 class Recogniser(nn.Module):
-    """Strip [B, 1, 32, W] -> features [B, W/4, model] and centre logits [B, W/4].
+    """Strip [B, 1, HEIGHT, W] -> features [B, W / STEP, model] and centre logits [B, W / STEP].
 
     The classifier is a separate call, so that only the steps with a character pay for it.
     """

@@ -12,7 +12,8 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from ..cards.views import strip_samples
 from ..charset import class_of
-from ..nets.recogniser import HEIGHT, STEP
+from ..contract import RECOGNISER
+from ..crops import strip_input
 from .difficulty import Difficulty
 from .draw import Strip, StripArtist
 from .text import FLAT_HAN, FLAT_RARE
@@ -42,21 +43,15 @@ class Batch:
         return len(self.strips)
 
 
-def normalise(grey: np.ndarray) -> np.ndarray:
-    """Grey levels -> the network's input: mean 0, deviation 1 over the strip. The engine does the same."""
-    grey = grey.astype(np.float32)
-    return (grey - grey.mean()) / max(float(grey.std()), 6.0)
-
-
 def collate(strips: list[Strip], width: int, rng: np.random.Generator) -> Batch:
     """Pads to `width` with 0, the mean grey."""
-    steps = width // STEP
-    pixels = np.zeros((len(strips), 1, HEIGHT, width), np.float32)
+    steps = width // RECOGNISER.step
+    pixels = np.zeros((len(strips), 1, RECOGNISER.strip.height, width), np.float32)
     centre = np.zeros((len(strips), steps), np.float32)
     step, classes = [], []
     for row, strip in enumerate(strips):
-        pixels[row, 0, :, : strip.grey.shape[1]] = normalise(strip.grey)
-        place = strip.centres / STEP
+        pixels[row, 0, :, : strip.grey.shape[1]] = strip_input(strip.grey)
+        place = strip.centres / RECOGNISER.step
         nearest = np.clip(place.astype(int), 0, steps - 1)
         # The step next to a centre that lies near the border between two may say either.
         fraction = place - nearest

@@ -7,17 +7,14 @@ import cv2
 import numpy as np
 
 from ..charset import class_of, drawable
+from ..contract import RECOGNISER
 from ..fonts import DIGIT_TRAIN, DIGIT_VAL, FALLBACK, HAN_TRAIN, HAN_VAL, Face, installed
-from ..nets.recogniser import HEIGHT
 from .atlas import CELL, EM, Atlas, load
 from .design import Design
 from .faults import Faults, photograph
 from .text import SEPARATOR, StripText, flat_han, random_text, with_outsider
 
-STRIP_EM = 25.6
-"""Em of a strip that was cut exactly: HEIGHT is 1.25 em."""
-SIDE_MARGIN = 0.4
-"""What a strip shows before the first and after the last character, in em."""
+STRIP = RECOGNISER.strip
 _CANVAS_MARGIN = 2.0
 """Margin of the drawing canvas around the text, in em: room for the neighbours."""
 _CANVAS_HEIGHT = int(3.2 * EM)
@@ -28,7 +25,7 @@ _OCR_B_SCALE = 0.833
 
 @dataclass
 class Strip:
-    """A strip in grey levels [HEIGHT, W], with the number among the drawable characters and the centre (x in strip
+    """A strip in grey levels [height, W], with the number among the drawable characters and the centre (x in strip
     pixels) of every character."""
 
     grey: np.ndarray
@@ -158,11 +155,11 @@ class StripArtist:
         zoom = float(rng.uniform(0.84, 1.16))
         stretch = float(rng.uniform(0.88, 1.10))
         text_em = ink.shape[1] / EM - 2 * _CANVAS_MARGIN
-        before, after = SIDE_MARGIN + rng.uniform(-0.22, 0.3, 2)
-        strip_width = int(np.ceil((text_em * stretch + before + after) * STRIP_EM * zoom / 8) * 8)
-        strip_width = max(strip_width, 24)
-        ratio = source_em / (STRIP_EM * zoom)
-        size = (max(round(strip_width * ratio), 8), max(round(HEIGHT * ratio), 8))
+        before, after = STRIP.side_margin + rng.uniform(-0.22, 0.3, 2)
+        strip_width = int(np.ceil((text_em * stretch + before + after) * STRIP.em * zoom / STRIP.width_multiple) * STRIP.width_multiple)
+        strip_width = max(strip_width, STRIP.min_width)
+        ratio = source_em / (STRIP.em * zoom)
+        size = (max(round(strip_width * ratio), 8), max(round(STRIP.height * ratio), 8))
         scale = source_em / EM
         angle, shear = rng.normal(0, 0.008), rng.normal(0, 0.04)
         dy = rng.uniform(-0.09, 0.09) * source_em
@@ -175,7 +172,7 @@ class StripArtist:
         paper = cv2.warpAffine(_soften(ink, scale), matrix, size, flags=cv2.INTER_LINEAR)
         label = None if label_ink is None else cv2.warpAffine(_soften(label_ink, scale), matrix, size, flags=cv2.INTER_LINEAR)
         source = photograph(rng, self.faults, paper, label, source_em)
-        grey = cv2.resize(source, (strip_width, HEIGHT), interpolation=cv2.INTER_AREA if ratio > 1 else cv2.INTER_LINEAR)
+        grey = cv2.resize(source, (strip_width, STRIP.height), interpolation=cv2.INTER_AREA if ratio > 1 else cv2.INTER_LINEAR)
         x = matrix[0, 0] * centres + matrix[0, 1] * _CANVAS_HEIGHT / 2 + matrix[0, 2]
         return grey, (x * strip_width / size[0]).astype(np.float32)
 

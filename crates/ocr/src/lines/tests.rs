@@ -1,15 +1,22 @@
+use std::sync::LazyLock;
+
 use super::*;
+use crate::contract::shipped;
 use crate::geometry::side_lengths;
+
+const STRIDE: f32 = 4.0;
+const DISTANCE_UNIT: f32 = 16.0;
+static CONFIG: LazyLock<LinesConfig> = LazyLock::new(shipped);
 
 const ADDRESS: usize = 4;
 
 /// A map where no field is anywhere.
-fn empty() -> FeatureMap {
-    FeatureMap { values: [-10.0; 10].repeat(128 * 80), height: 80, width: 128, channels: 10 }
+fn empty() -> Output<'static> {
+    Output { config: &CONFIG, values: [-10.0; 10].repeat(128 * 80), height: 80, width: 128 }
 }
 
 /// Draws a level line as the trainer labels it: the cells whose middle lies in the core of the em box.
-fn draw(map: &mut FeatureMap, channel: usize, [left, right]: [f32; 2], middle: impl Fn(f32) -> f32, em: f32) {
+fn draw(map: &mut Output, channel: usize, [left, right]: [f32; 2], middle: impl Fn(f32) -> f32, em: f32) {
     for y in 0..80 {
         for x in 0..128 {
             let at = [(x as f32 + 0.5) * STRIDE, (y as f32 + 0.5) * STRIDE];
@@ -17,20 +24,20 @@ fn draw(map: &mut FeatureMap, channel: usize, [left, right]: [f32; 2], middle: i
             if (left..=right).contains(&at[0]) && off.abs() <= em / 4.0 {
                 let cell = &mut map.values[(y * 128 + x) * 10..][..10];
                 cell[channel] = 10.0;
-                cell[8] = (em / 2.0 + off) / HEIGHT_UNIT;
-                cell[9] = (em / 2.0 - off) / HEIGHT_UNIT;
+                cell[8] = (em / 2.0 + off) / DISTANCE_UNIT;
+                cell[9] = (em / 2.0 - off) / DISTANCE_UNIT;
             }
         }
     }
 }
 
-fn address(map: &FeatureMap) -> Vec<TextLine> {
-    lines_of_field(map, ADDRESS, FieldName::Address, 0.5)
+fn address(map: &Output) -> Vec<TextLine> {
+    lines_of_field(map, ADDRESS, FieldName::Address)
 }
 
 #[test]
 fn card_is_centred_in_its_frame() {
-    let [width, height] = side_lengths(&FRAME_CARD);
+    let [width, height] = side_lengths(&CONFIG.frame.card());
     assert!((width - 492.3).abs() < 0.1 && (height - 310.6).abs() < 0.1);
     assert!((width / height - 85.6 / 54.0).abs() < 1e-4);
 }
@@ -109,7 +116,7 @@ fn single_row_field_keeps_the_strongest_line_and_drops_specks() {
     draw(&mut map, 1, [90.0, 108.0], |_| 100.0, 18.0);
     draw(&mut map, 1, [300.0, 312.0], |_| 200.0, 10.0);
     map.values[(10 * 128 + 10) * 10 + 1] = 10.0;
-    let lines = lines_of_field(&map, 1, FieldName::Gender, 0.5);
+    let lines = lines_of_field(&map, 1, FieldName::Gender);
     assert_eq!(lines.len(), 1);
     assert!((lines[0].start[1] - 100.0).abs() < 1.0);
 }

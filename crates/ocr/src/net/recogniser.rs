@@ -10,11 +10,6 @@ use super::tensors::Tensors;
 use crate::error::ModelError;
 use crate::multiversioned::multiversioned;
 
-/// Height of a strip in pixels.
-pub const STRIP_HEIGHT: usize = 32;
-/// Pixels of a strip's width per step of the output.
-pub const STEP_WIDTH: usize = 4;
-
 /// The network.
 pub struct Recogniser {
     stem: Conv,
@@ -53,7 +48,7 @@ impl Recogniser {
         })
     }
 
-    /// Strip [32, W, 1] -> features and centre logits of its W / 4 steps.
+    /// Strip [height, W, 1] -> features and centre logits of its steps.
     ///
     /// # Errors
     /// When the strip does not fit.

@@ -1,9 +1,14 @@
 use super::*;
-use crate::lines::{FRAME, FRAME_CARD};
+use crate::contract::{LinesConfig, shipped};
 use crate::rectify::Picture;
 
 /// Where the frame's card stands in a picture of the frame's own size.
 const WHOLE: [u32; 2] = [512, 320];
+const FRAME: [usize; 2] = [512, 320];
+
+fn frame_card() -> Quad {
+    shipped::<LinesConfig>().frame.card()
+}
 
 fn print() -> RgbImage {
     // Bars of ten pixels on tinted paper.
@@ -15,7 +20,7 @@ fn print() -> RgbImage {
 
 fn assessed_as(side: Side, image: &RgbImage, quad: &Quad, size: [u32; 2]) -> Quality {
     let to_picture = Homography::scale_and_move(1.0, [0.0; 2]);
-    let frame = Frame { to_picture, width: FRAME[0], height: FRAME[1], samples: 1 };
+    let frame = Frame { to_picture, width: FRAME[0], height: FRAME[1], samples: 1, outside: 128 };
     let mut picture = Picture::new(image);
     let (brightness, colours) = (picture.cut_grey(&frame), picture.cut(&coarse_frame(&frame)));
     let card = Located { quad: *quad, side, confidence: 1.0 };
@@ -27,6 +32,7 @@ fn assessed_as(side: Side, image: &RgbImage, quad: &Quad, size: [u32; 2]) -> Qua
         lowest_contrast: 20.0,
         card: &card,
         size,
+        card_mm: [85.6, 54.0],
         downscale_log2: 0,
     })
 }
@@ -36,7 +42,7 @@ fn assessed(image: &RgbImage, quad: &Quad, size: [u32; 2]) -> Quality {
 }
 
 fn check(image: &RgbImage) -> Quality {
-    assessed(image, &FRAME_CARD, WHOLE)
+    assessed(image, &frame_card(), WHOLE)
 }
 
 /// A strip of type: strokes of three pixels every eight.
@@ -87,7 +93,7 @@ fn shadow_lowers_exposure_but_dark_portrait_does_not() {
         card
     };
     assert_eq!(check(&dark([20, 170])).exposure, 0.0);
-    assert_eq!(assessed_as(Side::Front, &dark([320, 470]), &FRAME_CARD, WHOLE).exposure, 1.0);
+    assert_eq!(assessed_as(Side::Front, &dark([320, 470]), &frame_card(), WHOLE).exposure, 1.0);
 }
 
 #[test]
@@ -108,7 +114,7 @@ fn blown_out_spot_is_glare_outside_the_portrait() {
     assert_eq!(check(&print()).glare, 1.0);
     let share = (128.0 * 64.0) / (480.0 * 304.0);
     assert!((check(&spot).glare - (1.0 - share / MOST_GLARE)).abs() < 1e-3);
-    assert_eq!(assessed_as(Side::Front, &spot, &FRAME_CARD, WHOLE).glare, 1.0);
+    assert_eq!(assessed_as(Side::Front, &spot, &frame_card(), WHOLE).glare, 1.0);
 }
 
 #[test]

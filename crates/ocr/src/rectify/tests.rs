@@ -9,7 +9,7 @@ fn slope() -> RgbImage {
 }
 
 fn frame(to_picture: Homography, width: usize, height: usize, samples: u32) -> Frame {
-    Frame { to_picture, width, height, samples }
+    Frame { to_picture, width, height, samples, outside: 128 }
 }
 
 #[test]
