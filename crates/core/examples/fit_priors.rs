@@ -7,7 +7,8 @@
 //!
 //! Coordinate descent: every parameter in turn is tried at a quarter, half, double and four times its value. A step is taken
 //! if it raises the log likelihood of the fields' confidences, and no slice of the draw loses an exact field, gains a wrongly
-//! accepted picture, or loses more than one accepted one. Both options may be given several times.
+//! accepted picture, or loses more than one accepted one. All options may be given several times. With `--value NAME=NUMBER`
+//! nothing is fitted: the values in use are compared with these.
 
 #![expect(clippy::print_stdout, reason = "a program whose output is its report")]
 
@@ -70,15 +71,20 @@ struct Draw {
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let (mut fit, mut report) = (Draw::default(), Draw::default());
+    let mut given = Parameters::FITTED;
     while let Some(option) = arguments.next() {
-        let file = arguments.next().ok_or_else(|| format!("{option} needs a file"))?;
+        let operand = arguments.next().ok_or_else(|| format!("{option} needs a value"))?;
         match option.as_str() {
-            "--fit" => fit.load(&file)?,
-            "--report" => report.load(&file)?,
-            _ => return Err(format!("unknown option {option}: expected --fit or --report").into()),
+            "--fit" => fit.load(&operand)?,
+            "--report" => report.load(&operand)?,
+            "--value" => {
+                let (name, value) = operand.split_once('=').ok_or("--value needs NAME=NUMBER")?;
+                given = given.with(name, value.parse()?).ok_or_else(|| format!("there is no parameter {name}"))?;
+            }
+            _ => return Err(format!("unknown option {option}: expected --fit, --report or --value").into()),
         }
     }
-    let fitted = descend(&fit);
+    let fitted = if given == Parameters::FITTED { descend(&fit) } else { given };
     for (name, draw) in [("fit", &fit), ("report", &report)] {
         println!("\n{name}: {} pictures", draw.pictures.len());
         print(&draw.scores(&Parameters::FITTED), &draw.scores(&fitted));

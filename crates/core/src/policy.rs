@@ -25,7 +25,7 @@ pub struct Policy {
     pub field_from: f32,
     /// The least share of the card that must lie inside the picture; below it the finding `incomplete`, a warning.
     pub completeness_from: f32,
-    /// The least posterior probability with which another lawful reading replaces what was read. Below it, what was read
+    /// The least posterior probability with which another valid reading replaces what was read. Below it, what was read
     /// is kept, with an error.
     pub correct_from: f32,
     /// The posterior probability from which a correction is mere information; below it, it is a warning.

@@ -1,4 +1,4 @@
-//! What is made of cards as read: corrections under the law, contradictions, decisions.
+//! What is made of cards as read: corrections under the constraints, contradictions, decisions.
 
 #[path = "card/fixture.rs"]
 mod fixture;
@@ -13,7 +13,7 @@ fn result(assessment: shenfen_core::Assessment) -> PictureResult {
 }
 
 #[test]
-fn two_clean_sides_are_accepted_without_a_word() {
+fn accepts_two_clean_sides_without_findings() {
     let assessment = check([front(), back()]);
     assert_eq!(rules(&assessment), [""; 0]);
     assert_eq!((assessment.status, assessment.decision), (Status::Ok, Decision::Accept));
@@ -37,7 +37,7 @@ fn two_clean_sides_are_accepted_without_a_word() {
 }
 
 #[test]
-fn the_columns_are_typed() {
+fn columns_are_typed() {
     let columns = CardColumns::of(&result(check([front(), back()])));
     assert_eq!(columns.birth_date, Some(date!(1993 - 03 - 03)));
     assert_eq!((columns.valid_from, columns.valid_to), (Some(date!(2020 - 09 - 25)), Some(date!(2040 - 09 - 25))));
@@ -49,7 +49,7 @@ fn the_columns_are_typed() {
 }
 
 #[test]
-fn without_a_card_or_anything_readable_it_fails() {
+fn fails_without_a_card_or_a_readable_field() {
     let nothing = check([]);
     assert_eq!((nothing.status, nothing.decision), (Status::Fail, Decision::Reject));
     assert_eq!(rules(&nothing), ["no_card"]);
@@ -65,7 +65,7 @@ fn without_a_card_or_anything_readable_it_fails() {
 }
 
 #[test]
-fn words_that_no_card_prints_show_no_card() {
+fn fails_on_words_that_no_card_prints() {
     let of = |side, name, text| check([card(side, [(name, field(text, 0.9999))])]).status;
     for (side, name, text) in [
         (Side::Front, FieldName::Ethnic, "柔万"),
@@ -87,7 +87,7 @@ mod number {
     use super::*;
 
     #[test]
-    fn a_doubtful_digit_is_put_right_by_the_check_digit() {
+    fn corrects_a_doubtful_digit_by_the_check_digit() {
         let number = doubt(field("330825199303034665", 0.9999), 15, &[('6', 0.6), ('5', 0.39), ('8', 0.01)]);
         let assessment = check([with(front(), FieldName::IdentityNo, number)]);
         assert_eq!(text(&assessment, FieldName::IdentityNo), NUMBER);
@@ -97,7 +97,7 @@ mod number {
     }
 
     #[test]
-    fn a_number_read_for_certain_is_kept_with_its_wrong_check_digit() {
+    fn keeps_a_clearly_read_number_with_a_wrong_check_digit() {
         let number = "330825199303034564";
         let assessment = check([with(front(), FieldName::IdentityNo, field(number, 0.99999))]);
         assert_eq!(text(&assessment, FieldName::IdentityNo), number);
@@ -106,7 +106,7 @@ mod number {
     }
 
     #[test]
-    fn every_way_to_be_wrong_has_its_rule() {
+    fn names_the_rule_for_every_invalid_number() {
         for (number, rule) in [
             ("330825199302304565", "date"),
             ("330825209303034565", "future"),
@@ -121,7 +121,7 @@ mod number {
     }
 
     #[test]
-    fn look_alikes_of_digits_are_mapped_and_said() {
+    fn maps_and_reports_look_alikes_of_digits() {
         let assessment = check([with(front(), FieldName::IdentityNo, field("33O825I993O3O34565", 0.9999))]);
         assert_eq!(text(&assessment, FieldName::IdentityNo), NUMBER);
         assert_eq!(raw(&assessment, FieldName::IdentityNo), Some("33O825I993O3O34565"));
@@ -129,14 +129,14 @@ mod number {
     }
 
     #[test]
-    fn a_label_before_it_is_taken_off() {
+    fn removes_a_label_before_the_value() {
         let assessment = check([with(front(), FieldName::IdentityNo, field(&format!("身份号码{NUMBER}"), 0.9999))]);
         assert_eq!(text(&assessment, FieldName::IdentityNo), NUMBER);
         assert!(rules(&assessment).contains(&"normalized"));
     }
 
     #[test]
-    fn a_doubled_digit_is_taken_out() {
+    fn removes_a_doubled_digit() {
         let mut number = field("3308251993030345665", 0.9999);
         number.chars[16].position = number.chars[15].position + 0.005;
         let assessment = check([with(front(), FieldName::IdentityNo, number)]);
@@ -145,7 +145,7 @@ mod number {
     }
 
     #[test]
-    fn a_digit_missing_in_the_date_comes_from_the_birth_date() {
+    fn completes_a_missing_digit_from_the_birth_date() {
         let assessment = check([with(front(), FieldName::IdentityNo, field("33082519930303456", 0.9999))]);
         assert_ne!(text(&assessment, FieldName::IdentityNo), NUMBER, "a missing check digit is not made up");
         let assessment = check([with(front(), FieldName::IdentityNo, field("33082519930334565", 0.9999))]);
@@ -155,7 +155,7 @@ mod number {
     }
 
     #[test]
-    fn numbers_of_permits_are_said_and_need_no_ethnic_group() {
+    fn reports_numbers_of_permits_and_expects_no_ethnic_group_there() {
         let mut permit = with(front(), FieldName::IdentityNo, field("810000199303034569", 0.9999));
         permit.fields.remove(&FieldName::Ethnic);
         assert_eq!(rules(&check([permit])), ["non_citizen_document"]);
@@ -166,7 +166,7 @@ mod together {
     use super::*;
 
     #[test]
-    fn the_number_decides_between_readings_of_the_birth_date() {
+    fn number_decides_between_readings_of_the_birth_date() {
         let birth = doubt(field("1998年3月3日", 0.9999), 3, &[('8', 0.5), ('3', 0.4)]);
         let assessment = check([with(front(), FieldName::BirthDate, birth)]);
         assert_eq!(text(&assessment, FieldName::BirthDate), "1993年3月3日");
@@ -175,7 +175,7 @@ mod together {
     }
 
     #[test]
-    fn the_birth_date_decides_between_lawful_readings_of_the_number() {
+    fn birth_date_decides_between_valid_readings_of_the_number() {
         // 1993 and 1998 with the last digits that fit either.
         let number = doubt(field(NUMBER, 0.9999), 9, &[('8', 0.5), ('3', 0.5)]);
         let number = doubt(number, 17, &[('0', 0.5), ('5', 0.5)]);
@@ -184,7 +184,7 @@ mod together {
     }
 
     #[test]
-    fn an_unreadable_birth_date_or_gender_is_derived_from_the_number() {
+    fn derives_unreadable_birth_date_and_gender_from_the_number() {
         let blurred = with(front(), FieldName::BirthDate, field("1年月", 0.3));
         let assessment = check([with(blurred, FieldName::Gender, field("力", 0.4))]);
         assert_eq!(text(&assessment, FieldName::BirthDate), "1993年3月3日");
@@ -194,15 +194,15 @@ mod together {
     }
 
     #[test]
-    fn nothing_is_derived_from_a_number_that_is_not_lawful() {
-        let unlawful = with(front(), FieldName::IdentityNo, field("330825199303034564", 0.99999));
-        let assessment = check([with(unlawful, FieldName::BirthDate, field("1年月", 0.3))]);
+    fn derives_nothing_from_an_invalid_number() {
+        let invalid = with(front(), FieldName::IdentityNo, field("330825199303034564", 0.99999));
+        let assessment = check([with(invalid, FieldName::BirthDate, field("1年月", 0.3))]);
         assert_eq!(text(&assessment, FieldName::BirthDate), "1年月");
         assert!(rules(&assessment).contains(&"birth_date_form"));
     }
 
     #[test]
-    fn clear_contradictions_are_kept_and_reported() {
+    fn keeps_and_reports_clear_contradictions() {
         let other = with(front(), FieldName::BirthDate, field("1990年12月24日", 0.9999));
         let assessment = check([with(other, FieldName::Gender, field("男", 0.9999))]);
         assert_eq!(text(&assessment, FieldName::BirthDate), "1990年12月24日");
@@ -213,7 +213,7 @@ mod together {
     }
 
     #[test]
-    fn room_between_digits_stands_for_a_missing_month_sign() {
+    fn reads_a_gap_between_digits_as_a_missing_month_sign() {
         for (read, expected) in
             [("199333", "1993年3月3日"), ("1993 3 3 ", "1993年3月3日"), ("1993年033日", "1993年3月3日")]
         {
@@ -228,7 +228,7 @@ mod words {
     use super::*;
 
     #[test]
-    fn the_ethnic_group_is_one_of_the_list() {
+    fn accepts_only_listed_ethnic_groups() {
         let ethnic = doubt(field("士家", 0.9999), 0, &[('士', 0.7), ('土', 0.3)]);
         let assessment = check([with(front(), FieldName::Ethnic, ethnic)]);
         assert_eq!(text(&assessment, FieldName::Ethnic), "土家");
@@ -240,7 +240,7 @@ mod words {
     }
 
     #[test]
-    fn a_stroke_beside_an_ethnic_group_is_no_part_of_it() {
+    fn drops_a_stroke_beside_an_ethnic_group() {
         let ethnic = doubt(field("1门巴", 0.9999), 0, &[('1', 0.93), ('工', 0.01)]);
         let assessment = check([with(front(), FieldName::Ethnic, ethnic)]);
         assert_eq!(text(&assessment, FieldName::Ethnic), "门巴");
@@ -249,7 +249,7 @@ mod words {
     }
 
     #[test]
-    fn labels_that_stick_to_values_are_taken_off() {
+    fn removes_labels_before_values() {
         let labelled = with(front(), FieldName::Name, field("姓名欧阳秋", 0.9999));
         let labelled = with(labelled, FieldName::Gender, field("性别女", 0.9999));
         let labelled = with(labelled, FieldName::Ethnic, field("族土家", 0.9999));
@@ -261,7 +261,7 @@ mod words {
     }
 
     #[test]
-    fn the_separator_of_names_is_one_character() {
+    fn normalizes_the_separator_of_names() {
         let assessment = check([with(front(), FieldName::Name, field("阿依古丽•麦麦提", 0.9999))]);
         assert_eq!(text(&assessment, FieldName::Name), "阿依古丽·麦麦提");
         assert_eq!(raw(&assessment, FieldName::Name), Some("阿依古丽•麦麦提"));
@@ -269,7 +269,7 @@ mod words {
     }
 
     #[test]
-    fn a_character_that_next_to_no_card_has_is_looked_at() {
+    fn sends_rare_characters_to_review() {
         let named = |name| check([with(front(), FieldName::Name, field(name, 0.9999)), back()]);
         assert_eq!(named("刘堃𬭬").decision, Decision::Accept, "{:?}", rules(&named("刘堃𬭬")));
         let rare = named("刘劯");
@@ -278,7 +278,7 @@ mod words {
     }
 
     #[test]
-    fn a_long_name_without_a_dot_is_looked_at() {
+    fn sends_long_names_without_a_separator_to_review() {
         let found = |name| {
             let assessment = check([with(front(), FieldName::Name, field(name, 0.9999)), back()]);
             rules(&assessment).iter().map(|rule| (*rule).to_owned()).collect::<Vec<String>>()
@@ -288,7 +288,7 @@ mod words {
     }
 
     #[test]
-    fn an_address_begins_with_a_province_that_exists() {
+    fn reports_an_address_in_an_unknown_province() {
         let address = doubt(field("淅江省龙游县某某镇12号", 0.9999), 0, &[('淅', 0.8), ('浙', 0.2)]);
         let assessment = check([with(front(), FieldName::Address, address)]);
         assert_eq!(text(&assessment, FieldName::Address), "浙江省龙游县某某镇12号");
@@ -299,7 +299,7 @@ mod words {
     }
 
     #[test]
-    fn an_address_whose_bracket_does_not_close_is_doubted() {
+    fn lowers_confidence_of_an_address_with_an_unpaired_bracket() {
         let text = "浙江省龙游县湖镇镇某村1号（集体户";
         let of = |text: &str| check([with(front(), FieldName::Address, field(text, 0.999))]);
         let confidence = of(text).cards[0].fields[&FieldName::Address].confidence;
@@ -308,7 +308,7 @@ mod words {
     }
 
     #[test]
-    fn an_authority_ends_as_bureaus_do() {
+    fn reports_an_authority_that_is_not_a_bureau() {
         let authority = doubt(field("龙游县公安昌", 0.9999), 5, &[('昌', 0.6), ('局', 0.4)]);
         let assessment = check([with(back(), FieldName::Authority, authority)]);
         assert_eq!(text(&assessment, FieldName::Authority), "龙游县公安局");
@@ -328,21 +328,21 @@ mod validity {
     }
 
     #[test]
-    fn separators_take_their_standard_form() {
+    fn normalizes_separators() {
         check_validity("2020·09。25—2040·09.25", "2020.09.25-2040.09.25", &["normalized"]);
         check_validity("有效期限2020.09.25-2040.09.25", "2020.09.25-2040.09.25", &["normalized"]);
         check_validity("2020.09.25-长明", "2020.09.25-长期", &["normalized"]);
     }
 
     #[test]
-    fn what_stands_after_a_whole_term_is_left_out() {
+    fn drops_what_follows_a_complete_term() {
         check_validity("2020.09.25-2040.09.25年口内日6", "2020.09.25-2040.09.25", &["normalized"]);
         check_validity("2020.09.25-长期7年门", "2020.09.25-长期", &["normalized"]);
         check_validity("2020.09-长期7年门", "2020.09-长期7年门", &["low_confidence", "validity_form"]);
     }
 
     #[test]
-    fn terms_and_times_are_checked() {
+    fn checks_terms_and_dates_of_validity() {
         check_validity("2020.09.25-2040.09.24", "2020.09.25-2040.09.24", &["invalid_validity_period"]);
         check_validity("2010.09.25-2020.09.25", "2010.09.25-2020.09.25", &["expired"]);
         check_validity("2020.09.31-2040.09.31", "2020.09.31-2040.09.31", &["date", "low_confidence"]);
@@ -350,7 +350,7 @@ mod validity {
     }
 
     #[test]
-    fn a_doubtful_digit_follows_the_term() {
+    fn corrects_a_doubtful_digit_by_the_term() {
         let read = doubt(field("2020.09.25-2040.08.25", 0.9999), 17, &[('8', 0.5), ('9', 0.4)]);
         let assessment = check([with(back(), FieldName::EffectiveDate, read)]);
         assert_eq!(text(&assessment, FieldName::EffectiveDate), "2020.09.25-2040.09.25");
@@ -359,7 +359,7 @@ mod validity {
     }
 
     #[test]
-    fn the_term_goes_by_the_age_on_the_other_side() {
+    fn checks_the_term_against_the_age_on_the_front() {
         let ten_years = || with(back(), FieldName::EffectiveDate, field("2023.09.25-2033.09.25", 0.9999));
         assert_eq!(rules(&check([front(), ten_years()])), ["term_for_age"]);
         assert_eq!(rules(&check([ten_years()])), [""; 0], "without the front nothing is known of the age");
@@ -367,7 +367,7 @@ mod validity {
 }
 
 #[test]
-fn of_several_fronts_the_most_confident_fills_the_message() {
+fn fills_the_message_from_the_most_confident_front() {
     let unsure = with(front(), FieldName::Name, field("欧阳冬", 0.9));
     let assessment = check([unsure, front()]);
     assert_eq!(text(&assessment, FieldName::Name), "欧阳秋");
@@ -376,7 +376,7 @@ fn of_several_fronts_the_most_confident_fills_the_message() {
 }
 
 #[test]
-fn cards_of_two_people_are_reviewed() {
+fn sends_cards_of_two_people_to_review() {
     let other = with(front(), FieldName::IdentityNo, field("330825199303034581", 0.9999));
     let assessment = check([front(), other]);
     assert_eq!(rules(&assessment), ["different_holders", "several_fronts"]);
@@ -384,7 +384,7 @@ fn cards_of_two_people_are_reviewed() {
 }
 
 #[test]
-fn an_authority_elsewhere_is_mere_information() {
+fn reports_an_authority_elsewhere_as_information() {
     let moved = with(back(), FieldName::Authority, field("北京市公安局海淀分局", 0.9999));
     let assessment = check([front(), moved]);
     assert_eq!(rules(&assessment), ["authority_address"]);
@@ -392,7 +392,7 @@ fn an_authority_elsewhere_is_mere_information() {
 }
 
 #[test]
-fn unsure_fields_and_cut_cards_are_reviewed() {
+fn sends_unsure_fields_and_cut_cards_to_review() {
     let unsure = with(front(), FieldName::Name, field("欧阳秋", 0.9));
     assert_eq!((rules(&check([unsure.clone()])), check([unsure]).decision), (vec!["low_confidence"], Decision::Review));
     let mut cut = front();

@@ -1,4 +1,4 @@
-//! Laws that hold for whatever a reader hands over.
+//! Properties that hold for whatever a reader hands over.
 
 use std::collections::BTreeMap;
 
@@ -52,7 +52,7 @@ fn read_card() -> impl Strategy<Value = ReadCard> {
     })
 }
 
-/// A lawful number with any first digits that name a province.
+/// A valid number with any first digits that name a province.
 fn number() -> impl Strategy<Value = String> {
     (0..5_u32, 0..10_000_u32, 0..45_000_i64, 0..1000_u32).prop_map(|(province, place, day, sequence)| {
         let born = TODAY - Duration::days(day);
@@ -128,7 +128,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn nothing_makes_it_panic_and_confidences_are_probabilities(cards in prop::collection::vec(read_card(), 0..4)) {
+    fn never_panics_and_gives_confidences_between_0_and_1(cards in prop::collection::vec(read_card(), 0..4)) {
         let result = result(cards);
         for card in &result.cards {
             prop_assert!((0.0..=1.0).contains(&card.confidence));
@@ -137,7 +137,7 @@ proptest! {
     }
 
     #[test]
-    fn the_same_cards_give_the_same_json_and_it_reads_back(cards in prop::collection::vec(read_card(), 0..4)) {
+    fn assessment_is_deterministic_and_survives_json(cards in prop::collection::vec(read_card(), 0..4)) {
         let first = serde_json::to_string(&result(cards.clone())).unwrap();
         prop_assert_eq!(&first, &serde_json::to_string(&result(cards)).unwrap());
         let back: PictureResult = serde_json::from_str(&first).unwrap();
@@ -145,7 +145,7 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_text_keeps_what_was_read(card in read_card()) {
+    fn keeps_the_raw_text_of_a_changed_field(card in read_card()) {
         let result = result(vec![card.clone()]);
         for (name, field) in &result.cards[0].fields {
             let read = card.fields.get(name).map(ReadField::text);
@@ -159,7 +159,7 @@ proptest! {
     }
 
     #[test]
-    fn a_lawful_number_read_for_certain_is_never_changed(number in number(), mut card in read_card()) {
+    fn never_changes_a_valid_number_read_for_certain(number in number(), mut card in read_card()) {
         card.side = Side::Front;
         card.fields.insert(FieldName::IdentityNo, sure(&number, 0.99999, &['0', '3', '8']));
         let result = result(vec![card]);
@@ -168,7 +168,7 @@ proptest! {
     }
 
     #[test]
-    fn a_correction_takes_candidates_only(
+    fn corrects_to_candidates_only(
         number in number(),
         swaps in prop::collection::vec((0..18_usize, character(), 0.05_f32..0.95), 1..4),
         birth in read_field(),
@@ -193,7 +193,7 @@ proptest! {
     }
 
     #[test]
-    fn one_doubtful_digit_is_always_put_right(number in number(), at in 0..18_usize, wrong in proptest::char::range('0', '9')) {
+    fn always_corrects_a_single_doubtful_digit(number in number(), at in 0..18_usize, wrong in proptest::char::range('0', '9')) {
         let right = number.chars().nth(at).unwrap();
         prop_assume!(right != wrong);
         let mut field = sure(&number, 0.9999, &[]);
@@ -209,7 +209,7 @@ proptest! {
 }
 
 #[test]
-fn debug_shows_nothing_personal() {
+fn debug_masks_personal_data() {
     let values = [
         (FieldName::Name, "欧阳秋"),
         (FieldName::Gender, "女"),

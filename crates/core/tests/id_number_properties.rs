@@ -1,4 +1,4 @@
-//! Laws that hold for every ID number and for every text.
+//! Properties that hold for every ID number and for every text.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -32,7 +32,7 @@ fn replaced(text: &str, place: usize, byte: u8) -> String {
 
 proptest! {
     #[test]
-    fn parsing_what_was_printed_gives_the_same(text in valid_number()) {
+    fn parsing_printed_values_round_trips(text in valid_number()) {
         let number = IdNumber::parse(&text, TODAY).unwrap();
         prop_assert_eq!(number.reveal(), &text);
         prop_assert_eq!(IdNumber::parse(number.reveal(), TODAY).unwrap(), number);
@@ -40,13 +40,13 @@ proptest! {
     }
 
     #[test]
-    fn every_single_wrong_digit_is_caught(text in valid_number(), place in 0..18_usize, digit in b'0'..=b'9') {
+    fn check_digit_detects_every_single_wrong_digit(text in valid_number(), place in 0..18_usize, digit in b'0'..=b'9') {
         prop_assume!(text.as_bytes()[place] != digit);
         prop_assert!(IdNumber::parse(&replaced(&text, place, digit), TODAY).is_err());
     }
 
     #[test]
-    fn every_swap_of_neighbours_is_caught(text in valid_number(), place in 0..17_usize) {
+    fn check_digit_detects_every_swap_of_neighbours(text in valid_number(), place in 0..17_usize) {
         let mut bytes = text.into_bytes();
         prop_assume!(bytes[place] != bytes[place + 1]);
         bytes.swap(place, place + 1);
@@ -54,7 +54,7 @@ proptest! {
     }
 
     #[test]
-    fn the_sum_of_digits_and_weights_leaves_one(text in valid_number()) {
+    fn weighted_sum_of_digits_is_one_modulo_eleven(text in valid_number()) {
         // ISO 7064 in its own words: the weighted sum of all 18 is 1 modulo 11.
         let sum = text.bytes().rev().fold((0, 1), |(sum, weight), byte| {
             let value = if byte == b'X' { 10 } else { u32::from(byte - b'0') };
@@ -64,7 +64,7 @@ proptest! {
     }
 
     #[test]
-    fn an_upgrade_keeps_address_date_and_gender(text in valid_number()) {
+    fn upgrading_15_digits_keeps_address_date_and_gender(text in valid_number()) {
         let number = IdNumber::parse(&text, TODAY).unwrap();
         let old = format!("{}{}", &text[..6], &text[8..17]);
         let upgraded = IdNumber::parse(&old, TODAY).unwrap();
@@ -74,7 +74,7 @@ proptest! {
     }
 
     #[test]
-    fn separators_change_nothing_but_the_note(text in valid_number(), place in 0..=18_usize) {
+    fn separators_change_only_the_finding(text in valid_number(), place in 0..=18_usize) {
         let spaced = format!("{} {}", &text[..place], &text[place..]);
         let lenient = IdNumber::parse_lenient(&spaced, TODAY).unwrap();
         prop_assert_eq!(lenient.number.reveal(), &text);
@@ -83,20 +83,20 @@ proptest! {
     }
 
     #[test]
-    fn no_text_panics(text in any::<String>()) {
+    fn never_panics_on_any_text(text in any::<String>()) {
         let _ = IdNumber::parse(&text, TODAY);
         let _ = IdNumber::parse_lenient(&text, TODAY);
     }
 
     #[test]
-    fn nothing_near_a_number_panics(text in "[0-9０-９A-Za-z*×Ⅹ() 一-十-]{14,19}") {
+    fn never_panics_on_text_close_to_a_number(text in "[0-9０-９A-Za-z*×Ⅹ() 一-十-]{14,19}") {
         for outcome in [IdNumber::parse(&text, TODAY).map(Into::into), IdNumber::parse_lenient(&text, TODAY)] {
             serde_json::to_string(&Answer::detailed(&outcome, TODAY)).unwrap();
         }
     }
 
     #[test]
-    fn neither_debug_nor_errors_show_the_number(text in valid_number(), place in 0..18_usize, digit in b'0'..=b'9') {
+    fn debug_and_errors_mask_the_number(text in valid_number(), place in 0..18_usize, digit in b'0'..=b'9') {
         for text in [text.clone(), replaced(&text, place, digit)] {
             let shown = match IdNumber::parse(&text, TODAY) {
                 Ok(number) => format!("{number} {number:?}"),

@@ -148,7 +148,7 @@ mod tests {
     const FITTED: Parameters = Parameters::FITTED;
 
     #[test]
-    fn the_file_is_whole_and_knows_usual_pairs() {
+    fn parses_the_tables_and_ranks_usual_pairs_first() {
         let pairs = Bigrams::parse(PLACE_BYTES).unwrap();
         let cost = |first: char, second: char| pairs.cost(pairs.before(first), second, &FITTED);
         assert!(cost('哈', '尔') < cost('哈', '小'));
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_usual_name_wins_over_a_look_alike_and_not_over_a_clear_one() {
+    fn prefers_a_usual_name_to_an_unsure_look_alike() {
         let unsure = lattice(&[&[('哈', 0.99)], &[('尔', 0.99)], &[('宾', 0.55), ('滨', 0.4)], &[('市', 0.99)]]);
         assert_eq!(PLACES.weighed(&unsure, FITTED.place_bigram_trust, &FITTED).best(), "哈尔滨市");
         let clear = lattice(&[&[('哈', 0.99)], &[('尔', 0.99)], &[('宾', 0.9999), ('滨', 5e-5)], &[('市', 0.99)]]);
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_surname_wins_over_a_look_alike_and_a_rare_character_stays_possible() {
+    fn prefers_a_surname_to_an_unsure_look_alike_and_keeps_clear_rare_characters() {
         let unsure = lattice(&[&[('间', 0.6), ('问', 0.35)], &[('文', 0.99)], &[('勤', 0.99)]]);
         assert_eq!(PERSONS.weighed(&unsure, FITTED.person_bigram_trust, &FITTED).best(), "问文勤");
         let clear = lattice(&[&[('张', 0.99)], &[('堃', 0.99), ('坤', 0.009)]]);
@@ -179,7 +179,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_is_invented_and_every_place_keeps_its_sum(
+        fn keeps_the_options_and_the_sum_of_every_slot(
             slots in prop::collection::vec(prop::collection::vec((prop::sample::select(vec!['村', '材', '桥', '1', '㐀', '-']), 0.001_f32..1.0), 1..4), 1..12)
         ) {
             let options: Vec<&[(char, f32)]> = slots.iter().map(Vec::as_slice).collect();

@@ -49,11 +49,11 @@ pub(crate) fn settle(card: &ReadCard, context: &Context<'_>, findings: &mut Vec<
         printed: |born: &Date| BirthDate::new(*born).reveal_printed(),
         of: IdNumber::birth_date,
     };
-    let date_field = Asked {
+    let date_field = RepeatedField {
         name: FieldName::BirthDate,
         read: birth_date,
         corrected: Rule::BirthDateCorrected,
-        unlawful: no_birth_date,
+        invalid: invalid_birth_date,
         is_clear: clear_date,
     };
     let birth_date = repeated.settle(&date_field, &joint_dates, context, findings);
@@ -62,18 +62,18 @@ pub(crate) fn settle(card: &ReadCard, context: &Context<'_>, findings: &mut Vec<
     let joint_genders = given_number(genders, &numbers, IdNumber::gender, parameters.any_gender, parameters);
     let repeated =
         Repeated { number: &number, printed: |gender: &Gender| gender.as_chinese().to_owned(), of: IdNumber::gender };
-    let gender_field = Asked {
+    let gender_field = RepeatedField {
         name: FieldName::Gender,
         read: gender,
         corrected: Rule::GenderCorrected,
-        unlawful: |_| Rule::GenderUnknown,
+        invalid: |_| Rule::GenderUnknown,
         is_clear: clear_gender,
     };
     let gender = repeated.settle(&gender_field, &joint_genders, context, findings);
     Identity { number, birth_date, gender }
 }
 
-/// What was read is lawful and hardly to be doubted.
+/// What was read is valid and nearly certain.
 fn is_clear<T>(posterior: &Posterior<T>, parameters: &Parameters) -> bool {
     posterior.as_read().is_some_and(|reading| reading.weight >= parameters.clear_from)
 }
@@ -146,7 +146,7 @@ fn settle_number(
             rule.of(FieldName::IdentityNo)
         })),
         (None, Some(result)) => {
-            let rule = unlawful(&result.text, context.today);
+            let rule = invalid_number(&result.text, context.today);
             findings.push(Finding { severity: Severity::Error, ..rule.of(FieldName::IdentityNo) });
         }
         (None, None) => {}
@@ -154,8 +154,8 @@ fn settle_number(
     settled
 }
 
-/// Why a text is no number of a card.
-fn unlawful(text: &str, today: Date) -> Rule {
+/// Why a text is not the number of a card.
+fn invalid_number(text: &str, today: Date) -> Rule {
     match IdNumber::parse(text, today) {
         // 15 digits, upgraded: no number of these cards.
         Ok(_) | Err(IdNumberError::Length) => Rule::Length,
@@ -170,8 +170,8 @@ fn unlawful(text: &str, today: Date) -> Rule {
     }
 }
 
-/// Why a text is no birth date.
-fn no_birth_date(text: &str) -> Rule {
+/// Why a text is not a birth date.
+fn invalid_birth_date(text: &str) -> Rule {
     match BirthDate::parse(text) {
         // It exists, but was refused all the same.
         Ok(_) => Rule::Future,
@@ -179,20 +179,20 @@ fn no_birth_date(text: &str) -> Rule {
     }
 }
 
-/// A field that the number repeats.
+/// What the number says about a field that it repeats.
 struct Repeated<'a, T> {
     number: &'a Settled<IdNumber>,
     printed: fn(&T) -> String,
     of: fn(&IdNumber) -> T,
 }
 
-/// The field as it was asked for.
-struct Asked<'a> {
+/// A field that the number repeats, as it was read.
+struct RepeatedField<'a> {
     name: FieldName,
     read: Option<&'a ReadField>,
     corrected: Rule,
     /// Names what is wrong with a text that means nothing.
-    unlawful: fn(&str) -> Rule,
+    invalid: fn(&str) -> Rule,
     is_clear: bool,
 }
 
@@ -200,54 +200,54 @@ impl<T: Clone + PartialEq> Repeated<'_, T> {
     /// The field by its own readings; from the number if these are not readable and the number is sure.
     fn settle(
         &self,
-        asked: &Asked<'_>,
+        field: &RepeatedField<'_>,
         posterior: &Posterior<T>,
         context: &Context<'_>,
         findings: &mut Vec<Finding>,
     ) -> Settled<T> {
-        if let Some(filled) = self.fill(asked, posterior, context, findings) {
+        if let Some(filled) = self.fill(field, posterior, context, findings) {
             return filled;
         }
-        let Some(read) = asked.read else { return Settled::missing() };
+        let Some(read) = field.read else { return Settled::missing() };
         let text = read.text();
-        let field = Field {
-            name: asked.name,
+        let unsettled = Field {
+            name: field.name,
             read,
             text: &text,
-            corrected: asked.corrected,
-            is_clear: asked.is_clear,
+            corrected: field.corrected,
+            is_clear: field.is_clear,
             by_odds: false,
             label_removed: false,
         };
-        let settled = field.settle(posterior, context.policy, findings);
+        let settled = unsettled.settle(posterior, context.policy, findings);
         if settled.value.is_none() {
-            findings.push((asked.unlawful)(&text).of(asked.name));
+            findings.push((field.invalid)(&text).of(field.name));
         }
         settled
     }
 
     fn fill(
         &self,
-        asked: &Asked<'_>,
+        field: &RepeatedField<'_>,
         posterior: &Posterior<T>,
         context: &Context<'_>,
         findings: &mut Vec<Finding>,
     ) -> Option<Settled<T>> {
         let (Some(number), Some(source)) = (&self.number.value, &self.number.result) else { return None };
-        let unreadable = posterior.unknown() >= f64::from(context.policy.correct_from) && !asked.is_clear;
+        let unreadable = posterior.unknown() >= f64::from(context.policy.correct_from) && !field.is_clear;
         if !unreadable || f64::from(source.confidence) < context.parameters.clear_from {
             return None;
         }
         let value = (self.of)(number);
         let confidence = posterior.unknown() * f64::from(source.confidence);
-        findings.push(corrected(Rule::FilledFromNumber, asked.name, confidence, context.policy));
+        findings.push(corrected(Rule::FilledFromNumber, field.name, confidence, context.policy));
         let text = (self.printed)(&value);
         let result = FieldResult {
             text: text.clone(),
             confidence: confidence as f32,
             // Without a place of its own it stands where the number stands.
-            quad: asked.read.map_or(source.quad, |read| read.quad),
-            raw: asked.read.map(ReadField::text).filter(|raw| *raw != text),
+            quad: field.read.map_or(source.quad, |read| read.quad),
+            raw: field.read.map(ReadField::text).filter(|raw| *raw != text),
             alternatives: Vec::new(),
         };
         Some(Settled { value: Some(value), result: Some(result) })

@@ -210,7 +210,7 @@ mod tests {
     use crate::constraint::fixture::{lattice, read};
 
     #[test]
-    fn readings_come_once_each_and_in_order() {
+    fn readings_are_distinct_and_ordered_by_probability() {
         let lattice =
             lattice(&[&[('a', 0.5), ('b', 0.3), ('c', 0.2)], &[('d', 0.6), ('e', 0.4)], &[('f', 0.9), ('g', 0.1)]]);
         let readings: Vec<(String, f64)> = lattice.readings().collect();
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn candidates_that_mean_the_same_are_added_up() {
+    fn adds_up_candidates_with_the_same_meaning() {
         let read = read(&[('O', 0.4), ('8', 0.35), ('0', 0.25)]);
         let slot = Slot::of(&read, |character| Some(if character == 'O' { '0' } else { character }));
         assert_eq!(slot.best(), Some('0'));
@@ -232,13 +232,13 @@ mod tests {
     }
 
     #[test]
-    fn a_field_of_coin_tosses_ends() {
+    fn enumeration_is_bounded() {
         let coin: &[(char, f32)] = &[('0', 0.5), ('1', 0.5)];
         assert_eq!(lattice(&[coin; 100]).readings().count(), super::MOST_READINGS);
     }
 
     #[test]
-    fn broken_probabilities_are_left_out() {
+    fn skips_probabilities_that_are_not_numbers() {
         let lattice = lattice(&[&[('0', f32::NAN), ('1', -1.0), ('2', f32::INFINITY), ('3', 0.0)]]);
         assert_eq!(lattice.best(), "2");
         assert_eq!(lattice.readings().next(), Some(("2".to_owned(), 1.0)));

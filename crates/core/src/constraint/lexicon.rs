@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listed_town_wins_over_a_look_alike_and_not_over_a_clear_one() {
+    fn prefers_a_listed_town_to_an_unsure_look_alike() {
         let unsure = read("山西省朔州市平鲁区周|陶村乡某村", 0.6, 0.3);
         assert_eq!(settled(&unsure), "山西省朔州市平鲁区陶村乡某村");
         // It is a town of the other district.
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_town_tells_which_of_two_counties_it_is() {
+    fn the_town_decides_between_two_counties() {
         let unsure = read("江苏省南京市鼓|玄楼|武区湖南路街道某路", 0.5, 0.45);
         assert_eq!(settled(&unsure), "江苏省南京市鼓楼区湖南路街道某路");
         let other = read("江苏省南京市鼓|玄楼|武区梅园新村街道某路", 0.5, 0.45);
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn a_road_after_the_county_is_untouched() {
+    fn leaves_a_road_after_the_county_unchanged() {
         let road = read("浙江省衢州市龙游县文|大化|街路12号", 0.6, 0.3);
         assert_eq!(settled(&road), "浙江省衢州市龙游县文化路12号");
         // Of the county and of the prefecture alone.
@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_in_a_prefecture_with_the_name_of_a_former_county_is_found() {
+    fn finds_counties_of_a_prefecture_named_like_a_former_county() {
         let unsure = read("江西省赣州市全南县域|城厢镇某村", 0.6, 0.3);
         let matches = address(&unsure, &[], &FITTED).matches;
         let usual: Vec<String> = matches.iter().filter(|one| one.prior == 1.0).map(|one| one.lattice.best()).collect();
@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn a_county_keeps_what_its_towns_leave() {
+    fn probability_is_shared_between_a_county_and_its_towns() {
         let unsure = read("山西省朔州市平鲁区周|陶村乡", 0.6, 0.3);
         let matches = address(&unsure, &[], &FITTED).matches;
         let best = unsure.best_probability();
@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn towns_of_every_county_are_found_and_usual() {
+    fn finds_a_town_of_every_county() {
         let mut counties = 0;
         for code in 110_000..660_000 {
             let region = Region::of_code(code, 2023);
@@ -434,7 +434,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_reading_counts_twice_and_none_is_invented(slots in slots()) {
+        fn counts_no_reading_twice_and_invents_none(slots in slots()) {
             let options: Vec<&[(char, f32)]> = slots.iter().map(Vec::as_slice).collect();
             let lattice = lattice(&options);
             let listed = address(&lattice, &[], &FITTED);

@@ -19,7 +19,7 @@ const DATE: std::ops::Range<usize> = 6..14;
 /// A number's field, weighed.
 pub(crate) struct NumberObservation {
     pub(crate) posterior: Posterior<IdNumber>,
-    /// What stays if no reading is lawful.
+    /// What stays if no reading is valid.
     pub(crate) text: String,
     /// A character too many or too few had to be put right.
     pub(crate) wrong_length: bool,

@@ -1,4 +1,4 @@
-//! A field's characters prepared for its law: labels taken off, look-alikes mapped, noise left out.
+//! A field's characters prepared for its constraint: labels taken off, look-alikes mapped, noise left out.
 
 use super::lattice::{Lattice, Slot};
 use super::parameters::Parameters;
@@ -13,7 +13,7 @@ pub(crate) struct Observation<'a> {
     pub(crate) confidence: f64,
     /// A printed label was taken off.
     pub(crate) label_removed: bool,
-    /// The best character at every place, after the label: what stays if no reading is lawful.
+    /// The best character at every place, after the label: what stays if no reading is valid.
     pub(crate) text: String,
 }
 

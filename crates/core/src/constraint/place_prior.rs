@@ -1,6 +1,6 @@
 //! How usual an address or an authority is, by the regions that it names.
 //!
-//! These are priors, not laws: regions are renamed, and a text without a listed one stays possible. They decide only between
+//! These are priors, not constraints: regions are renamed, and a text without a listed one stays possible. They decide only between
 //! readings that the characters leave open, as between 长治市 and 长洽市.
 
 use super::parameters::Parameters;
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_with_listed_regions_and_towns_are_usual() {
+    fn prior_is_one_for_listed_regions_and_towns() {
         for text in [
             "浙江省衢州市龙游县湖镇镇某村1号",
             "江西省赣州市全南县城厢镇某某路1号",
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_a_county_may_be_no_listed_town() {
+    fn prior_is_lower_where_no_listed_town_follows_the_county() {
         for (text, prior) in [
             ("浙江省衢州市龙游县某某路1号", FITTED.no_town_prior),
             ("浙江省衢州市龙游县某村1号", FITTED.no_town_prior),
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn brackets_come_in_pairs() {
+    fn prior_is_low_for_unpaired_brackets() {
         assert_eq!(address("浙江省衢州市龙游县湖镇镇某村1号（集体户）"), 1.0);
         for text in ["浙江省衢州市龙游县湖镇镇某村1号（集体户", "浙江省衢州市龙游县湖镇镇某村1号集体户）"]
         {
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn look_alikes_of_regions_are_rare() {
+    fn prior_is_low_for_look_alikes_of_regions() {
         for (text, than) in [
             ("江西省帻州市全南县某某路1号", "江西省赣州市全南县某某路1号"),
             ("安徽省颖上县慎城镇某村", "安徽省颍上县慎城镇某村"),
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn authorities_are_those_of_listed_regions() {
+    fn prior_is_lower_for_authorities_of_unlisted_regions() {
         assert_eq!(authority("桂林市公安局叠彩分局"), 1.0);
         assert_eq!(authority("龙游县公安局"), 1.0);
         assert!(authority("柱林市公安局叠彩分局") < 0.1);

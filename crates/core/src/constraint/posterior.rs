@@ -1,33 +1,33 @@
-//! Probabilities of the readings of a field, after laws and other fields have spoken.
+//! Probabilities of the readings of a field, given constraints and other fields.
 
 use super::lattice::Lattice;
 use super::lexicon::LexiconMatches;
 use super::merged::Merged;
 use super::parameters::{MOST_KEPT, MOST_OF_ALTERNATIVE, NEGLIGIBLE};
 
-/// What can lawfully stand in a field.
+/// What can stand in a field.
 pub(crate) struct Constraint<F> {
-    /// The part of all wrong readings that would be lawful by chance: the smaller, the more a lawful reading proves itself.
+    /// The share of wrong readings that keep the constraint by chance: the smaller, the more a valid reading proves itself.
     pub(crate) false_match_rate: f64,
-    /// How rarely a card breaks this law: forged, a specimen, misprinted, or unknown to our lists.
+    /// The share of cards that break the constraint: forged, a specimen, misprinted, or unknown to our lists.
     pub(crate) violation_rate: f64,
-    /// How often a lawful text is read clearly but for a character at one end, which is lost.
+    /// How often a valid text is read clearly but for a character at one end, which is lost.
     pub(crate) truncation_rate: f64,
-    /// What a reading means, if it is lawful.
+    /// What a reading means, if it is valid.
     pub(crate) interpret: F,
 }
 
-/// A lawful reading.
+/// A valid reading.
 pub(crate) struct Interpretation<T> {
     /// The text in its standard form.
     pub(crate) text: String,
     /// What it means.
     pub(crate) value: T,
-    /// How usual such a card is among the lawful ones, up to 1.
+    /// How usual such a card is among the valid ones, up to 1.
     pub(crate) prior: f64,
 }
 
-/// A lawful reading with its probability.
+/// A valid reading with its probability.
 #[derive(Clone)]
 pub(crate) struct Reading<T> {
     pub(crate) text: String,
@@ -37,11 +37,11 @@ pub(crate) struct Reading<T> {
     pub(crate) as_read: bool,
 }
 
-/// Possible readings, the most probable first. Their weights, `violated` and `rest` sum to 1.
+/// Valid readings, the most probable first. Their weights, `violated` and `rest` sum to 1.
 #[derive(Clone)]
 pub(crate) struct Posterior<T> {
     pub(crate) readings: Vec<Reading<T>>,
-    /// The probability that the card breaks the law and says what was read.
+    /// The probability that the card breaks the constraint and says what was read.
     pub(crate) violated: f64,
     /// The probability of anything else.
     pub(crate) rest: f64,
@@ -53,7 +53,7 @@ impl<T> Posterior<T> {
         Posterior { readings: Vec::new(), violated: 0.0, rest: 1.0 }
     }
 
-    /// The readings of a lattice under a law. `confidence` is the probability that the best reading is right.
+    /// The readings of a lattice under a constraint. `confidence` is the probability that the best reading is right.
     pub(crate) fn under<F: Fn(&str) -> Option<Interpretation<T>>>(
         lattice: &Lattice,
         confidence: f64,
@@ -125,7 +125,7 @@ impl<T> Posterior<T> {
         posterior.normalized()
     }
 
-    /// Adds a reading if it is lawful.
+    /// Adds a reading if it is valid.
     fn add<F: Fn(&str) -> Option<Interpretation<T>>>(
         &mut self,
         text: &str,
@@ -168,7 +168,7 @@ impl<T> Posterior<T> {
         self.violated + self.rest
     }
 
-    /// The reading that corrects nothing, if it is lawful.
+    /// The reading that corrects nothing, if it is valid.
     pub(crate) fn as_read(&self) -> Option<&Reading<T>> {
         self.readings.iter().find(|reading| reading.as_read)
     }
@@ -192,30 +192,30 @@ mod tests {
     use super::{Constraint, Interpretation, Posterior};
     use crate::constraint::fixture::lattice;
 
-    /// Only texts that begin and end alike are lawful.
+    /// Only texts that begin and end alike are valid.
     fn symmetry(text: &str) -> Option<Interpretation<()>> {
-        let lawful = text.chars().next() == text.chars().last();
-        lawful.then(|| Interpretation { text: text.to_owned(), value: (), prior: 1.0 })
+        let is_valid = text.chars().next() == text.chars().last();
+        is_valid.then(|| Interpretation { text: text.to_owned(), value: (), prior: 1.0 })
     }
 
     #[test]
-    fn a_law_raises_what_keeps_it_and_prefers_it_to_what_does_not() {
+    fn a_constraint_raises_readings_that_keep_it_above_those_that_do_not() {
         let constraint =
             Constraint { false_match_rate: 0.1, violation_rate: 1e-3, truncation_rate: 0.0, interpret: symmetry };
-        let lawful =
+        let valid =
             Posterior::under(&lattice(&[&[('a', 0.9), ('b', 0.1)], &[('a', 0.9), ('b', 0.1)]]), 0.81, &constraint);
-        assert_eq!(lawful.readings[0].text, "aa");
-        assert!(lawful.readings[0].as_read && lawful.readings[0].weight > 0.95);
+        assert_eq!(valid.readings[0].text, "aa");
+        assert!(valid.readings[0].as_read && valid.readings[0].weight > 0.95);
 
-        let unlawful =
+        let invalid =
             Posterior::under(&lattice(&[&[('a', 0.9), ('b', 0.1)], &[('b', 0.6), ('a', 0.4)]]), 0.54, &constraint);
-        assert_eq!(unlawful.readings[0].text, "aa");
-        assert!(!unlawful.readings[0].as_read);
-        assert!(unlawful.as_read().is_none());
+        assert_eq!(invalid.readings[0].text, "aa");
+        assert!(!invalid.readings[0].as_read);
+        assert!(invalid.as_read().is_none());
     }
 
     #[test]
-    fn what_is_read_for_certain_stays_unlawful() {
+    fn a_violation_read_for_certain_stays() {
         let constraint =
             Constraint { false_match_rate: 0.1, violation_rate: 1e-3, truncation_rate: 0.0, interpret: symmetry };
         let posterior =
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_make_one() {
+    fn weights_sum_to_one() {
         let constraint =
             Constraint { false_match_rate: 0.3, violation_rate: 1e-3, truncation_rate: 0.0, interpret: symmetry };
         let slots: [&[(char, f32)]; 2] = [&[('a', 0.5), ('b', 0.4)], &[('a', 0.5), ('b', 0.5)]];

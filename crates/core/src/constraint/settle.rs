@@ -8,9 +8,9 @@ use crate::reading::{FieldName, ReadField};
 use crate::result::FieldResult;
 use crate::rule::Rule;
 
-/// A field after its law.
+/// A field after its constraint.
 pub(crate) struct Settled<T> {
-    /// What it means, if it is lawful.
+    /// What it means, if it is valid.
     pub(crate) value: Option<T>,
     /// Absent if the field was not found.
     pub(crate) result: Option<FieldResult>,
@@ -27,11 +27,11 @@ impl<T> Settled<T> {
 pub(crate) struct Field<'a> {
     pub(crate) name: FieldName,
     pub(crate) read: &'a ReadField,
-    /// What stays if no lawful reading is probable enough.
+    /// What stays if no valid reading is probable enough.
     pub(crate) text: &'a str,
     /// The rule to name when another reading than the best by the characters is taken.
     pub(crate) corrected: Rule,
-    /// What was read is clear and lawful: no other field overrules it.
+    /// What was read is clear and valid: no other field overrules it.
     pub(crate) is_clear: bool,
     /// A correction need only be more probable than what was read, not than everything else together: the tail of a long
     /// text may stay open when its beginning does not.
@@ -41,7 +41,7 @@ pub(crate) struct Field<'a> {
 }
 
 impl Field<'_> {
-    /// Takes the most probable lawful reading if it is what was read, or probable enough to correct it; else what was read.
+    /// Takes the most probable valid reading if it is what was read, or probable enough to correct it; else what was read.
     /// Every change of the text raises a finding.
     pub(crate) fn settle<T: Clone>(
         &self,

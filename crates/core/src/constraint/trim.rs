@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn certain_characters_are_no_noise() {
+    fn certain_characters_are_not_noise() {
         let certain = chars(&[('甲', 1.0, 0.1, 0), ('乙', 1.0, 0.3, 0), ('丙', 1.0, 0.5, 0), ('丁', 1.0, 0.7, 0)]);
         assert!(probability(&certain, 2..4) == 0.0 && probability(&certain, 1..4) < 1e-3);
         let doubtful = chars(&[('甲', 0.4, 0.1, 0), ('乙', 1.0, 0.3, 0), ('丙', 1.0, 0.5, 0), ('丁', 0.5, 0.7, 0)]);
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_apart_is_rather_noise() {
+    fn characters_behind_a_gap_are_more_probably_noise() {
         let with_last = |position: f32, line: u8| {
             let three = [('甲', 1.0, 0.1, 0), ('乙', 1.0, 0.2, 0), ('丙', 1.0, 0.3, 0)];
             chars(&[&three[..], &[('丁', 0.95, position, line)]].concat())
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_label_is_no_surprise() {
+    fn the_end_of_a_label_counts_as_noise() {
         let label = chars(&[('关', 1.0, 0.1, 0), ('乙', 1.0, 0.2, 0), ('丙', 1.0, 0.3, 0)]);
         assert!(probability(&label, 1..3) > 0.01);
         assert!(probability(&label, 2..3) < 0.01);

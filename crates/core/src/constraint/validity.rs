@@ -1,4 +1,4 @@
-//! The validity as read: 16 digits of two dates, or 8 and 长期; a lawful term.
+//! The validity as read: 16 digits of two dates, or 8 and 长期; a term that the law knows.
 
 use super::lattice::Slot;
 use super::number::{digit, one_less};
@@ -101,8 +101,8 @@ fn interpret(digits: &str, context: &Context<'_>) -> Option<Interpretation<Valid
         (from, until) => format!("{}-{}", dotted(from)?, dotted(until)?),
     };
     let value = Validity::parse(&text).ok()?;
-    let lawful = value.term().is_some() && (FIRST_ISSUE..=context.today).contains(&value.from());
-    Some(Interpretation { text, value, prior: if lawful { 1.0 } else { context.parameters.validity_unlikely_prior } })
+    let is_usual = value.term().is_some() && (FIRST_ISSUE..=context.today).contains(&value.from());
+    Some(Interpretation { text, value, prior: if is_usual { 1.0 } else { context.parameters.validity_unlikely_prior } })
 }
 
 fn dotted(digits: &str) -> Option<String> {

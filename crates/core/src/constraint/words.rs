@@ -31,7 +31,7 @@ struct Words<T> {
     text: fn(&T) -> &str,
     /// Names a reading of other characters than the best.
     corrected: Rule,
-    /// How usual a lawful text is among the lawful ones, up to 1.
+    /// How usual a valid text is among the valid ones, up to 1.
     prior: fn(&T, &Parameters) -> f64,
     /// Which characters usually follow each other.
     usual: Option<Usual>,
@@ -53,12 +53,12 @@ struct Usual {
     trust: f64,
 }
 
-/// A prior for fields of which every lawful text is as usual as any other.
+/// A prior for fields of which every valid text is as usual as any other.
 fn even<T>(_: &T, _: &Parameters) -> f64 {
     1.0
 }
 
-/// 姓名. Any Han characters can be a name, so the law proves nothing; some are more usual than others.
+/// 姓名. Any Han characters can be a name, so the constraint proves nothing; some are more usual than others.
 pub(crate) fn name(read: &ReadField, context: &Context<'_>, findings: &mut Vec<Finding>) -> Settled<PersonName> {
     let parameters = context.parameters;
     let words = Words {
@@ -129,7 +129,7 @@ pub(crate) fn address(read: &ReadField, context: &Context<'_>, findings: &mut Ve
     settled
 }
 
-/// 签发机关: its end is a law, and its region is in a list.
+/// 签发机关: its end is a constraint, and its region is in a list.
 pub(crate) fn authority(read: &ReadField, context: &Context<'_>, findings: &mut Vec<Finding>) -> Settled<Authority> {
     let parameters = context.parameters;
     let words = Words {

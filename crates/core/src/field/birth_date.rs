@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn one_is_a_year_older_on_the_birthday() {
+    fn age_increases_on_the_birthday() {
         assert_eq!(age_on(date!(2000 - 03 - 02), date!(2016 - 03 - 01)), 15);
         assert_eq!(age_on(date!(2000 - 03 - 02), date!(2016 - 03 - 02)), 16);
         assert_eq!(age_on(date!(2000 - 02 - 29), date!(2001 - 02 - 28)), 0);

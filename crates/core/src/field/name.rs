@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn look_alikes_of_the_separator_are_the_separator() {
+    fn normalizes_look_alikes_of_the_separator() {
         for dot in "·・•.".chars() {
             assert_eq!(PersonName::standard_character(dot), Some('·'));
         }

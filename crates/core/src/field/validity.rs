@@ -69,7 +69,7 @@ impl Validity {
         self.until
     }
 
-    /// The term, if it is a lawful one: the last day has the first one's month and day, 5, 10 or 20 years later. For
+    /// The term, if it is one that the law knows: the last day has the first one's month and day, 5, 10 or 20 years later. For
     /// 29 February, 28 February and 1 March are taken too.
     pub fn term(self) -> Option<Term> {
         let Some(until) = self.until else { return Some(Term::LongTerm) };
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn terms_are_full_years_or_without_end() {
+    fn terms_are_whole_years_or_unlimited() {
         check("2014.09.25-2034.09.25", Ok(Some(Term::TwentyYears)));
         check("2014.09.25-2024.09.25", Ok(Some(Term::TenYears)));
         check("2014.09.25-长期", Ok(Some(Term::LongTerm)));
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn the_term_goes_by_the_age_at_issue_give_or_take_the_filing() {
+    fn term_fits_the_age_at_issue_within_the_filing_period() {
         let ten_years = Validity::parse("2014.09.25-2024.09.25").unwrap();
         assert!(ten_years.term_fits(date!(1990 - 01 - 01)));
         assert!(!ten_years.term_fits(date!(1980 - 01 - 01)));
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_day_is_a_day_of_validity() {
+    fn card_is_valid_on_its_last_day() {
         let validity = Validity::parse("2014.09.25-2024.09.25").unwrap();
         assert!(!validity.is_expired(date!(2024 - 09 - 25)));
         assert!(validity.is_expired(date!(2024 - 09 - 26)));

@@ -35,7 +35,7 @@ fn check_lenient(text: &str, expected: &str, normalized: bool, look_alikes: bool
 }
 
 #[test]
-fn the_example_of_the_standard_has_x() {
+fn accepts_the_standards_example_with_x() {
     assert_eq!(check_digit(b"34052419800101001"), Some('X'));
     assert_eq!(check_digit(b"3405241980010100X"), None);
     let number = read("34052419800101001X");
@@ -48,7 +48,7 @@ fn the_example_of_the_standard_has_x() {
 }
 
 #[test]
-fn the_documented_example_is_answered_as_documented() {
+fn answers_the_documented_example() {
     let outcome = IdNumber::parse_lenient("330825197801104539", TODAY);
     assert_eq!(
         serde_json::to_string(&Answer::documented(&outcome)).unwrap(),
@@ -66,7 +66,7 @@ fn the_documented_example_is_answered_as_documented() {
 }
 
 #[test]
-fn details_stand_beside_the_documented_answer() {
+fn adds_details_beside_the_documented_answer() {
     let outcome = IdNumber::parse_lenient(&complete("51020219800101002"), TODAY);
     let answer = serde_json::to_value(Answer::detailed(&outcome, TODAY)).unwrap();
     assert_eq!(answer["message"]["province"], "四川省");
@@ -77,7 +77,7 @@ fn details_stand_beside_the_documented_answer() {
 }
 
 #[test]
-fn every_way_to_be_wrong_has_its_reason() {
+fn names_the_reason_of_every_invalid_number() {
     check_reason("", "length");
     check_reason("34052419800101001", "length");
     check_reason("34052419800101001X0", "length");
@@ -99,7 +99,7 @@ fn every_way_to_be_wrong_has_its_reason() {
 }
 
 #[test]
-fn text_beyond_ascii_counts_characters_and_never_panics() {
+fn counts_characters_of_text_beyond_ascii() {
     check_reason("一二三四五六", "length"); // 18 bytes
     check_reason("一二三四五", "length"); // 15 bytes
     check_reason("３４０５２４１９８００１０１００１Ｘ", "character");
@@ -107,7 +107,7 @@ fn text_beyond_ascii_counts_characters_and_never_panics() {
 }
 
 #[test]
-fn other_documents_are_recognised_by_shape() {
+fn recognises_other_documents_by_shape() {
     for (text, document) in [
         ("A123456(3)", OtherDocument::HongKongId),
         ("AB123456A", OtherDocument::HongKongId),
@@ -126,7 +126,7 @@ fn other_documents_are_recognised_by_shape() {
 }
 
 #[test]
-fn a_wrong_check_digit_leaves_the_parts() {
+fn reads_the_parts_despite_a_wrong_check_digit() {
     let Err(IdNumberError::Checksum(misprint)) = IdNumber::parse("340524198001010019", TODAY) else {
         panic!("expected a checksum error");
     };
@@ -137,7 +137,7 @@ fn a_wrong_check_digit_leaves_the_parts() {
 }
 
 #[test]
-fn fifteen_digits_are_upgraded() {
+fn upgrades_fifteen_digits() {
     let number = read("340524800101001");
     assert_eq!(number.reveal(), "34052419800101001X");
     assert_eq!(number.origin(), Origin::Fifteen { century_inferred: false });
@@ -145,7 +145,7 @@ fn fifteen_digits_are_upgraded() {
 }
 
 #[test]
-fn centenarians_on_fifteen_digits_were_born_in_the_century_before() {
+fn infers_the_century_of_centenarians_on_fifteen_digits() {
     let number = read("110101850101996");
     assert_eq!(number.birth_date(), date!(1885 - 01 - 01));
     assert_eq!(number.gender(), Gender::Female);
@@ -157,7 +157,7 @@ fn centenarians_on_fifteen_digits_were_born_in_the_century_before() {
 }
 
 #[test]
-fn warnings_never_refuse_a_number() {
+fn warnings_do_not_refuse_a_number() {
     check_warnings("330825197801104539", &[]);
     check_warnings("34052419800101001X", &["region_unknown"]); // the standard's example names no real county
     check_warnings(&complete("33089919900101001"), &["region_unknown"]);
@@ -174,7 +174,7 @@ fn warnings_never_refuse_a_number() {
 }
 
 #[test]
-fn residents_of_hong_kong_macau_and_taiwan_are_told_apart() {
+fn tells_residents_of_hong_kong_macau_and_taiwan_apart() {
     for (code, holder) in
         [("81", Holder::HongKong), ("82", Holder::Macau), ("83", Holder::Taiwan), ("71", Holder::Taiwan)]
     {
@@ -186,7 +186,7 @@ fn residents_of_hong_kong_macau_and_taiwan_are_told_apart() {
 }
 
 #[test]
-fn foreigners_carry_province_and_nationality() {
+fn reads_province_and_nationality_of_foreigners() {
     let number = read(&complete("93284019800101001"));
     let holder = Holder::ForeignPermanentResident { province: "江苏省", nationality: 840 };
     assert_eq!(number.holder(), holder);
@@ -196,7 +196,7 @@ fn foreigners_carry_province_and_nationality() {
 }
 
 #[test]
-fn lenient_reading_maps_what_stands_for_a_digit() {
+fn lenient_parsing_maps_look_alikes_of_digits() {
     const PLAIN: &str = "34052419800101001X";
     check_lenient(PLAIN, PLAIN, false, false);
     check_lenient("34052419800101001x", PLAIN, false, false);
@@ -211,7 +211,7 @@ fn lenient_reading_maps_what_stands_for_a_digit() {
 }
 
 #[test]
-fn lenient_reading_takes_no_letters_without_a_check_digit() {
+fn lenient_parsing_takes_no_letters_without_a_check_digit() {
     for (text, reason) in [
         ("34O524800101001", "character"),
         ("34052419800101*01X", "character"),
@@ -225,7 +225,7 @@ fn lenient_reading_takes_no_letters_without_a_check_digit() {
 }
 
 #[test]
-fn age_grows_on_the_birthday_itself() {
+fn age_increases_on_the_birthday() {
     let number = read("34052419800101001X");
     assert_eq!(number.age_on(date!(2025 - 12 - 31)), 45);
     assert_eq!(number.age_on(date!(2026 - 01 - 01)), 46);
@@ -236,7 +236,7 @@ fn age_grows_on_the_birthday_itself() {
 }
 
 #[test]
-fn the_number_is_masked_wherever_it_is_not_asked_for() {
+fn masks_the_number_unless_revealed() {
     let number = read("34052419800101001X");
     assert_eq!(number.to_string(), "34**************1X");
     assert_eq!(format!("{number:?}"), "IdNumber(34**************1X)");
