@@ -15,6 +15,7 @@ use shenfen_core::{Elapsed, ReadOutcome};
 use shenfen_ocr::net::fastest_rate;
 use shenfen_worker::{CardPictures, Found, PictureReader, Source};
 
+use crate::engine::EngineArgs;
 use crate::pictures::ReadingArgs;
 use crate::table::{Format, Table};
 
@@ -40,6 +41,9 @@ pub(crate) struct BenchArgs {
 
     #[command(flatten)]
     reading: ReadingArgs,
+
+    #[command(flatten)]
+    engine: EngineArgs,
 }
 
 /// Runs the command.
@@ -48,7 +52,7 @@ pub(crate) struct BenchArgs {
 /// When there are no pictures or the networks cannot be loaded.
 pub(crate) fn run(args: BenchArgs) -> anyhow::Result<ExitCode> {
     let pictures = load(&args.folder)?;
-    let reader = args.reading.reader()?;
+    let reader = args.reading.reader_for(args.engine.engine()?)?;
     // Warm-up.
     reader.another().read(&pictures[0]);
     let time = Duration::from_secs(args.seconds);

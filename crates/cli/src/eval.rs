@@ -22,6 +22,7 @@ use clap::builder::FalseyValueParser;
 use shenfen_core::{ModelInfo, PictureResult, RequestedSide};
 use shenfen_worker::{PictureReader, PictureRef, ReadFile, read_in_order};
 
+use crate::engine::EngineArgs;
 use crate::pictures::{ReadingArgs, reasons};
 use crate::table::{Format, Table};
 
@@ -61,6 +62,9 @@ pub(crate) struct EvalArgs {
 
     #[command(flatten)]
     reading: ReadingArgs,
+
+    #[command(flatten)]
+    engine: EngineArgs,
 }
 
 /// Runs the command.
@@ -72,7 +76,7 @@ pub(crate) fn run(args: EvalArgs) -> anyhow::Result<ExitCode> {
     let mut errors = args.errors.map(ErrorFile::create).transpose()?;
     let mut report = args.html.map(|path| Report::create(path, args.reading.limits())).transpose()?;
     let mut dump = args.dump.map(|path| DumpFile::create(path, args.reading.today().date())).transpose()?;
-    let reader = args.reading.reader()?;
+    let reader = args.reading.reader_for(args.engine.engine()?)?;
     let reader = if dump.is_some() { reader.recording() } else { reader };
     let mut scores = Scores::default();
     let mut labelled = pictures.iter();

@@ -17,6 +17,7 @@ mod worker;
 mod broker;
 mod clock;
 mod database;
+mod engine;
 mod logging;
 mod pictures;
 mod signals;

@@ -6,7 +6,7 @@ use std::thread;
 use anyhow::Context;
 use clap::Args;
 use shenfen_core::{Finding, PictureResult, Policy, Severity};
-use shenfen_ocr::{Limits, Models};
+use shenfen_ocr::{Engine, Limits, Models};
 use shenfen_worker::{CardPictures, Today};
 use time::Date;
 
@@ -58,9 +58,17 @@ impl ReadingArgs {
     /// # Errors
     /// When the networks cannot be loaded.
     pub(crate) fn reader(&self) -> anyhow::Result<CardPictures> {
+        self.reader_for(Engine::default())
+    }
+
+    /// The reader that was asked for, with an engine.
+    ///
+    /// # Errors
+    /// When the networks cannot be loaded, or this build or machine does not have what the engine needs.
+    pub(crate) fn reader_for(&self, engine: Engine) -> anyhow::Result<CardPictures> {
         let models = match &self.models {
-            Some(folder) => Models::load(folder),
-            None => Models::embedded(),
+            Some(folder) => Models::load_for(engine, folder),
+            None => Models::embedded_for(engine),
         };
         let models = models.context("cannot load the networks")?;
         Ok(CardPictures::new(models, self.limits(), self.today(), Policy::default()))

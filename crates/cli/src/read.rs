@@ -12,6 +12,7 @@ use serde::Serialize;
 use shenfen_core::{ModelInfo, PictureResult, Status};
 use shenfen_worker::{Found, PictureReader, PictureRef, ReadFile, Source, read_in_order};
 
+use crate::engine::EngineArgs;
 use crate::pictures::{ReadingArgs, reasons};
 use crate::table::{Format, Table};
 
@@ -32,6 +33,9 @@ pub(crate) struct ReadArgs {
 
     #[command(flatten)]
     reading: ReadingArgs,
+
+    #[command(flatten)]
+    engine: EngineArgs,
 }
 
 /// Runs the command.
@@ -40,7 +44,7 @@ pub(crate) struct ReadArgs {
 /// When a path does not exist, no picture is found, or the output cannot be written.
 pub(crate) fn run(args: ReadArgs) -> anyhow::Result<ExitCode> {
     let sources = args.paths.iter().map(|path| Source::open(path)).collect::<Result<Vec<_>, _>>()?;
-    let reader = args.reading.reader()?;
+    let reader = args.reading.reader_for(args.engine.engine()?)?;
     let mut unreadable = 0_u64;
     let pictures = sources.into_iter().flatten().filter_map(|found| match found {
         Found::Picture(picture) => Some(picture),

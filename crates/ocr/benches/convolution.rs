@@ -4,7 +4,8 @@ use std::hint::black_box;
 
 use candle_core::{Device, Tensor};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use shenfen_ocr::net::conv::{Conv, Scratch, Step};
+use shenfen_ocr::net::conv::{Conv, Step};
+use shenfen_ocr::net::{FeatureMap, Scratch};
 
 struct Layer {
     name: &'static str,
@@ -29,8 +30,10 @@ fn convolutions(criterion: &mut Criterion) {
         let weight = random(&[outputs, inputs, kernel, kernel]);
         let bias = random(&[outputs]);
         let channels_first = random(&[1, inputs, height, width]);
-        let channels_last = random(&[height, width, inputs]);
-        let conv = Conv::new(&weight, &bias).expect("fitting weights");
+        let values = |tensor: &Tensor| tensor.flatten_all().and_then(|flat| flat.to_vec1::<f32>()).expect("numbers");
+        let channels_last = FeatureMap::new([height, width, inputs], values(&channels_first)).expect("a shape");
+        let shape = [outputs, inputs, kernel, kernel];
+        let conv = Conv::new(name, shape, &values(&weight), &values(&bias)).expect("fitting weights");
         let step = Step { stride: [stride; 2], relu: true };
         let scratch = Scratch::default();
 

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use shenfen_core::{ReadOutcome, ReaderFault, Refusal, Rule};
 use thiserror::Error;
 
+use crate::engine::Device;
+use crate::net::NetworkError;
+
 /// Why a picture could not be read. A picture without a card is no error.
 #[derive(Debug, Error)]
 pub enum ReadError {
@@ -53,7 +56,7 @@ pub enum ReadError {
     },
     /// A network failed: a fault of the program or its weights, not of the picture.
     #[error("the networks failed: {0}")]
-    Engine(#[from] candle_core::Error),
+    Engine(#[from] NetworkError),
 }
 
 /// A picture that cannot be read is refused, and a network that fails is a fault of the program.
@@ -132,6 +135,19 @@ pub enum ModelError {
         /// The network.
         network: &'static str,
         /// What does not fit.
+        reason: String,
+    },
+    /// The reference engine was asked of a program built without it.
+    #[error(
+        "this program was built without the reference engine; build it with: cargo build --release -p shenfen --features reference"
+    )]
+    ReferenceNotBuilt,
+    /// The reference engine cannot compute on the device.
+    #[error("cannot compute on the device {device}: {reason}; a program that can is built with --features {device}")]
+    Device {
+        /// The device.
+        device: Device,
+        /// Why, in candle's words.
         reason: String,
     },
 }

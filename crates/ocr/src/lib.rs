@@ -1,8 +1,9 @@
-//! Image bytes to cards. The only crate that names candle and image; see its README for the stages.
+//! Image bytes to cards. The only crate that names image and candle; see its README for the stages.
 
 pub mod reader;
 
 mod contract;
+mod engine;
 mod error;
 mod limits;
 mod parameters;
@@ -27,6 +28,7 @@ mod weights;
 
 pub use crop::Cropper;
 pub use details::{CardDetails, DetailedReading, DetectionDetails, FieldDetails, LineDetails, Round};
+pub use engine::{Device, Engine};
 pub use error::{ModelError, ReadError};
 pub use image::RgbImage;
 pub use limits::Limits;

@@ -7,11 +7,10 @@ use crate::geometry::Homography;
 use crate::illumination::Illumination;
 use crate::lines::TextLine;
 use crate::multiversioned::multiversioned;
-use crate::net::conv::Scratch;
-use crate::net::sigmoid;
+use crate::net::{NetworkError, Scratch, sigmoid};
 use crate::quality::stroke_contrast;
 use crate::rectify::Picture;
-use crate::strip::{CropVariant, Strip, tensor};
+use crate::strip::{CropVariant, Strip, network_input};
 use crate::weights::RecogniserModel;
 
 /// Detections of two crops nearer to each other than this share of an em are the same character. Digits are half an em wide.
@@ -73,6 +72,13 @@ pub(crate) struct Buffers {
     largest: Vec<f32>,
 }
 
+impl Buffers {
+    /// With that scratch of the networks.
+    pub(crate) fn new(scratch: Scratch) -> Buffers {
+        Buffers { scratch, ..Buffers::default() }
+    }
+}
+
 impl LineHypothesis {
     /// Reads one crop of a line. `to_picture` maps the line's frame to the picture, `illumination` is the frame's. The detections
     /// are not yet classified.
@@ -88,13 +94,13 @@ impl LineHypothesis {
         line: &TextLine,
         variant: CropVariant,
         scratch: &Scratch,
-    ) -> candle_core::Result<LineHypothesis> {
+    ) -> Result<LineHypothesis, NetworkError> {
         let config = &model.config;
         let strip = Strip::new(&config.strip, line, to_picture, variant);
         let mut pixels = strip.cut(picture);
         let contrast = stroke_contrast(&pixels);
         illumination.normalise(&mut pixels, &strip.to_card);
-        let seen = model.network.forward(&tensor(&pixels, config.strip.min_deviation)?, scratch)?;
+        let seen = model.network.forward(&network_input(&pixels, config.strip.min_deviation)?, scratch)?;
         let width = model.network.width();
         let detection = |(step, centre): (usize, f32)| CharDetection {
             along: strip.along((step as f32 + 0.5) * config.step as f32),
@@ -251,24 +257,25 @@ impl CharDetection {
 
 /// Classifies the detections of some lines, in one product for all: the classifier is the largest matrix, and reading
 /// it is what costs.
+///
+/// # Errors
+/// When the network fails.
 pub(crate) fn classify<'a>(
     model: &RecogniserModel,
     lines: impl Iterator<Item = &'a mut LineHypothesis>,
     buffers: &mut Buffers,
-) {
-    let classifier = model.network.classifier();
+) -> Result<(), NetworkError> {
     let mut detections: Vec<&mut CharDetection> = lines.flat_map(|line| line.detections.iter_mut()).collect();
     buffers.features.clear();
     detections.iter().for_each(|detection| buffers.features.extend_from_slice(&detection.features));
-    classifier.classify(&buffers.features, &buffers.scratch, &mut buffers.logits);
-    for (detection, logits) in detections.iter_mut().zip(buffers.logits.chunks_exact_mut(classifier.classes())) {
+    model.network.classify(&buffers.features, &buffers.scratch, &mut buffers.logits)?;
+    for (detection, logits) in detections.iter_mut().zip(buffers.logits.chunks_exact_mut(model.charset.len())) {
         largest_of_blocks(logits, &mut buffers.largest);
         let best = shortlist(logits, &buffers.largest);
-        for &class in &best {
-            logits[class] = classifier.exact(&detection.features, class);
-        }
+        model.network.refine(&detection.features, &best, logits);
         detection.candidates = candidates(logits, &buffers.largest, best, model.config.temperature, &model.charset);
     }
+    Ok(())
 }
 
 /// The steps whose probability is a local maximum, with it. Of two equal neighbours the right one counts.

@@ -1,13 +1,12 @@
 //! A rectified card to its lines: which field stands where, in the pixels of the card's frame.
 
-use candle_core::{Device, Tensor};
 use image::GrayImage;
 use shenfen_core::{FieldName, Point, Quad, Side};
 
 use crate::contract::{LinesConfig, LinesDecoding};
 use crate::geometry::{Homography, distance};
-use crate::net::conv::Scratch;
 use crate::net::sigmoid;
+use crate::net::{FeatureMap, NetworkError, Scratch};
 use crate::rectify::Frame;
 use crate::weights::Detector;
 
@@ -78,12 +77,12 @@ pub(crate) fn find_lines(
     frame: &GrayImage,
     side: Side,
     scratch: &Scratch,
-) -> candle_core::Result<Vec<TextLine>> {
+) -> Result<Vec<TextLine>, NetworkError> {
     let pixels = model.config.pixels.normalise(frame.as_raw());
-    let shape = (frame.height() as usize, frame.width() as usize, model.config.inputs);
-    let map = model.network.forward(&Tensor::from_vec(pixels, shape, &Device::Cpu)?, scratch)?;
-    let (height, width, _) = map.dims3()?;
-    Ok(Output { config: &model.config, values: map.flatten_all()?.to_vec1()?, height, width }.decode(side))
+    let shape = [frame.height() as usize, frame.width() as usize, model.config.inputs];
+    let map = model.network.forward(&FeatureMap::new(shape, pixels)?, scratch)?;
+    let [height, width, _] = map.shape();
+    Ok(Output { config: &model.config, values: map.into_values(), height, width }.decode(side))
 }
 
 /// The line detector's output: for each cell what the config's channels say.

@@ -3,13 +3,12 @@
 
 pub(crate) mod output;
 
-use candle_core::{Device, Tensor};
 use image::RgbImage;
 use shenfen_core::{Point, Quad, Side};
 
 use crate::contract::LocatorConfig;
 use crate::geometry::{Homography, contains, is_convex, middle, overlap, side_lengths};
-use crate::net::conv::Scratch;
+use crate::net::{FeatureMap, NetworkError, Scratch};
 use crate::parameters::locate::{
     AUGMENTATION_SCALES, COARSE_THRESHOLD_SHARE, MAX_REFINEMENTS, MIN_HEIGHT, SAME_CORNERS, SETTLED, SMALL_CARD,
     TILE_SIDE, TILE_STEP,
@@ -41,7 +40,7 @@ pub(crate) fn locate(
     picture: &mut Picture,
     max_cards: usize,
     scratch: &Scratch,
-) -> candle_core::Result<Vec<Located>> {
+) -> Result<Vec<Located>, NetworkError> {
     let [width, height] = picture.size().map(f64::from);
     let longest = width.max(height);
     let mut found = locate_in_square(model, picture, whole_picture([width, height]), max_cards, scratch)?;
@@ -74,7 +73,7 @@ fn locate_in_square(
     [left, top, side]: [f64; 3],
     max_cards: usize,
     scratch: &Scratch,
-) -> candle_core::Result<Vec<Located>> {
+) -> Result<Vec<Located>, NetworkError> {
     let frame = coarse_frame(&model.config, [left, top, side]);
     let threshold = COARSE_THRESHOLD_SHARE * model.config.decoding.threshold;
     let mut rough = detect(model, &picture.cut(&frame), threshold, scratch)?;
@@ -93,7 +92,7 @@ fn refine(
     picture: &mut Picture,
     rough: Located,
     scratch: &Scratch,
-) -> candle_core::Result<Option<Located>> {
+) -> Result<Option<Located>, NetworkError> {
     let Some(mut card) = refine_once(model, picture, &rough, scratch)? else { return Ok(None) };
     let mut moved = corner_shift(&rough, &card);
     for _ in 1..MAX_REFINEMENTS {
@@ -141,7 +140,7 @@ fn refine_once(
     picture: &mut Picture,
     rough: &Located,
     scratch: &Scratch,
-) -> candle_core::Result<Option<Located>> {
+) -> Result<Option<Located>, NetworkError> {
     let Some(frame) = refinement_frame(&model.config, &rough.quad) else { return Ok(None) };
     let found = detect(model, &picture.cut(&frame), model.config.decoding.threshold, scratch)?;
     let from_middle = |card: &Located| {
@@ -179,13 +178,12 @@ pub(crate) fn detect(
     frame: &RgbImage,
     threshold: f32,
     scratch: &Scratch,
-) -> candle_core::Result<Vec<Located>> {
+) -> Result<Vec<Located>, NetworkError> {
     let pixels = model.config.pixels.normalise(frame.as_raw());
-    let shape = (frame.height() as usize, frame.width() as usize, model.config.inputs);
-    let map = model.network.forward(&Tensor::from_vec(pixels, shape, &Device::Cpu)?, scratch)?;
-    let (height, width, _) = map.dims3()?;
-    let values = map.flatten_all()?.to_vec1::<f32>()?;
-    Ok(Output { config: &model.config, values, height, width }.decode(threshold))
+    let shape = [frame.height() as usize, frame.width() as usize, model.config.inputs];
+    let map = model.network.forward(&FeatureMap::new(shape, pixels)?, scratch)?;
+    let [height, width, _] = map.shape();
+    Ok(Output { config: &model.config, values: map.into_values(), height, width }.decode(threshold))
 }
 
 /// The most confident cards, without those that are no convex quad, too small, or duplicates of a more confident one.

@@ -15,6 +15,7 @@ use crate::limits::Limits;
 use crate::line_hypothesis::Buffers;
 use crate::lines::{TextLine, card_frame, find_lines};
 use crate::locate::{Located, locate};
+use crate::net::{Observer, Scratch};
 use crate::parameters::reader::{EXPECTED_CARD_WIDTH, FEW_FIELDS, ROTATED_WEIGHT_RATIO, SUFFICIENT_PIXELS_PER_MM};
 use crate::quality::{QualityInput, assess, coarse_frame, pixels_per_mm};
 use crate::recognise::{RecognisedFields, recognise};
@@ -45,6 +46,11 @@ impl CardReader {
     /// A reader over shared networks.
     pub fn new(models: Arc<Models>, limits: Limits) -> CardReader {
         CardReader { models, limits, buffers: Buffers::default() }
+    }
+
+    /// A reader that shows everything that passes through the networks to `observer`.
+    pub fn observed_by(models: Arc<Models>, limits: Limits, observer: Box<dyn Observer>) -> CardReader {
+        CardReader { models, limits, buffers: Buffers::new(Scratch::observed_by(observer)) }
     }
 
     /// The networks it reads with.

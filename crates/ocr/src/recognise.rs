@@ -11,7 +11,7 @@ use crate::geometry::{Homography, rectangle};
 use crate::illumination::Illumination;
 use crate::line_hypothesis::{Buffers, LineHypothesis, classify};
 use crate::lines::TextLine;
-use crate::net::sigmoid;
+use crate::net::{NetworkError, sigmoid};
 use crate::parameters::recognise::{
     AUGMENTATION_CROPS, BRACKET_EXTENSION, ETHNIC_EXTENSION, EXTENSION, LONG_TERM_LENGTH, NUMBER_LENGTH, SURE,
     TERM_LENGTH,
@@ -43,7 +43,7 @@ pub(crate) fn recognise(
     lines: &[TextLine],
     buffers: &mut Buffers,
     details: Option<&mut CardDetails>,
-) -> candle_core::Result<RecognisedFields> {
+) -> Result<RecognisedFields, NetworkError> {
     let rules = &model.config.decoding;
     let threshold = rules.centre_threshold;
     let trained = CropVariant::trained(&model.config.strip);
@@ -61,7 +61,7 @@ pub(crate) fn recognise(
             &buffers.scratch,
         )?);
     }
-    classify(model, hypotheses.iter_mut(), buffers);
+    classify(model, hypotheses.iter_mut(), buffers)?;
 
     for (line, hypothesis) in lines.iter_mut().zip(&mut hypotheses) {
         if is_complete(line.field, &hypothesis.best(threshold)) {
@@ -74,7 +74,7 @@ pub(crate) fn recognise(
         });
         let mut seen =
             LineHypothesis::new(model, picture, to_picture, illumination, &longer, trained, &buffers.scratch)?;
-        classify(model, std::iter::once(&mut seen), buffers);
+        classify(model, std::iter::once(&mut seen), buffers)?;
         if is_complete(line.field, &seen.best(threshold)) {
             (*line, *hypothesis) = (longer, seen);
         }
@@ -97,7 +97,7 @@ pub(crate) fn recognise(
                 );
             }
         }
-        classify(model, unsure.iter_mut().map(|(_, (_, hypothesis))| &mut **hypothesis), buffers);
+        classify(model, unsure.iter_mut().map(|(_, (_, hypothesis))| &mut **hypothesis), buffers)?;
         if let Some(recorder) = &mut recorder {
             unsure.iter().for_each(|(line, (_, hypothesis))| recorder.round(*line, hypothesis, rules));
         }

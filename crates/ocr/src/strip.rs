@@ -1,11 +1,11 @@
 //! A line cut from the picture: what the recogniser looks at.
 
-use candle_core::{Device, Tensor};
 use image::GrayImage;
 
 use crate::contract::StripCrop;
 use crate::geometry::Homography;
 use crate::lines::TextLine;
+use crate::net::{FeatureMap, NetworkError};
 use crate::rectify::{Frame, Picture};
 
 /// How a strip is cut around its line: the trained crop, or a test-time augmentation crop.
@@ -73,10 +73,9 @@ impl Strip {
 /// `min_deviation` counts as that.
 ///
 /// # Errors
-/// When no tensor can be made of them.
-pub(crate) fn tensor(pixels: &GrayImage, min_deviation: f32) -> candle_core::Result<Tensor> {
-    let shape = (pixels.height() as usize, pixels.width() as usize, 1);
-    Tensor::from_vec(standardised(pixels, min_deviation), shape, &Device::Cpu)
+/// Never: an image has as many pixels as its sides say.
+pub(crate) fn network_input(pixels: &GrayImage, min_deviation: f32) -> Result<FeatureMap, NetworkError> {
+    FeatureMap::new([pixels.height() as usize, pixels.width() as usize, 1], standardised(pixels, min_deviation))
 }
 
 fn standardised(strip: &GrayImage, min_deviation: f32) -> Vec<f32> {

@@ -5,16 +5,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Tensor};
 use sha2::{Digest, Sha256};
 use shenfen_core::ModelInfo;
 
 use crate::contract::{self, Config, LinesConfig, LocatorConfig, RecogniserConfig};
+use crate::engine::Engine;
 use crate::error::ModelError;
-use crate::net::conv::Scratch;
-use crate::net::fpn::Fpn;
-use crate::net::recogniser::Recogniser;
-use crate::net::tensors::Tensors;
+use crate::net::{DetectorNetwork, FeatureMap, NetworkBuilder, RecogniserNetwork, Scratch, builder};
 
 /// The files compiled into the binary, by path below `models/`.
 static EMBEDDED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
@@ -23,13 +20,13 @@ static EMBEDDED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/embedded
 const SUMS: &str = "SHA256SUMS";
 /// An FPN with its config.
 pub(crate) struct Detector<C> {
-    pub(crate) network: Fpn,
+    pub(crate) network: Box<dyn DetectorNetwork>,
     pub(crate) config: C,
 }
 
 /// The recogniser with its config and its charset.
 pub(crate) struct RecogniserModel {
-    pub(crate) network: Recogniser,
+    pub(crate) network: Box<dyn RecogniserNetwork>,
     pub(crate) config: RecogniserConfig,
     /// Class i is the i-th character.
     pub(crate) charset: Vec<char>,
@@ -49,10 +46,18 @@ impl Models {
     /// # Errors
     /// When the binary was built without them, or they do not fit this version.
     pub fn embedded() -> Result<Arc<Models>, ModelError> {
+        Models::embedded_for(Engine::default())
+    }
+
+    /// The networks compiled into the binary, for an engine.
+    ///
+    /// # Errors
+    /// As [`Models::embedded`], and when this build does not have the engine or this machine not its device.
+    pub fn embedded_for(engine: Engine) -> Result<Arc<Models>, ModelError> {
         if EMBEDDED.is_empty() {
             return Err(ModelError::NotEmbedded);
         }
-        Models::from_files(&|file| {
+        Models::from_files(engine, &|file| {
             let found = EMBEDDED.iter().find(|(path, _)| *path == file);
             found.map(|(_, bytes)| Cow::Borrowed(*bytes)).ok_or_else(|| ModelError::Missing { file: file.into() })
         })
@@ -63,7 +68,15 @@ impl Models {
     /// # Errors
     /// When a file is missing, unreadable, not the one whose sum is listed, or does not fit this version.
     pub fn load(folder: &Path) -> Result<Arc<Models>, ModelError> {
-        Models::from_files(&|file| {
+        Models::load_for(Engine::default(), folder)
+    }
+
+    /// The networks in a folder laid out like `models/`, for an engine.
+    ///
+    /// # Errors
+    /// As [`Models::load`], and when this build does not have the engine or this machine not its device.
+    pub fn load_for(engine: Engine, folder: &Path) -> Result<Arc<Models>, ModelError> {
+        Models::from_files(engine, &|file| {
             let path = folder.join(file);
             std::fs::read(&path).map(Cow::Owned).map_err(|source| match source.kind() {
                 std::io::ErrorKind::NotFound => ModelError::Missing { file: path.display().to_string() },
@@ -78,23 +91,24 @@ impl Models {
     }
 
     /// The locator alone.
-    pub fn locator(&self) -> &Fpn {
-        &self.locator.network
+    pub fn locator(&self) -> &dyn DetectorNetwork {
+        &*self.locator.network
     }
 
     /// The line detector alone.
-    pub fn line_detector(&self) -> &Fpn {
-        &self.lines.network
+    pub fn line_detector(&self) -> &dyn DetectorNetwork {
+        &*self.lines.network
     }
 
     /// The recogniser alone.
-    pub fn recogniser(&self) -> &Recogniser {
-        &self.recogniser.network
+    pub fn recogniser(&self) -> &dyn RecogniserNetwork {
+        &*self.recogniser.network
     }
 
-    fn from_files(open: &Open) -> Result<Arc<Models>, ModelError> {
+    fn from_files(engine: Engine, open: &Open) -> Result<Arc<Models>, ModelError> {
+        let builder = builder(engine)?;
         let sums = open(SUMS)?;
-        let files = Files { open, sums: String::from_utf8_lossy(&sums) };
+        let files = Files { builder: &*builder, open, sums: String::from_utf8_lossy(&sums) };
         let locator =
             files.detector(|config: &LocatorConfig| (config.inputs, config.output_stage, config.channels.count))?;
         let lines =
@@ -114,8 +128,9 @@ impl Models {
 /// Gives a file's bytes by its path below the models' folder.
 type Open<'a> = dyn Fn(&str) -> Result<Cow<'static, [u8]>, ModelError> + 'a;
 
-/// The files of a model set, each checked against its sum as it is opened.
+/// The files of a model set, each checked against its sum as it is opened, and what builds networks of them.
 struct Files<'a> {
+    builder: &'a dyn NetworkBuilder,
     open: &'a Open<'a>,
     sums: Cow<'a, str>,
 }
@@ -138,47 +153,37 @@ impl Files<'_> {
         contract::parse(&self.read(C::NETWORK, "config.json")?)
     }
 
-    fn tensors(&self, network: &'static str) -> Result<Tensors, ModelError> {
-        let bytes = self.read(network, "model.safetensors")?;
-        let tensors =
-            candle_core::safetensors::load_buffer(&bytes, &Device::Cpu).map_err(|e| ModelError::shape(network, e))?;
-        Ok(Tensors::new(network, tensors))
-    }
-
     /// A detector; `shape` gives its inputs, output stage and outputs from its config.
     fn detector<C: Config>(&self, shape: impl Fn(&C) -> (usize, usize, usize)) -> Result<Detector<C>, ModelError> {
         let network = C::NETWORK;
         let config: C = self.config()?;
         let (inputs, output_stage, outputs) = shape(&config);
-        let fpn = Fpn::new(&self.tensors(network)?, output_stage)?;
+        let detector = self.builder.detector(network, &self.read(network, "model.safetensors")?, output_stage)?;
         // One pass over a small picture meets every layer, so a misfit shows here and not in the first job.
-        let probe = Tensor::zeros((64, 64, inputs), DType::F32, &Device::Cpu)
-            .and_then(|probe| fpn.forward(&probe, &Scratch::default()))
-            .map_err(|e| ModelError::shape(network, e))?;
+        let probe = detector
+            .forward(&FeatureMap::zeros([64, 64, inputs]), &Scratch::default())
+            .map_err(|error| ModelError::shape(network, error))?;
         let side = 64 >> (output_stage + 1);
-        if probe.dims() != [side, side, outputs] {
-            return Err(ModelError::shape(network, format!("its output is {:?}", probe.dims())));
+        if probe.shape() != [side, side, outputs] {
+            return Err(ModelError::shape(network, format!("its output is {:?}", probe.shape())));
         }
-        Ok(Detector { network: fpn, config })
+        Ok(Detector { network: detector, config })
     }
 
     fn recogniser(&self) -> Result<RecogniserModel, ModelError> {
         let network = RecogniserConfig::NETWORK;
         let config: RecogniserConfig = self.config()?;
-        let recogniser = Recogniser::new(&self.tensors(network)?)?;
+        let recogniser = self.builder.recogniser(network, &self.read(network, "model.safetensors")?)?;
         let charset = parse_charset(&String::from_utf8_lossy(&self.read(network, "charset.txt")?))
             .ok_or_else(|| ModelError::shape(network, "a line of charset.txt is not one character"))?;
         let width = 8 * config.step;
-        let output = Tensor::zeros((config.strip.height, width, config.inputs), DType::F32, &Device::Cpu)
-            .and_then(|probe| recogniser.forward(&probe, &Scratch::default()))
-            .map_err(|e| ModelError::shape(network, e))?;
+        let output = recogniser
+            .forward(&FeatureMap::zeros([config.strip.height, width, config.inputs]), &Scratch::default())
+            .map_err(|error| ModelError::shape(network, error))?;
         if output.centres.len() != width / config.step {
             return Err(ModelError::shape(network, "its steps are not as wide as its config says"));
         }
-        if recogniser.width() != recogniser.classifier().features() {
-            return Err(ModelError::shape(network, "features and classifier differ"));
-        }
-        let classes = recogniser.classifier().classes();
+        let classes = recogniser.classes();
         if classes == 0 || [charset.len(), config.classes] != [classes; 2] {
             let reason =
                 format!("{} characters, {} in its config, for {classes} classes", charset.len(), config.classes);

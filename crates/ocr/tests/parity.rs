@@ -1,79 +1,68 @@
-//! The networks give what the trainer's networks gave for the same input, but for what bytes cost.
+//! Both engines give what the trainer's networks gave for the same input: the reference exactly, the int8 kernels but for
+//! what 8 bits cost.
 
 #![expect(clippy::unwrap_used, reason = "test code")]
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use candle_core::{Device, Tensor};
-use shenfen_ocr::Models;
-use shenfen_ocr::net::conv::Scratch;
+use exported::{error, exported, models_folder};
+use shenfen_ocr::net::{DetectorNetwork, Scratch};
+use shenfen_ocr::{Device, Engine, Models};
 
-/// Root of the mean square error, in standard deviations of the output. Rounding to bytes adds up layer by layer: it costs the
-/// recogniser, the deepest, 0.031 at its centres; a layer that is out of place costs 1.
-const TOLERANCE: f32 = 0.045;
+mod exported;
 
-fn models_folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models")
+/// Each engine with the most that it may be off: [`error`] of a network's output.
+///
+/// Rounding to bytes adds up layer by layer: it costs the recogniser, the deepest, 0.031 at its centres. The reference
+/// sums in another order than PyTorch: 1e-6. A layer that is out of place costs 1.
+const ENGINES: [(Engine, f32); 2] = [(Engine::Quantised, 0.045), (Engine::Reference(Device::Cpu), 1e-5)];
+
+fn models() -> impl Iterator<Item = (Arc<Models>, f32)> {
+    ENGINES.into_iter().map(|(engine, tolerance)| (Models::load_for(engine, &models_folder()).unwrap(), tolerance))
 }
 
-/// The exported inputs and outputs of a network. Without them the engine would stand unproven, so they are required.
-fn exported(network: &str) -> HashMap<String, Tensor> {
-    candle_core::safetensors::load(models_folder().join(format!("parity/{network}.safetensors")), &Device::Cpu).unwrap()
+fn assert_close(what: &str, ours: &[f32], expected: &[f32], tolerance: f32) {
+    let off = error(ours, expected);
+    assert!(off <= tolerance, "{what}: off by {off} standard deviations");
 }
 
-/// [1, channels, height, width] -> [height, width, channels].
-fn channels_last(tensor: &Tensor) -> Tensor {
-    tensor.squeeze(0).unwrap().permute((1, 2, 0)).unwrap().contiguous().unwrap()
-}
-
-fn values(tensor: &Tensor) -> Vec<f32> {
-    tensor.flatten_all().unwrap().to_vec1().unwrap()
-}
-
-fn assert_agree(what: &str, ours: &[f32], expected: &[f32]) {
-    assert_eq!(ours.len(), expected.len(), "{what}");
-    let count = expected.len() as f32;
-    let mean = expected.iter().sum::<f32>() / count;
-    let spread = expected.iter().map(|value| (value - mean).powi(2)).sum::<f32>() / count;
-    let error = ours.iter().zip(expected).map(|(a, b)| (a - b).powi(2)).sum::<f32>() / count;
-    let off = (error / spread).sqrt();
-    assert!(off <= TOLERANCE, "{what}: off by {off} standard deviations");
+fn assert_detector_agrees(network: &str, of: fn(&Models) -> &dyn DetectorNetwork) {
+    let expected = exported(network);
+    for (models, tolerance) in models() {
+        let map = of(&models).forward(&expected["input"].channels_last(), &Scratch::default()).unwrap();
+        assert_close(network, map.values(), expected["output"].channels_last().values(), tolerance);
+    }
 }
 
 #[test]
 fn locator_agrees_with_trainer() {
-    let expected = exported("locator");
-    let models = Models::load(&models_folder()).unwrap();
-    let map = models.locator().forward(&channels_last(&expected["input"]), &Scratch::default()).unwrap();
-    assert_agree("map", &values(&map), &values(&channels_last(&expected["output"])));
+    assert_detector_agrees("locator", Models::locator);
 }
 
 #[test]
 fn line_detector_agrees_with_trainer() {
-    let expected = exported("lines");
-    let models = Models::load(&models_folder()).unwrap();
-    let map = models.line_detector().forward(&channels_last(&expected["input"]), &Scratch::default()).unwrap();
-    assert_agree("map", &values(&map), &values(&channels_last(&expected["output"])));
+    assert_detector_agrees("lines", Models::line_detector);
 }
 
 #[test]
 fn recogniser_agrees_with_trainer() {
     let expected = exported("recogniser");
-    let models = Models::load(&models_folder()).unwrap();
-    let recogniser = models.recogniser();
-    let seen = recogniser.forward(&channels_last(&expected["input"]), &Scratch::default()).unwrap();
-    assert_agree("centres", &seen.centres, &values(&expected["centre"]));
-    let mut logits = Vec::new();
-    let classifier = recogniser.classifier();
-    classifier.classify(&seen.features, &Scratch::default(), &mut logits);
-    let expected = values(&expected["logits"]);
-    assert_agree("logits", &logits, &expected);
-    let width = seen.features.len() / seen.centres.len();
-    let rows = seen.features.chunks(width).zip(expected.chunks(classifier.classes()));
-    for (step, (features, expected)) in rows.enumerate() {
-        let best = (0..expected.len()).max_by(|&a, &b| expected[a].total_cmp(&expected[b])).unwrap();
-        let off = (classifier.exact(features, best) - expected[best]).abs();
-        assert!(off < 0.05 * expected[best].abs().max(4.0), "step {step}: off by {off}");
+    for (models, tolerance) in models() {
+        let recogniser = models.recogniser();
+        let output = recogniser.forward(&expected["input"].channels_last(), &Scratch::default()).unwrap();
+        assert_close("centres", &output.centres, &expected["centre"].values, tolerance);
+        let mut logits = Vec::new();
+        recogniser.classify(&output.features, &Scratch::default(), &mut logits).unwrap();
+        let expected = &expected["logits"].values;
+        assert_close("logits", &logits, expected, tolerance);
+
+        let features = output.features.chunks(recogniser.width());
+        let rows = features.zip(logits.chunks_mut(recogniser.classes())).zip(expected.chunks(recogniser.classes()));
+        for (step, ((features, logits), expected)) in rows.enumerate() {
+            let best = (0..expected.len()).max_by(|&a, &b| expected[a].total_cmp(&expected[b])).unwrap();
+            recogniser.refine(features, &[best], logits);
+            let off = (logits[best] - expected[best]).abs();
+            assert!(off < 0.05 * expected[best].abs().max(4.0), "step {step}: off by {off}");
+        }
     }
 }

@@ -1,39 +1,27 @@
 //! Convolution over channels-last maps: both factors as bytes, multiplied exactly, the results as numbers again.
 //!
 //! candle's own convolution re-lays input and weights at every call and is 10 to 100 times slower on these sizes (see
-//! `benches/convolution.rs`). Bytes cost the networks nothing that their scores show (docs/performance.md), are a quarter
-//! of the memory to move, and processors multiply four times as many of them at once. Bias, addition and ReLU happen while
-//! a result is still in registers.
-
-use std::cell::RefCell;
-
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
+//! `benches/convolution.rs`). Bytes cost the networks little (docs/accuracy.md), are a quarter of the memory to move, and
+//! processors multiply four times as many of them at once. Bias, addition and ReLU happen while a result is still in
+//! registers.
 
 use super::kernel::{Added, Block, DEPTH, LANES, Product};
-use super::quantised::{Map, QuantisedMap, quantise_weights};
+use super::quantised::{QuantisedMap, quantise_weights};
+use super::{FeatureMap, NetworkError, Scratch};
 use crate::multiversioned::InstructionSet;
 
-/// What convolutions work in; one per reader, so that nothing is allocated per layer but its result.
+/// What a convolution works in.
 #[derive(Default)]
-pub struct Scratch(RefCell<Work>);
-
-#[derive(Default)]
-struct Work {
+pub(super) struct Work {
     map: QuantisedMap,
     start: Vec<i32>,
     factors: Vec<f32>,
-    products: u64,
-}
-
-impl Scratch {
-    /// How many multiplications of the networks were done with it.
-    pub fn products(&self) -> u64 {
-        self.0.borrow().products
-    }
 }
 
 /// The weights of a convolution, laid out once for the kernel.
 pub struct Conv {
+    /// The network and the layer in it.
+    name: String,
     /// For each group of outputs, each row of the kernel and each step along it.
     weights: Vec<Block>,
     /// For each output, filled up to whole groups: the sum of its weights, what a step of them means, its bias.
@@ -64,24 +52,24 @@ impl Step {
 }
 
 impl Conv {
-    /// Re-lays `weight` `[outputs, inputs, height, width]` and `bias` `[outputs]`.
+    /// Lays out `weight`, of the `shape` `[outputs, inputs, height, width]`, and `bias` `[outputs]` anew for the kernel. `name` is
+    /// what errors and observers call the layer.
     ///
     /// # Errors
-    /// When the two do not fit each other.
-    pub fn new(weight: &Tensor, bias: &Tensor) -> Result<Conv> {
-        let (outputs, inputs, height, width) = weight.dims4()?;
-        let mut bias = bias.to_vec1::<f32>()?;
-        if bias.len() != outputs {
-            bail!("{outputs} outputs but a bias of {}", bias.len());
+    /// When shape, weight and bias do not fit each other.
+    pub fn new(name: impl Into<String>, shape: [usize; 4], weight: &[f32], bias: &[f32]) -> Result<Conv, NetworkError> {
+        let name = name.into();
+        let [outputs, inputs, height, width] = shape;
+        if bias.len() != outputs || weight.len() != shape.iter().product::<usize>() {
+            let reason = format!("{} weights and a bias of {} for the shape {shape:?}", weight.len(), bias.len());
+            return Err(NetworkError::new(name, reason));
         }
-        // In the order in which a patch stands in a channels-last map.
-        let rows = weight.permute((0, 2, 3, 1))?.flatten_all()?.to_vec1::<f32>()?;
         let steps = (width * inputs).div_ceil(DEPTH);
         let padded = outputs.next_multiple_of(LANES);
         let mut weights = vec![[0; LANES * DEPTH]; padded / LANES * height * steps];
         let (mut sums, mut scales) = (vec![0; padded], vec![1.0; padded]);
-        for (output, row) in rows.chunks_exact((height * width * inputs).max(1)).enumerate() {
-            let (bytes, scale) = quantise_weights(row);
+        for (output, filter) in weight.chunks_exact((inputs * height * width).max(1)).enumerate() {
+            let (bytes, scale) = quantise_weights(&channels_last(filter, inputs));
             scales[output] = scale;
             sums[output] = bytes.iter().map(|&byte| i32::from(byte)).sum();
             for (index, byte) in bytes.into_iter().enumerate() {
@@ -90,8 +78,9 @@ impl Conv {
                 weights[block][output % LANES * DEPTH + place % DEPTH] = byte;
             }
         }
+        let mut bias = bias.to_vec();
         bias.resize(padded, 0.0);
-        Ok(Conv { weights, sums, scales, bias, kernel: [height, width], inputs, outputs })
+        Ok(Conv { name, weights, sums, scales, bias, kernel: [height, width], inputs, outputs })
     }
 
     /// Applies it to a map [height, width, inputs].
@@ -100,8 +89,9 @@ impl Conv {
     ///
     /// # Errors
     /// When the map has other channels than the weights.
-    pub fn apply(&self, map: &Tensor, step: Step, scratch: &Scratch) -> Result<Tensor> {
-        map.apply_op1_no_bwd(&Applied { conv: self, step, scratch })
+    pub fn apply(&self, map: &FeatureMap, step: Step, scratch: &Scratch) -> Result<FeatureMap, NetworkError> {
+        let size = self.size_for(map, step)?;
+        Ok(self.applied(map, size, Added::Nothing, step, scratch))
     }
 
     /// Applies it and adds `other` before the ReLU. `other` has the size of the result, or half its height and width:
@@ -109,8 +99,25 @@ impl Conv {
     ///
     /// # Errors
     /// When sizes or channels do not fit.
-    pub fn apply_and_add(&self, map: &Tensor, other: &Tensor, step: Step, scratch: &Scratch) -> Result<Tensor> {
-        map.apply_op2_no_bwd(other, &Applied { conv: self, step, scratch })
+    pub fn apply_and_add(
+        &self,
+        map: &FeatureMap,
+        other: &FeatureMap,
+        step: Step,
+        scratch: &Scratch,
+    ) -> Result<FeatureMap, NetworkError> {
+        let size @ [height, width] = self.size_for(map, step)?;
+        let added = match other.shape() {
+            shape if shape == [height, width, self.outputs] => Added::Same(other.values()),
+            [h, w, channels] if [2 * h, 2 * w, channels] == [height, width, self.outputs] => {
+                Added::Half(other.values(), w)
+            }
+            shape => {
+                let reason = format!("cannot add {shape:?} to {height} x {width} x {}", self.outputs);
+                return Err(NetworkError::new(&*self.name, reason));
+            }
+        };
+        Ok(self.applied(map, size, added, step, scratch))
     }
 
     /// How many channels go in.
@@ -128,18 +135,16 @@ impl Conv {
     }
 
     /// The height and width of the result for a map.
-    fn size_for(&self, map: Map, step: Step) -> Result<[usize; 2]> {
+    fn size_for(&self, map: &FeatureMap, step: Step) -> Result<[usize; 2], NetworkError> {
+        let [height, width, channels] = map.shape();
         let [pad_y, pad_x] = self.padding();
-        let (padded_height, padded_width) = (map.height + 2 * pad_y, map.width + 2 * pad_x);
-        if map.channels != self.inputs || padded_height < self.kernel[0] || padded_width < self.kernel[1] {
-            bail!(
-                "a {:?} kernel over {} channels meets a map of {} x {} x {}",
-                self.kernel,
-                self.inputs,
-                map.height,
-                map.width,
-                map.channels
+        let (padded_height, padded_width) = (height + 2 * pad_y, width + 2 * pad_x);
+        if channels != self.inputs || padded_height < self.kernel[0] || padded_width < self.kernel[1] {
+            let reason = format!(
+                "a {:?} kernel over {} channels meets a map of {height} x {width} x {channels}",
+                self.kernel, self.inputs
             );
+            return Err(NetworkError::new(&*self.name, reason));
         }
         Ok([
             (padded_height - self.kernel[0]) / step.stride[0] + 1,
@@ -147,10 +152,28 @@ impl Conv {
         ])
     }
 
-    /// The results for a map into `out` [height, width, outputs], of the `size` that `size_for` gave.
-    fn compute(&self, (map, size): (Map, [usize; 2]), added: Added, step: Step, work: &mut Work, out: &mut [f32]) {
-        let [height, width] = size;
-        work.map.fill(map, self.padding());
+    /// The results for a map, of the `size` that `size_for` gave.
+    fn applied(&self, map: &FeatureMap, size: [usize; 2], added: Added, step: Step, scratch: &Scratch) -> FeatureMap {
+        let mut out = FeatureMap::zeros([size[0], size[1], self.outputs]);
+        self.compute(map.values(), map.shape(), size, added, step, scratch, out.values_mut());
+        scratch.observe_output(&self.name, &mut out);
+        out
+    }
+
+    /// The results for the `values` of a map of `shape` into `out` [height, width, outputs].
+    #[expect(clippy::too_many_arguments, reason = "a map, what it becomes, and where it goes")]
+    fn compute(
+        &self,
+        values: &[f32],
+        shape: [usize; 3],
+        [height, width]: [usize; 2],
+        added: Added,
+        step: Step,
+        scratch: &Scratch,
+        out: &mut [f32],
+    ) {
+        let work = &mut *scratch.work.borrow_mut();
+        work.map.fill(values, shape, self.padding());
         work.start.clear();
         work.start.extend(self.sums.iter().map(|sum| -work.map.zero() * sum));
         work.factors.clear();
@@ -173,77 +196,22 @@ impl Conv {
             added,
         };
         product.compute(InstructionSet::best(), out);
-        work.products += (height * width * self.kernel[0] * self.kernel[1] * self.inputs * self.outputs) as u64;
+        scratch.count_products(height * width * self.kernel[0] * self.kernel[1] * self.inputs * self.outputs);
     }
 
     /// Applies it, a 1 x 1 one, to single pixels [count, inputs]; the results [count, outputs] replace what is in `out`.
     pub(crate) fn apply_to_pixels(&self, pixels: &[f32], scratch: &Scratch, out: &mut Vec<f32>) {
         let count = pixels.len() / self.inputs.max(1);
-        let map = Map { data: pixels, height: 1, width: count, channels: self.inputs };
         out.clear();
         out.resize(count * self.outputs, 0.0);
-        self.compute((map, [1, count]), Added::Nothing, Step::PLAIN, &mut scratch.0.borrow_mut(), out);
+        self.compute(pixels, [1, count, self.inputs], [1, count], Added::Nothing, Step::PLAIN, scratch, out);
     }
 }
 
-/// A convolution as candle calls it.
-struct Applied<'a> {
-    conv: &'a Conv,
-    step: Step,
-    scratch: &'a Scratch,
-}
-
-fn map_of<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<Map<'a>> {
-    let (height, width, channels) = layout.shape().dims3()?;
-    match layout.contiguous_offsets() {
-        Some((start, end)) => Ok(Map { data: &storage.as_slice::<f32>()?[start..end], height, width, channels }),
-        None => bail!("a convolution needs a contiguous map"),
-    }
-}
-
-impl Applied<'_> {
-    fn run(&self, map: Map, other: Option<Map>) -> Result<(CpuStorage, Shape)> {
-        let size @ [height, width] = self.conv.size_for(map, self.step)?;
-        let outputs = self.conv.outputs;
-        let added = match other {
-            None => Added::Nothing,
-            Some(other) if other.channels == outputs && [other.height, other.width] == size => Added::Same(other.data),
-            Some(other) if other.channels == outputs && [2 * other.height, 2 * other.width] == size => {
-                Added::Half(other.data, other.width)
-            }
-            Some(other) => {
-                bail!(
-                    "cannot add {} x {} x {} to {height} x {width} x {outputs}",
-                    other.height,
-                    other.width,
-                    other.channels
-                )
-            }
-        };
-        let mut out = vec![0.0; height * width * outputs];
-        self.conv.compute((map, size), added, self.step, &mut self.scratch.0.borrow_mut(), &mut out);
-        Ok((CpuStorage::F32(out), Shape::from((height, width, outputs))))
-    }
-}
-
-impl CustomOp1 for Applied<'_> {
-    fn name(&self) -> &'static str {
-        "channels-last convolution"
-    }
-
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        self.run(map_of(storage, layout)?, None)
-    }
-}
-
-impl CustomOp2 for Applied<'_> {
-    fn name(&self) -> &'static str {
-        "channels-last convolution and addition"
-    }
-
-    fn cpu_fwd(&self, s1: &CpuStorage, l1: &Layout, s2: &CpuStorage, l2: &Layout) -> Result<(CpuStorage, Shape)> {
-        self.run(map_of(s1, l1)?, Some(map_of(s2, l2)?))
-    }
+/// [inputs, height x width] -> [height x width, inputs]: the order in which a patch stands in a map.
+fn channels_last(filter: &[f32], inputs: usize) -> Vec<f32> {
+    let area = filter.len() / inputs.max(1);
+    (0..area).flat_map(|at| (0..inputs).map(move |input| filter[input * area + at])).collect()
 }
 
 #[cfg(test)]

@@ -2,21 +2,21 @@
 //!
 //! Twin of `training/shenfen_training/nets/fpn.py`. Widths and numbers of blocks come from the weights.
 
-use candle_core::{Result, Tensor};
-
-use super::conv::{Conv, Scratch, Step};
+use super::conv::{Conv, Step};
+use super::network::DetectorNetwork;
 use super::tensors::Tensors;
+use super::{FeatureMap, NetworkError, Scratch};
 use crate::error::ModelError;
 
 /// y = relu(x + conv2(relu(conv1(x)))).
-pub(crate) struct Residual {
+pub(super) struct Residual {
     conv1: Conv,
     conv2: Conv,
 }
 
 impl Residual {
     /// The blocks `prefix.0`, `prefix.1`, ... as far as there are any.
-    pub(crate) fn all(tensors: &Tensors, prefix: &str) -> std::result::Result<Vec<Residual>, ModelError> {
+    pub(super) fn all(tensors: &Tensors, prefix: &str) -> Result<Vec<Residual>, ModelError> {
         let mut blocks = Vec::new();
         while tensors.has(&format!("{prefix}.{}.conv1", blocks.len())) {
             let name = format!("{prefix}.{}", blocks.len());
@@ -28,9 +28,12 @@ impl Residual {
         Ok(blocks)
     }
 
-    pub(crate) fn apply(&self, x: &Tensor, scratch: &Scratch) -> Result<Tensor> {
-        let inner = self.conv1.apply(x, Step::RELU, scratch)?;
-        self.conv2.apply_and_add(&inner, x, Step::RELU, scratch)
+    /// All `blocks`, one after another.
+    pub(super) fn chain(blocks: &[Residual], x: FeatureMap, scratch: &Scratch) -> Result<FeatureMap, NetworkError> {
+        blocks.iter().try_fold(x, |x, block| {
+            let inner = block.conv1.apply(&x, Step::RELU, scratch)?;
+            block.conv2.apply_and_add(&inner, &x, Step::RELU, scratch)
+        })
     }
 }
 
@@ -46,7 +49,8 @@ struct TopDown {
 }
 
 /// The network.
-pub struct Fpn {
+pub(super) struct Fpn {
+    network: &'static str,
     stages: Vec<Stage>,
     top: Conv,
     /// From the deepest to the output's level.
@@ -56,7 +60,7 @@ pub struct Fpn {
 
 impl Fpn {
     /// Builds it from its tensors; the map comes out at stage `output_stage`, that is at stride 2^(output_stage + 1).
-    pub(crate) fn new(tensors: &Tensors, output_stage: usize) -> std::result::Result<Fpn, ModelError> {
+    pub(super) fn new(tensors: &Tensors, output_stage: usize) -> Result<Fpn, ModelError> {
         let mut stages = Vec::new();
         while tensors.has(&format!("stage.{}.down", stages.len())) {
             let name = format!("stage.{}", stages.len());
@@ -71,33 +75,25 @@ impl Fpn {
             })
         };
         Ok(Fpn {
+            network: tensors.network(),
             stages,
             top: tensors.conv(&format!("lateral.{deepest}"))?,
-            top_down: (output_stage..deepest).rev().map(level).collect::<std::result::Result<_, ModelError>>()?,
+            top_down: (output_stage..deepest).rev().map(level).collect::<Result<_, ModelError>>()?,
             head: tensors.conv("head")?,
         })
     }
+}
 
-    /// Picture [H, W, inputs] -> map [H / stride, W / stride, outputs], without activation. H and W are multiples of
-    /// the deepest stride.
-    ///
-    /// # Errors
-    /// When the picture does not fit.
-    pub fn forward(&self, picture: &Tensor, scratch: &Scratch) -> Result<Tensor> {
-        let mut maps = vec![picture.clone()];
+impl DetectorNetwork for Fpn {
+    fn forward(&self, picture: &FeatureMap, scratch: &Scratch) -> Result<FeatureMap, NetworkError> {
+        scratch.observe_input(self.network, picture);
+        let mut maps: Vec<FeatureMap> = Vec::with_capacity(self.stages.len());
         for stage in &self.stages {
-            let mut x = stage.down.apply(&maps[maps.len() - 1], Step::HALVE, scratch)?;
-            for block in &stage.blocks {
-                x = block.apply(&x, scratch)?;
-            }
-            maps.push(x);
+            let x = stage.down.apply(maps.last().unwrap_or(picture), Step::HALVE, scratch)?;
+            maps.push(Residual::chain(&stage.blocks, x, scratch)?);
         }
-        let mut maps = maps.iter().rev();
-        let mut top = match maps.next() {
-            Some(deepest) => self.top.apply(deepest, Step::RELU, scratch)?,
-            None => picture.clone(),
-        };
-        for (level, map) in self.top_down.iter().zip(maps) {
+        let mut top = self.top.apply(maps.last().unwrap_or(picture), Step::RELU, scratch)?;
+        for (level, map) in self.top_down.iter().zip(maps.iter().rev().skip(1)) {
             let both = level.lateral.apply_and_add(map, &top, Step::PLAIN, scratch)?;
             top = level.smooth.apply(&both, Step::RELU, scratch)?;
         }

@@ -19,31 +19,22 @@ pub(crate) struct QuantisedMap {
     zero: u8,
 }
 
-/// A map of numbers as it comes: [height, width, channels].
-#[derive(Clone, Copy)]
-pub(crate) struct Map<'a> {
-    pub(crate) data: &'a [f32],
-    pub(crate) height: usize,
-    pub(crate) width: usize,
-    pub(crate) channels: usize,
-}
-
 impl QuantisedMap {
-    /// Takes over a map, with `margin` pixels above and below, and left and right.
-    pub(crate) fn fill(&mut self, map: Map, margin: [usize; 2]) {
-        let [least, most] = range(map.data);
+    /// Takes over the `values` of a map [height, width, channels], with `margin` pixels above and below, and left and right.
+    pub(crate) fn fill(&mut self, values: &[f32], [height, width, channels]: [usize; 3], margin: [usize; 2]) {
+        let [least, most] = range(values);
         let inverse = if most > least { 255.0 / (most - least) } else { 0.0 };
         self.scale = (most - least) / 255.0;
         self.zero = rounded(-least * inverse);
-        self.row_bytes = (map.width + 2 * margin[1]) * map.channels;
-        let length = (map.height + 2 * margin[0]) * self.row_bytes;
+        self.row_bytes = (width + 2 * margin[1]) * channels;
+        let length = (height + 2 * margin[0]) * self.row_bytes;
         self.bytes.resize(self.bytes.len().max(length + DEPTH), 0);
         let (above, rest) = self.bytes[..length].split_at_mut(margin[0] * self.row_bytes);
-        let (rows, below) = rest.split_at_mut(map.height * self.row_bytes);
+        let (rows, below) = rest.split_at_mut(height * self.row_bytes);
         above.fill(self.zero);
         below.fill(self.zero);
-        let inside = margin[1] * map.channels..(margin[1] + map.width) * map.channels;
-        let lines = map.data.chunks_exact(inside.len().max(1));
+        let inside = margin[1] * channels..(margin[1] + width) * channels;
+        let lines = values.chunks_exact(inside.len().max(1));
         for (row, line) in rows.chunks_exact_mut(self.row_bytes.max(1)).zip(lines) {
             row[..inside.start].fill(self.zero);
             row[inside.end..].fill(self.zero);

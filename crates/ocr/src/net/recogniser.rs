@@ -2,16 +2,17 @@
 //!
 //! Twin of `training/shenfen_training/nets/recogniser.py`. Widths and numbers of blocks come from the weights.
 
-use candle_core::{Result, Tensor};
-
-use super::conv::{Conv, Scratch, Step};
+use super::conv::{Conv, Step};
 use super::fpn::Residual;
+use super::network::{RecogniserNetwork, StripOutput};
 use super::tensors::Tensors;
+use super::{FeatureMap, NetworkError, Scratch};
 use crate::error::ModelError;
 use crate::multiversioned::multiversioned;
 
 /// The network.
-pub struct Recogniser {
+pub(super) struct Recogniser {
+    network: &'static str,
     stem: Conv,
     blocks0: Vec<Residual>,
     down1: Conv,
@@ -24,17 +25,10 @@ pub struct Recogniser {
     classifier: Classifier,
 }
 
-/// The network's output for a strip, by step.
-pub struct StripOutput {
-    /// [steps, width of the model]: what the classifier works on.
-    pub features: Vec<f32>,
-    /// For each step, the logit that a character's centre lies in it.
-    pub centres: Vec<f32>,
-}
-
 impl Recogniser {
-    pub(crate) fn new(tensors: &Tensors) -> std::result::Result<Recogniser, ModelError> {
-        Ok(Recogniser {
+    pub(super) fn new(tensors: &Tensors) -> Result<Recogniser, ModelError> {
+        let recogniser = Recogniser {
+            network: tensors.network(),
             stem: tensors.conv("stem")?,
             blocks0: Residual::all(tensors, "blocks0")?,
             down1: tensors.conv("down1")?,
@@ -45,72 +39,73 @@ impl Recogniser {
             context: Residual::all(tensors, "context")?,
             centre: tensors.conv("centre")?,
             classifier: tensors.classifier("classifier")?,
-        })
-    }
-
-    /// Strip [height, W, 1] -> features and centre logits of its steps.
-    ///
-    /// # Errors
-    /// When the strip does not fit.
-    pub fn forward(&self, strip: &Tensor, scratch: &Scratch) -> Result<StripOutput> {
-        let through = |mut x: Tensor, blocks: &[Residual]| {
-            for block in blocks {
-                x = block.apply(&x, scratch)?;
-            }
-            Result::Ok(x)
         };
-        let x = through(self.stem.apply(strip, Step::HALVE, scratch)?, &self.blocks0)?;
-        let x = through(self.down1.apply(&x, Step::HALVE, scratch)?, &self.blocks1)?;
-        let x = through(self.down2.apply(&x, Step { stride: [2, 1], relu: true }, scratch)?, &self.blocks2)?;
-        let x = through(self.collapse.apply(&x, Step::RELU, scratch)?, &self.context)?;
-        let centres = self.centre.apply(&x, Step::PLAIN, scratch)?.flatten_all()?.to_vec1()?;
-        Ok(StripOutput { features: x.flatten_all()?.to_vec1()?, centres })
-    }
-
-    /// The layer that names the characters.
-    pub fn classifier(&self) -> &Classifier {
-        &self.classifier
-    }
-
-    /// The width of the model: how many features a step has.
-    pub(crate) fn width(&self) -> usize {
-        self.collapse.outputs()
+        if recogniser.width() != recogniser.classifier.features() {
+            return Err(ModelError::shape(tensors.network(), "features and classifier differ"));
+        }
+        Ok(recogniser)
     }
 }
 
-/// Features of a step -> a logit for each character of the charset.
-pub struct Classifier {
+impl RecogniserNetwork for Recogniser {
+    fn forward(&self, strip: &FeatureMap, scratch: &Scratch) -> Result<StripOutput, NetworkError> {
+        scratch.observe_input(self.network, strip);
+        let x = Residual::chain(&self.blocks0, self.stem.apply(strip, Step::HALVE, scratch)?, scratch)?;
+        let x = Residual::chain(&self.blocks1, self.down1.apply(&x, Step::HALVE, scratch)?, scratch)?;
+        let x = self.down2.apply(&x, Step { stride: [2, 1], relu: true }, scratch)?;
+        let x = Residual::chain(&self.blocks2, x, scratch)?;
+        let x = Residual::chain(&self.context, self.collapse.apply(&x, Step::RELU, scratch)?, scratch)?;
+        let centres = self.centre.apply(&x, Step::PLAIN, scratch)?.into_values();
+        Ok(StripOutput { features: x.into_values(), centres })
+    }
+
+    fn width(&self) -> usize {
+        self.collapse.outputs()
+    }
+
+    fn classes(&self) -> usize {
+        self.classifier.bias.len()
+    }
+
+    /// In bytes.
+    fn classify(&self, features: &[f32], scratch: &Scratch, logits: &mut Vec<f32>) -> Result<(), NetworkError> {
+        self.classifier.all.apply_to_pixels(features, scratch, logits);
+        Ok(())
+    }
+
+    fn refine(&self, features: &[f32], classes: &[usize], logits: &mut [f32]) {
+        classes.iter().for_each(|&class| logits[class] = self.classifier.exact(features, class));
+    }
+}
+
+/// The linear layer from the features of a step to a logit for each character of the charset.
+pub(super) struct Classifier {
     all: Conv,
-    /// [classes, features], for the few logits that have to be exact.
+    /// [classes, features], for the few logits that have to be exact: look-alikes differ by little.
     weights: Vec<f32>,
     bias: Vec<f32>,
 }
 
 impl Classifier {
-    /// Re-lays `weight` [classes, features] and `bias` [classes].
-    pub(crate) fn new(weight: &Tensor, bias: &Tensor) -> Result<Classifier> {
-        let (classes, features) = weight.dims2()?;
-        let all = Conv::new(&weight.reshape((classes, features, 1, 1))?, bias)?;
-        Ok(Classifier { all, weights: weight.flatten_all()?.to_vec1()?, bias: bias.to_vec1()? })
+    /// Lays out `weights`, of the shape [classes, features], and `bias` `[classes]`.
+    ///
+    /// # Errors
+    /// When shape, weights and bias do not fit each other.
+    pub(super) fn new(
+        name: String,
+        [classes, features]: [usize; 2],
+        weights: Vec<f32>,
+        bias: Vec<f32>,
+    ) -> Result<Classifier, NetworkError> {
+        let all = Conv::new(name, [classes, features, 1, 1], &weights, &bias)?;
+        Ok(Classifier { all, weights, bias })
     }
 
-    /// How many characters it knows.
-    pub fn classes(&self) -> usize {
-        self.bias.len()
-    }
-
-    pub(crate) fn features(&self) -> usize {
+    fn features(&self) -> usize {
         self.all.inputs()
     }
 
-    /// Features [steps, width] -> `logits` [steps, classes], whatever was in there before; computed in bytes, which is
-    /// near enough to tell which characters come into question.
-    pub fn classify(&self, features: &[f32], scratch: &Scratch, logits: &mut Vec<f32>) {
-        self.all.apply_to_pixels(features, scratch, logits);
-    }
-
-    /// The logit of one character for the features `[width]` of one step, exactly: look-alikes differ by little.
-    pub fn exact(&self, features: &[f32], class: usize) -> f32 {
+    fn exact(&self, features: &[f32], class: usize) -> f32 {
         let weights = &self.weights[class * features.len()..][..features.len()];
         dot(features, weights) + self.bias[class]
     }

@@ -1,81 +1,121 @@
-use candle_core::{DType, Device};
 use proptest::prelude::*;
 
 use super::*;
 
-fn random(shape: &[usize]) -> Tensor {
-    Tensor::randn(0.0_f32, 1.0, shape, &Device::Cpu).unwrap()
+/// Numbers that look random, by xorshift.
+struct Numbers(u64);
+
+impl Numbers {
+    fn new(seed: u64) -> Numbers {
+        Numbers(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    /// -1..1.
+    fn next(&mut self) -> f32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 40) as f32 / (1 << 23) as f32 - 1.0
+    }
+
+    /// As many as the shape says, with a standard deviation of 1.
+    fn random(&mut self, shape: &[usize]) -> Vec<f32> {
+        (0..shape.iter().product()).map(|_| self.next() * 3_f32.sqrt()).collect()
+    }
+
+    fn random_map(&mut self, shape: [usize; 3]) -> FeatureMap {
+        FeatureMap::new(shape, self.random(&shape)).unwrap()
+    }
+
+    /// Whole numbers that fill the range of a byte, so that nothing is lost when they become bytes: from -`below` to
+    /// 255 - `below`.
+    fn whole_map(&mut self, shape: [usize; 3], below: f32) -> FeatureMap {
+        let mut values: Vec<f32> =
+            (0..shape.iter().product()).map(|_| (self.next() * 127.5 + 127.5).round() - below).collect();
+        values[0] = -below;
+        if let Some(last) = values.last_mut() {
+            *last = 255.0 - below;
+        }
+        FeatureMap::new(shape, values).unwrap()
+    }
+
+    /// Whole numbers too; the largest of every output is 127.
+    fn whole_weights(&mut self, shape: [usize; 4]) -> Vec<f32> {
+        let count: usize = shape.iter().product();
+        let mut values: Vec<f32> = (0..count).map(|_| (self.next() * 127.0).round()).collect();
+        values.chunks_mut(count / shape[0]).for_each(|row| row[0] = 127.0);
+        values
+    }
 }
 
-/// [height, width, channels] of what candle's own convolution gives for the same map.
-fn reference(map: &Tensor, weight: &Tensor, bias: &Tensor, step: Step) -> Tensor {
-    let (outputs, _, kernel_y, kernel_x) = weight.dims4().unwrap();
-    let pad = |size: usize| if size % 2 == 1 { size / 2 } else { 0 };
-    let first = map.permute((2, 0, 1)).unwrap().unsqueeze(0).unwrap();
-    let padded = first.pad_with_zeros(2, pad(kernel_y), pad(kernel_y)).unwrap();
-    let padded = padded.pad_with_zeros(3, pad(kernel_x), pad(kernel_x)).unwrap().contiguous().unwrap();
-    let out = padded.conv2d(weight, 0, 1, 1, 1).unwrap();
-    let out = out.broadcast_add(&bias.reshape((1, outputs, 1, 1)).unwrap()).unwrap();
-    let out = out.squeeze(0).unwrap().permute((1, 2, 0)).unwrap().contiguous().unwrap();
-    let every = |size: usize, stride: usize| {
-        let indices: Vec<u32> = (0..size as u32).step_by(stride).collect();
-        Tensor::new(indices, &Device::Cpu).unwrap()
-    };
-    let (height, width, _) = out.dims3().unwrap();
-    let out = out.index_select(&every(height, step.stride[0]), 0).unwrap();
-    let out = out.contiguous().unwrap().index_select(&every(width, step.stride[1]), 1).unwrap();
-    if step.relu { out.relu().unwrap() } else { out }
+/// A convolution by its definition, in 64 bits.
+fn by_definition(map: &FeatureMap, shape: [usize; 4], weight: &[f32], bias: &[f32], step: Step) -> FeatureMap {
+    let [outputs, inputs, kernel_y, kernel_x] = shape;
+    let pad = [kernel_y, kernel_x].map(|size| if size % 2 == 1 { size / 2 } else { 0 });
+    let height = (map.height() + 2 * pad[0] - kernel_y) / step.stride[0] + 1;
+    let width = (map.width() + 2 * pad[1] - kernel_x) / step.stride[1] + 1;
+    let mut values = Vec::with_capacity(height * width * outputs);
+    for (y, x, output) in places([height, width, outputs]) {
+        let mut sum = f64::from(bias[output]);
+        for (dy, dx, input) in places([kernel_y, kernel_x, inputs]) {
+            let (v, u) = (y * step.stride[0] + dy, x * step.stride[1] + dx);
+            let inside = (pad[0]..map.height() + pad[0]).contains(&v) && (pad[1]..map.width() + pad[1]).contains(&u);
+            if inside {
+                let factor = weight[((output * inputs + input) * kernel_y + dy) * kernel_x + dx];
+                sum += f64::from(factor) * f64::from(at(map, u - pad[1], v - pad[0], input));
+            }
+        }
+        values.push(if step.relu { sum.max(0.0) } else { sum } as f32);
+    }
+    FeatureMap::new([height, width, outputs], values).unwrap()
 }
 
-fn largest_difference(a: &Tensor, b: &Tensor) -> f32 {
-    assert_eq!(a.dims(), b.dims());
-    (a - b).unwrap().abs().unwrap().flatten_all().unwrap().max(0).unwrap().to_vec0().unwrap()
+fn places([a, b, c]: [usize; 3]) -> impl Iterator<Item = (usize, usize, usize)> {
+    (0..a).flat_map(move |x| (0..b).flat_map(move |y| (0..c).map(move |z| (x, y, z))))
 }
 
-/// Whole numbers that fill the range of a byte, so that nothing is lost when they become bytes: from -`below` to
-/// 255 - `below`.
-fn whole_map(shape: &[usize], below: f32) -> Tensor {
-    let count: usize = shape.iter().product();
-    let tensor = Tensor::rand(0.0_f32, 255.99, count, &Device::Cpu).unwrap().floor().unwrap();
-    let mut values = tensor.to_vec1::<f32>().unwrap();
-    (values[0], values[count - 1]) = (0.0, 255.0);
-    let values: Vec<f32> = values.into_iter().map(|value| value - below).collect();
-    Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
+fn at(map: &FeatureMap, x: usize, y: usize, channel: usize) -> f32 {
+    let [_, width, channels] = map.shape();
+    map.values()[(y * width + x) * channels + channel]
 }
 
-/// Whole numbers too; the largest of every output is 127.
-fn whole_weights(shape: &[usize]) -> Tensor {
-    let count: usize = shape.iter().product();
-    let tensor = Tensor::rand(-127.0_f32, 127.0, count, &Device::Cpu).unwrap().round().unwrap();
-    let mut values = tensor.to_vec1::<f32>().unwrap();
-    values.chunks_mut(count / shape[0]).for_each(|row| row[0] = 127.0);
-    Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
+fn largest_difference(a: &FeatureMap, b: &FeatureMap) -> f32 {
+    assert_eq!(a.shape(), b.shape());
+    a.values().iter().zip(b.values()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn equals_candle_where_quantisation_is_lossless(
+    fn equals_the_definition_where_quantisation_is_lossless(
         height in 4_usize..40, width in 4_usize..60, inputs in 1_usize..20, outputs in 1_usize..36, below in 0_u8..200,
         kernel in prop::sample::select(vec![[1_usize, 1], [3, 3], [1, 3], [4, 1], [5, 5]]),
-        stride in prop::sample::select(vec![[1_usize, 1], [2, 2], [2, 1]]), relu in any::<bool>(),
+        stride in prop::sample::select(vec![[1_usize, 1], [2, 2], [2, 1]]), relu in any::<bool>(), seed in any::<u64>(),
     ) {
-        let (weight, bias) = (whole_weights(&[outputs, inputs, kernel[0], kernel[1]]), random(&[outputs]));
-        let map = whole_map(&[height, width, inputs], f32::from(below));
+        let mut numbers = Numbers::new(seed);
+        let shape = [outputs, inputs, kernel[0], kernel[1]];
+        let (weight, bias) = (numbers.whole_weights(shape), numbers.random(&[outputs]));
+        let map = numbers.whole_map([height, width, inputs], f32::from(below));
         let step = Step { stride, relu };
-        let ours = Conv::new(&weight, &bias).unwrap().apply(&map, step, &Scratch::default()).unwrap();
-        let expected = reference(&map, &weight, &bias, step);
-        let largest: f32 = expected.abs().unwrap().flatten_all().unwrap().max(0).unwrap().to_vec0().unwrap();
-        prop_assert!(largest_difference(&ours, &expected) <= 1e-6 * largest.max(1.0));
+        let ours = Conv::new("conv", shape, &weight, &bias).unwrap().apply(&map, step, &Scratch::default()).unwrap();
+        let expected = by_definition(&map, shape, &weight, &bias, step);
+        let largest = expected.values().iter().fold(1.0_f32, |largest, value| largest.max(value.abs()));
+        prop_assert!(largest_difference(&ours, &expected) <= 1e-6 * largest);
     }
 
     #[test]
-    fn is_close_to_candle_elsewhere(height in 4_usize..20, width in 4_usize..20, outputs in 1_usize..20, shift in -1.0_f64..1.0) {
-        let (weight, bias) = (random(&[outputs, 32, 3, 3]), random(&[outputs]));
-        let map = (random(&[height, width, 32]) + shift).unwrap();
-        let ours = Conv::new(&weight, &bias).unwrap().apply(&map, Step::PLAIN, &Scratch::default()).unwrap();
-        let expected = reference(&map, &weight, &bias, Step::PLAIN);
+    fn is_close_to_the_definition_elsewhere(
+        height in 4_usize..20, width in 4_usize..20, outputs in 1_usize..20, shift in -1.0_f32..1.0, seed in any::<u64>(),
+    ) {
+        let mut numbers = Numbers::new(seed);
+        let shape = [outputs, 32, 3, 3];
+        let (weight, bias) = (numbers.random(&shape), numbers.random(&[outputs]));
+        let mut map = numbers.random_map([height, width, 32]);
+        map.values_mut().iter_mut().for_each(|value| *value += shift);
+        let conv = Conv::new("conv", shape, &weight, &bias).unwrap();
+        let ours = conv.apply(&map, Step::PLAIN, &Scratch::default()).unwrap();
+        let expected = by_definition(&map, shape, &weight, &bias, Step::PLAIN);
         // 288 products of numbers around 1 that are off by up to a 64th of that each, at random.
         prop_assert!(largest_difference(&ours, &expected) < 1.5);
     }
@@ -84,45 +124,51 @@ proptest! {
 #[test]
 fn constant_map_is_exact() {
     for value in [0.0, 3.0, -2.0] {
-        let map = Tensor::full(value as f32, (4, 4, 4), &Device::Cpu).unwrap();
-        let weight = Tensor::full(0.25_f32, (1, 4, 1, 1), &Device::Cpu).unwrap();
-        let bias = Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap();
-        let ours = Conv::new(&weight, &bias).unwrap().apply(&map, Step::PLAIN, &Scratch::default()).unwrap();
-        assert!(largest_difference(&ours, &Tensor::full(value as f32, (4, 4, 1), &Device::Cpu).unwrap()) < 1e-5);
+        let map = FeatureMap::new([4, 4, 4], vec![value; 64]).unwrap();
+        let conv = Conv::new("conv", [1, 4, 1, 1], &[0.25; 4], &[0.0]).unwrap();
+        let ours = conv.apply(&map, Step::PLAIN, &Scratch::default()).unwrap();
+        assert!(largest_difference(&ours, &FeatureMap::new([4, 4, 1], vec![value; 16]).unwrap()) < 1e-5);
     }
 }
 
 #[test]
 fn adds_same_size_map_before_relu() {
-    let (weight, bias) = (whole_weights(&[20, 4, 3, 3]), random(&[20]));
-    let (map, other) = (whole_map(&[6, 10, 4], 0.0), random(&[6, 10, 20]));
-    let conv = Conv::new(&weight, &bias).unwrap();
+    let mut numbers = Numbers::new(1);
+    let shape = [20, 4, 3, 3];
+    let (weight, bias) = (numbers.whole_weights(shape), numbers.random(&[20]));
+    let (map, other) = (numbers.whole_map([6, 10, 4], 0.0), numbers.random_map([6, 10, 20]));
+    let conv = Conv::new("conv", shape, &weight, &bias).unwrap();
     let ours = conv.apply_and_add(&map, &other, Step::RELU, &Scratch::default()).unwrap();
-    let expected = (reference(&map, &weight, &bias, Step::PLAIN) + other).unwrap().relu().unwrap();
+    let mut expected = by_definition(&map, shape, &weight, &bias, Step::PLAIN);
+    expected.values_mut().iter_mut().zip(other.values()).for_each(|(sum, other)| *sum = (*sum + other).max(0.0));
     assert!(largest_difference(&ours, &expected) < 0.5);
 }
 
 #[test]
 fn adds_half_size_map_upsampled() {
-    let (weight, bias) = (whole_weights(&[8, 4, 1, 1]), random(&[8]));
-    let (map, other) = (whole_map(&[6, 10, 4], 0.0), (random(&[3, 5, 8]) * 1e4).unwrap());
-    let conv = Conv::new(&weight, &bias).unwrap();
+    let mut numbers = Numbers::new(2);
+    let shape = [8, 4, 1, 1];
+    let (weight, bias) = (numbers.whole_weights(shape), numbers.random(&[8]));
+    let (map, mut other) = (numbers.whole_map([6, 10, 4], 0.0), numbers.random_map([3, 5, 8]));
+    other.values_mut().iter_mut().for_each(|value| *value *= 1e4);
+    let conv = Conv::new("conv", shape, &weight, &bias).unwrap();
     let ours = conv.apply_and_add(&map, &other, Step::PLAIN, &Scratch::default()).unwrap();
-    let first = other.permute((2, 0, 1)).unwrap().unsqueeze(0).unwrap();
-    let enlarged = first.upsample_nearest2d(6, 10).unwrap().squeeze(0).unwrap().permute((1, 2, 0)).unwrap();
-    let expected = (reference(&map, &weight, &bias, Step::PLAIN) + enlarged).unwrap();
+    let mut expected = by_definition(&map, shape, &weight, &bias, Step::PLAIN);
+    let enlarged = places([6, 10, 8]).map(|(y, x, channel)| at(&other, x / 2, y / 2, channel));
+    expected.values_mut().iter_mut().zip(enlarged).for_each(|(sum, other)| *sum += other);
     assert!(largest_difference(&ours, &expected) < 0.5);
 }
 
 #[test]
-fn mismatched_shapes_are_errors() {
-    let conv = Conv::new(&random(&[8, 4, 3, 3]), &random(&[8])).unwrap();
+fn mismatched_shapes_are_errors_that_name_the_layer() {
+    let conv = Conv::new("net.conv", [8, 4, 3, 3], &[1.0; 288], &[1.0; 8]).unwrap();
     let scratch = Scratch::default();
-    assert!(conv.apply(&random(&[6, 6, 5]), Step::PLAIN, &scratch).is_err(), "channels");
-    assert!(conv.apply(&random(&[6, 6]), Step::PLAIN, &scratch).is_err(), "no map");
-    assert!(conv.apply(&random(&[6, 6, 4]).to_dtype(DType::F64).unwrap(), Step::PLAIN, &scratch).is_err(), "type");
-    assert!(conv.apply_and_add(&random(&[6, 6, 4]), &random(&[5, 6, 8]), Step::PLAIN, &scratch).is_err(), "addend");
-    assert!(Conv::new(&random(&[8, 4, 3, 3]), &random(&[7])).is_err(), "bias");
-    let tall = Conv::new(&random(&[8, 4, 4, 1]), &random(&[8])).unwrap();
-    assert!(tall.apply(&random(&[3, 6, 4]), Step::PLAIN, &scratch).is_err(), "kernel beyond the map");
+    let (map, channels) = (FeatureMap::zeros([6, 6, 4]), FeatureMap::zeros([6, 6, 5]));
+    assert_eq!(conv.apply(&channels, Step::PLAIN, &scratch).unwrap_err().layer, "net.conv");
+    let addend = FeatureMap::zeros([5, 6, 8]);
+    assert_eq!(conv.apply_and_add(&map, &addend, Step::PLAIN, &scratch).unwrap_err().layer, "net.conv");
+    assert!(Conv::new("conv", [8, 4, 3, 3], &[1.0; 288], &[1.0; 7]).is_err(), "bias");
+    assert!(Conv::new("conv", [8, 4, 3, 3], &[1.0; 287], &[1.0; 8]).is_err(), "weight");
+    let tall = Conv::new("conv", [8, 4, 4, 1], &[1.0; 128], &[1.0; 8]).unwrap();
+    assert!(tall.apply(&FeatureMap::zeros([3, 6, 4]), Step::PLAIN, &scratch).is_err(), "kernel beyond the map");
 }
