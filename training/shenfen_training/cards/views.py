@@ -105,8 +105,8 @@ def refinement_sample(rng: np.random.Generator, split: str = "train",
     homography = between(rough, refinement_quad())
     view = warp(image, homography, LOCATOR.refinement.size, (OUTSIDE,) * 3)
     seen = [(card.side, map_points(homography, quad)) for card, quad in zip(cards, quads, strict=True)]
-    size = np.array(LOCATOR.refinement.size)
-    return view, [(side, quad) for side, quad in seen if (quad.mean(axis=0) > 0).all() and (quad.mean(axis=0) < size).all()]
+    edge = np.array(LOCATOR.refinement.size)
+    return view, [(side, quad) for side, quad in seen if (quad.mean(axis=0) > 0).all() and (quad.mean(axis=0) < edge).all()]
 
 
 @dataclass(frozen=True)
