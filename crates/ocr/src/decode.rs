@@ -1,18 +1,23 @@
 //! Bytes to pixels: format by content, limits by header, EXIF orientation applied, everything to 8-bit RGB.
 
-mod jpeg;
+pub(crate) mod jpeg;
+mod tiff;
+mod webp;
 
 use std::io::Cursor;
+use std::panic::{self, AssertUnwindSafe};
 
 use image::error::LimitErrorKind;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, RgbImage};
+use image::{DynamicImage, GenericImageView, ImageDecoder, ImageError, ImageFormat, ImageReader, RgbImage};
 
 use crate::error::ReadError;
 use crate::limits::Limits;
 
 /// The most bytes that a decoder may take for each pixel allowed: 16-bit RGBA, the widest of the formats' pixels.
 const BYTES_PER_PIXEL: u64 = 8;
+
+const TOO_MUCH_MEMORY: &str = "decoding it needs more memory than its size allows";
 
 /// A picture that is still encoded. Its header is within the limits.
 pub(crate) struct Encoded<'a> {
@@ -47,21 +52,48 @@ impl<'a> Encoded<'a> {
         let (format, name) = format_of(bytes).ok_or(ReadError::UnknownFormat)?;
         let stored = [0; 2];
         let mut encoded = Encoded { bytes, limits, format, name, stored, orientation: Orientation::NoTransforms };
-        let mut decoder = encoded.decoder()?;
+        encoded.guarded(|| encoded.read_header()).map(|(stored, orientation)| {
+            (encoded.stored, encoded.orientation) = (stored, orientation);
+            encoded
+        })
+    }
+
+    /// The size as stored, within the limits, and the orientation.
+    fn read_header(&self) -> Result<([u32; 2], Orientation), ReadError> {
+        if self.format == ImageFormat::Tiff {
+            tiff::check(self.bytes).map_err(|reason| self.damaged(reason))?;
+        }
+        if let Some([width, height]) = webp::largest_frame(self.bytes).filter(|_| self.format == ImageFormat::WebP) {
+            self.check_pixels(width, height)?;
+        }
+        let mut decoder = self.decoder()?;
         let (width, height) = decoder.dimensions();
-        if u64::from(width) * u64::from(height) > limits.max_pixels {
-            return Err(ReadError::TooManyPixels { width, height, limit: limits.max_pixels });
+        self.check_pixels(width, height)?;
+        // A TIFF's decoder has the pixels twice.
+        let times = if self.format == ImageFormat::Tiff { 2 } else { 1 };
+        if decoder.total_bytes().saturating_mul(times) > self.max_memory() {
+            return Err(self.damaged(TOO_MUCH_MEMORY));
         }
-        if width.min(height) < limits.min_side {
-            return Err(ReadError::TooSmall { width, height, limit: limits.min_side });
+        if width.min(height) < self.limits.min_side {
+            return Err(ReadError::TooSmall { width, height, limit: self.limits.min_side });
         }
-        if format == ImageFormat::Jpeg && !jpeg_is_whole(bytes) {
-            return Err(ReadError::Damaged { format: name, reason: "the file ends before the picture does".into() });
+        if self.format == ImageFormat::Jpeg {
+            jpeg::check(self.bytes, [width, height]).map_err(|reason| self.damaged(reason))?;
         }
         // A broken EXIF block says nothing about the pixels.
-        encoded.orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-        encoded.stored = [width, height];
-        Ok(encoded)
+        Ok(([width, height], decoder.orientation().unwrap_or(Orientation::NoTransforms)))
+    }
+
+    /// Bytes that a decoder may take.
+    fn max_memory(&self) -> u64 {
+        self.limits.max_pixels.saturating_mul(BYTES_PER_PIXEL)
+    }
+
+    fn check_pixels(&self, width: u32, height: u32) -> Result<(), ReadError> {
+        match u64::from(width) * u64::from(height) > self.limits.max_pixels {
+            true => Err(ReadError::TooManyPixels { width, height, limit: self.limits.max_pixels }),
+            false => Ok(()),
+        }
     }
 
     /// Width and height in pixels, orientation applied.
@@ -80,32 +112,43 @@ impl<'a> Encoded<'a> {
     /// When it is damaged.
     pub(crate) fn decode(&self, downscale_log2: u32) -> Result<Decoded, ReadError> {
         let downscale_log2 = downscale_log2.min(jpeg::MAX_DOWNSCALE_LOG2);
-        let downscaled = match self.format {
-            ImageFormat::Jpeg if downscale_log2 > 0 => jpeg::decode_downscaled(self.bytes, self.stored, downscale_log2),
+        let is_only_ours = self.format == ImageFormat::Jpeg && jpeg::has_separate_scans(self.bytes);
+        let ours = match self.format {
+            ImageFormat::Jpeg if downscale_log2 > 0 || is_only_ours => {
+                jpeg::decode(self.bytes, self.stored, downscale_log2)
+            }
             _ => None,
         };
-        let (pixels, downscale_log2) = match downscaled {
+        let (pixels, downscale_log2) = match ours {
             Some(pixels) => (pixels, downscale_log2),
-            None => {
-                let pixels = DynamicImage::from_decoder(self.decoder()?).map_err(|error| self.damaged(&error))?;
-                (opaque_rgb(pixels), 0)
-            }
+            None if is_only_ours => return Err(self.damaged("a scan of it is missing or damaged")),
+            None => (self.guarded(|| self.decode_whole())?, 0),
         };
         let mut rgb = DynamicImage::ImageRgb8(pixels);
         rgb.apply_orientation(self.orientation);
         Ok(Decoded { pixels: rgb.into_rgb8(), downscale_log2 })
     }
 
+    fn decode_whole(&self) -> Result<RgbImage, ReadError> {
+        let pixels = DynamicImage::from_decoder(self.decoder()?).map_err(|error| self.damaged(reason(&error)))?;
+        Ok(opaque_rgb(pixels))
+    }
+
     fn decoder(&self) -> Result<impl ImageDecoder + 'a, ReadError> {
         let mut reader = ImageReader::with_format(Cursor::new(self.bytes), self.format);
         let mut allowed = image::Limits::no_limits();
-        allowed.max_alloc = Some(self.limits.max_pixels.saturating_mul(BYTES_PER_PIXEL));
+        allowed.max_alloc = Some(self.max_memory());
         reader.limits(allowed);
-        reader.into_decoder().map_err(|error| self.damaged(&error))
+        reader.into_decoder().map_err(|error| self.damaged(reason(&error)))
     }
 
-    fn damaged(&self, error: &ImageError) -> ReadError {
-        ReadError::Damaged { format: self.name, reason: reason(error) }
+    /// What `work` with a decoder gives. Decoders of other crates panic on some damaged pictures.
+    fn guarded<T>(&self, work: impl FnOnce() -> Result<T, ReadError>) -> Result<T, ReadError> {
+        panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(self.damaged("its decoder fails on it")))
+    }
+
+    fn damaged(&self, reason: impl Into<String>) -> ReadError {
+        ReadError::Damaged { format: self.name, reason: reason.into() }
     }
 }
 
@@ -127,51 +170,25 @@ fn opaque_rgb(pixels: DynamicImage) -> RgbImage {
     if !pixels.color().has_alpha() {
         return pixels.into_rgb8();
     }
-    let rgba = pixels.into_rgba8();
-    let mut rgb = RgbImage::new(rgba.width(), rgba.height());
-    for (out, image::Rgba([r, g, b, alpha])) in rgb.pixels_mut().zip(rgba.pixels()) {
-        let over_white = |value: u8| {
-            let (value, alpha) = (u32::from(value), u32::from(*alpha));
-            ((value * alpha + 255 * (255 - alpha) + 127) / 255) as u8
-        };
-        *out = image::Rgb([over_white(*r), over_white(*g), over_white(*b)]);
-    }
-    rgb
-}
-
-/// Whether the file's own picture runs to its end marker. The decoder would fill what is missing with grey.
-///
-/// Follows the segments (ITU T.81, annex B), so that the end of a thumbnail inside a segment does not count.
-fn jpeg_is_whole(bytes: &[u8]) -> bool {
-    let mut rest = bytes.get(2..).unwrap_or_default();
-    while let Some(start) = rest.iter().position(|&byte| byte == 0xFF) {
-        rest = &rest[start + 1..];
-        match rest.first() {
-            None => return false,
-            Some(0xD9) => return true,
-            // A fill byte, which may itself begin a marker.
-            Some(0xFF) => {}
-            // A stuffed zero, a restart marker or one without content.
-            Some(0x00 | 0x01 | 0xD0..=0xD8) => rest = &rest[1..],
-            Some(_) => {
-                let [_, high, low, ..] = *rest else { return false };
-                let length = usize::from(u16::from_be_bytes([high, low]));
-                match rest.get(1 + length..) {
-                    Some(after) => rest = after,
-                    None => return false,
-                }
-            }
+    let over_white = |image::Rgba([r, g, b, alpha]): image::Rgba<u8>| {
+        let alpha = u32::from(alpha);
+        image::Rgb([r, g, b].map(|value| ((u32::from(value) * alpha + 255 * (255 - alpha) + 127) / 255) as u8))
+    };
+    match pixels {
+        DynamicImage::ImageRgba8(rgba) => {
+            let mut rgb = RgbImage::new(rgba.width(), rgba.height());
+            rgb.pixels_mut().zip(rgba.pixels()).for_each(|(out, pixel)| *out = over_white(*pixel));
+            rgb
         }
+        // Pixel by pixel, for the memory of another copy.
+        wide => RgbImage::from_fn(wide.width(), wide.height(), |x, y| over_white(wide.get_pixel(x, y))),
     }
-    false
 }
 
 /// The decoder's message on one line, reworded where it names decoder internals.
 fn reason(error: &ImageError) -> String {
     match error {
-        ImageError::Limits(error) if error.kind() == LimitErrorKind::InsufficientMemory => {
-            "decoding it needs more memory than its size allows".into()
-        }
+        ImageError::Limits(error) if error.kind() == LimitErrorKind::InsufficientMemory => TOO_MUCH_MEMORY.into(),
         ImageError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
             "the file ends before the picture does".into()
         }

@@ -1,5 +1,7 @@
 //! Image bytes to cards. The only crate that names image and candle; see its README for the stages.
 
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod reader;
 
 mod contract;

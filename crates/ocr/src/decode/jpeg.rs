@@ -1,58 +1,73 @@
-//! JPEG pictures at a half or a quarter of their size, straight from their DCT coefficients (ITU T.81).
+//! Baseline JPEG pictures in grey or YCbCr (ITU T.81), straight from their DCT coefficients.
 //!
-//! Photos of 12 and more megapixels have several times the pixels that reading a card takes. Here the high frequencies of a
-//! block are skipped, which saves most of the work and of the memory of a decoded picture. Baseline pictures with
-//! one scan, in grey or YCbCr, which is what cameras write; of any other, and of damaged ones, the full decoder has to judge.
+//! Photos of 12 and more megapixels have several times the pixels that reading a card takes. Decoded at a half or a quarter of
+//! their size, the high frequencies of a block are skipped, which saves most of the work and of the memory of a decoded
+//! picture. Pictures whose components stand in separate scans are decoded here at full size, too: the general decoder gets
+//! those with subsampled colours wrong. Of any other picture, and of damaged ones, the general decoder has to judge.
 
+mod completeness;
 mod entropy;
 mod header;
+mod separate;
 mod transform;
+mod upsample;
 
 use image::RgbImage;
 
+pub(super) use completeness::check;
+
 use entropy::Bits;
-use header::{Component, Header};
+use header::{Component, Scan, Scans};
 use transform::{Transform, rgb_of_greys, rgb_of_rows};
 
-/// The largest `downscale_log2` of [`decode_downscaled`].
+/// The largest `downscale_log2` of [`decode`].
 pub(super) const MAX_DOWNSCALE_LOG2: u32 = 2;
 
-/// A picture of `size` pixels, each side divided by 2^`downscale_log2` and rounded up; `None` when that takes the full decoder.
-pub(super) fn decode_downscaled(bytes: &[u8], size: [u32; 2], downscale_log2: u32) -> Option<RgbImage> {
-    let (header, scan) = Header::of(bytes)?;
+/// A picture of `size` pixels, each side divided by 2^`downscale_log2` and rounded up; `None` when that takes the general
+/// decoder.
+pub(crate) fn decode(bytes: &[u8], size: [u32; 2], downscale_log2: u32) -> Option<RgbImage> {
+    let scan = Scans::of(bytes)?.next()?;
     let pixels = match downscale_log2 {
-        _ if header.size != size.map(|side| side as usize) => None,
-        1 => decode::<4>(&header, scan),
-        MAX_DOWNSCALE_LOG2 => decode::<2>(&header, scan),
+        _ if scan.size != size.map(|side| side as usize) => None,
+        1 if scan.is_whole() => decode_scan::<4>(&scan),
+        MAX_DOWNSCALE_LOG2 if scan.is_whole() => decode_scan::<2>(&scan),
+        0 => separate::decode::<8>(bytes),
+        1 => separate::decode::<4>(bytes),
+        MAX_DOWNSCALE_LOG2 => separate::decode::<2>(bytes),
         _ => None,
     };
     let [width, height] = size.map(|side| side.div_ceil(1 << downscale_log2));
     RgbImage::from_raw(width, height, pixels?)
 }
 
-/// Decodes a scan with `N` pixels for the eight of a block's side.
-fn decode<const N: usize>(header: &Header, scan: &[u8]) -> Option<Vec<u8>>
+/// Whether the picture's components stand in separate scans, and are decoded here whatever the size.
+pub(super) fn has_separate_scans(bytes: &[u8]) -> bool {
+    Scans::of(bytes).and_then(|mut scans| scans.next()).is_some_and(|scan| !scan.is_whole())
+}
+
+/// Decodes a scan of all components, a row of MCUs at a time, with `N` pixels for the eight of a block's side.
+fn decode_scan<const N: usize>(scan: &Scan) -> Option<Vec<u8>>
 where
     Transform<N>: transform::Inverse<N>,
 {
-    let [width, height] = header.size.map(|side| side.div_ceil(8 / N));
+    let [width, height] = scan.size.map(|side| side.div_ceil(8 / N));
     let mut pixels = vec![0; width * height * 3];
-    let [mcus_across, mcus_down] = header.mcus();
-    let mut planes: Vec<Plane<N>> = header.components.iter().map(|part| Plane::new(part, mcus_across)).collect();
-    let mut bits = Bits::new(scan);
-    let mut restart = Restarts { every: header.restart_interval, done: 0 };
-    let mcu_rows = pixels.chunks_mut(header.max_sampling[1] * N * width * 3);
+    let [mcus_across, mcus_down] = scan.mcus();
+    let mut planes: Vec<Plane<N>> = scan.components.iter().map(|part| Plane::new(part, [mcus_across, 1])).collect();
+    let mut bits = Bits::new(scan.bytes);
+    let mut restart = Restarts { every: scan.restart_interval, done: 0 };
+    let mcu_rows = pixels.chunks_mut(scan.max_sampling[1] * N * width * 3);
     for rows in mcu_rows.take(mcus_down) {
         for mcu in 0..mcus_across {
             restart.before_mcu(&mut bits, &mut planes)?;
             for plane in &mut planes {
-                plane.read_mcu(mcu, &mut bits)?;
+                plane.read_mcu([mcu, 0], &mut bits)?;
             }
             if bits.overran() {
                 return None;
             }
         }
-        colour(&mut planes, header.max_sampling, rows, width);
+        colour(&mut planes, scan.max_sampling, rows, width);
     }
     Some(pixels)
 }
@@ -74,7 +89,7 @@ impl Restarts {
     }
 }
 
-/// One component of a row of MCUs.
+/// One component of some rows of MCUs.
 struct Plane<'a, const N: usize> {
     component: &'a Component,
     transform: Transform<N>,
@@ -90,28 +105,45 @@ impl<'a, const N: usize> Plane<'a, N>
 where
     Transform<N>: transform::Inverse<N>,
 {
-    fn new(component: &'a Component, mcus_across: usize) -> Plane<'a, N> {
+    /// Room for so many MCUs across and down.
+    fn new(component: &'a Component, mcus: [usize; 2]) -> Plane<'a, N> {
         let [across, down] = component.sampling;
-        let stride = mcus_across * across * N;
-        let transform = Transform::new(&component.quantisation);
-        Plane { component, transform, dc: 0, pixels: vec![0; stride * down * N], stride, upsampled: Vec::new() }
+        let stride = mcus[0] * across * N;
+        let pixels = vec![0; stride * mcus[1] * down * N];
+        Plane {
+            component,
+            transform: Transform::new(&component.quantisation),
+            dc: 0,
+            pixels,
+            stride,
+            upsampled: Vec::new(),
+        }
     }
 
-    fn read_mcu(&mut self, mcu: usize, bits: &mut Bits) -> Option<()> {
+    /// Reads the component's blocks of an MCU of a scan with several components.
+    #[inline(always)]
+    fn read_mcu(&mut self, mcu: [usize; 2], bits: &mut Bits) -> Option<()> {
         let [across, down] = self.component.sampling;
         for row in 0..down {
             for column in 0..across {
-                let block = self.transform.read_block(self.component, &mut self.dc, bits)?;
-                let at = row * N * self.stride + (mcu * across + column) * N;
-                for (line, values) in block.iter().enumerate() {
-                    self.pixels[at + line * self.stride..][..N].copy_from_slice(values);
-                }
+                self.read_block([mcu[0] * across + column, mcu[1] * down + row], bits)?;
             }
         }
         Some(())
     }
 
-    /// Row `y` of the MCU row's pixels, each value as often as the picture has pixels for it.
+    /// Reads the block in this column and row of blocks.
+    #[inline(always)]
+    fn read_block(&mut self, [column, row]: [usize; 2], bits: &mut Bits) -> Option<()> {
+        let block = self.transform.read_block(self.component, &mut self.dc, bits)?;
+        let at = row * N * self.stride + column * N;
+        for (line, values) in block.iter().enumerate() {
+            self.pixels[at + line * self.stride..][..N].copy_from_slice(values);
+        }
+        Some(())
+    }
+
+    /// Row `y` of its pixels, each value as often as the picture has pixels for it.
     fn row(&mut self, y: usize, max_sampling: [usize; 2]) -> &[u8] {
         let [times, times_down] = [0, 1].map(|axis| max_sampling[axis] / self.component.sampling[axis]);
         let row = &self.pixels[y / times_down * self.stride..][..self.stride];

@@ -2,6 +2,7 @@ use std::time::{Duration, Instant};
 
 use image::{ImageBuffer, Luma, LumaA, Rgb, Rgba};
 use proptest::prelude::*;
+use shenfen_core::ReadOutcome;
 
 use super::*;
 
@@ -153,6 +154,32 @@ fn rejects_pictures_with_a_tiny_side() {
         let png = encoded(RgbImage::new(width, height), ImageFormat::Png);
         assert!(matches!(read(&png), Err(ReadError::TooSmall { .. })), "{width} x {height}");
     }
+}
+
+/// From the corpus of the fuzz targets.
+fn corpus(name: &str) -> Vec<u8> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/picture");
+    std::fs::read(std::path::Path::new(folder).join(name)).unwrap()
+}
+
+#[test]
+fn decoder_panic_is_a_damaged_picture() {
+    let limits = Limits { min_side: 8, ..Limits::default() };
+    let error = decode(&corpus("planar-tiles.tif"), &limits).unwrap_err();
+    assert_eq!(error.to_string(), "damaged TIFF picture: its decoder fails on it");
+    assert!(matches!(error.into(), ReadOutcome::Refused(_)), "final");
+}
+
+#[test]
+fn rejects_headers_that_claim_more_memory_than_allowed() {
+    let limits = Limits { min_side: 8, max_pixels: 1 << 18, ..Limits::default() };
+    let refused = |name: &str| decode(&corpus(name), &limits).unwrap_err().to_string();
+    assert!(
+        refused("regression-tag-with-too-many-values.tif").contains("a tag has more values than the file has bytes")
+    );
+    assert!(refused("regression-frame-larger-than-canvas.webp").contains("more than the limit of 262144"));
+    assert!(refused("large-rgba16.tif").contains("needs more memory than its size allows"));
+    assert!(decode(&corpus("large-rgba16.png"), &limits).is_ok());
 }
 
 proptest! {

@@ -1,4 +1,4 @@
-//! What stands before the scan: size, components and tables.
+//! What stands before a scan: size, components and tables.
 
 use std::sync::Arc;
 
@@ -7,19 +7,26 @@ use super::entropy::HuffmanTable;
 /// Coefficients of a block.
 pub(super) const COEFFICIENTS: usize = 64;
 
-/// A picture whose only scan has all its components.
-pub(super) struct Header {
-    /// Width and height in pixels.
+/// A scan: the coefficients of one component or of several.
+pub(super) struct Scan<'a> {
+    /// Width and height of the picture in pixels.
     pub(super) size: [usize; 2],
+    /// The components in this scan.
     pub(super) components: Vec<Component>,
-    /// The largest sampling factors of all components, horizontal and vertical.
+    /// How many components the picture has.
+    pub(super) frame_components: usize,
+    /// The largest sampling factors of all components of the picture, horizontal and vertical.
     pub(super) max_sampling: [usize; 2],
     /// MCUs between restart markers; 0 for none.
     pub(super) restart_interval: usize,
+    /// The picture from the scan's first entropy-coded byte on.
+    pub(super) bytes: &'a [u8],
 }
 
 /// Brightness or one of the two colours.
 pub(super) struct Component {
+    /// Its place among the components of the picture.
+    pub(super) index: usize,
     /// Sampling factors, horizontal and vertical: blocks of an MCU across and down.
     pub(super) sampling: [usize; 2],
     /// The quantisation table, in zigzag order.
@@ -28,6 +35,13 @@ pub(super) struct Component {
     pub(super) dc_table: Arc<HuffmanTable>,
     /// Huffman table of the AC coefficients.
     pub(super) ac_table: Arc<HuffmanTable>,
+}
+
+/// The scans of a picture, one after another.
+pub(super) struct Scans<'a> {
+    tables: Tables,
+    /// From the next marker on.
+    rest: &'a [u8],
 }
 
 /// A component as the frame header names it.
@@ -51,39 +65,63 @@ struct Tables {
     frame: Option<([usize; 2], Vec<Named>)>,
 }
 
-impl Header {
-    /// The header, and the bytes from the scan's first on.
-    pub(super) fn of(bytes: &[u8]) -> Option<(Header, &[u8])> {
-        let mut tables = Tables::default();
-        let mut rest = bytes.strip_prefix(&[0xFF, 0xD8])?;
+impl<'a> Scans<'a> {
+    pub(super) fn of(bytes: &'a [u8]) -> Option<Scans<'a>> {
+        Some(Scans { tables: Tables::default(), rest: bytes.strip_prefix(&[0xFF, 0xD8])? })
+    }
+
+    /// The next scan; `None` when there is no other, or the picture is none that is decoded here.
+    pub(super) fn next(&mut self) -> Option<Scan<'a>> {
         loop {
-            let (&marker, after) = rest.strip_prefix(&[0xFF])?.split_first()?;
+            let (&marker, after) = self.rest.strip_prefix(&[0xFF])?.split_first()?;
             if marker == 0xFF {
                 // A fill byte.
-                rest = &rest[1..];
+                self.rest = &self.rest[1..];
                 continue;
             }
             let length = usize::from(u16::from_be_bytes(*after.first_chunk()?));
             let segment = after.get(2..length)?;
-            rest = &after[length..];
+            self.rest = &after[length..];
             match marker {
-                0xDB => tables.quantisation(segment)?,
-                0xC4 => tables.huffman(segment)?,
-                0xC0 | 0xC1 => tables.frame(segment)?,
+                0xDB => self.tables.quantisation(segment)?,
+                0xC4 => self.tables.huffman(segment)?,
+                0xC0 | 0xC1 => self.tables.frame(segment)?,
                 // Progressive, lossless, arithmetic, hierarchical.
                 0xC2..=0xCF => return None,
-                0xDD => tables.restart_interval = usize::from(u16::from_be_bytes(segment.try_into().ok()?)),
-                0xEE => tables.is_not_ycbcr |= segment.starts_with(b"Adobe") && segment.get(11) != Some(&1),
-                0xDA => return Some((tables.header(segment)?, rest)),
+                0xDD => self.tables.restart_interval = usize::from(u16::from_be_bytes(segment.try_into().ok()?)),
+                0xEE => self.tables.is_not_ycbcr |= segment.starts_with(b"Adobe") && segment.get(11) != Some(&1),
+                0xDA => {
+                    let scan = self.tables.scan(segment, self.rest)?;
+                    self.rest = after_entropy_coded(self.rest);
+                    return Some(scan);
+                }
                 0xE0..=0xFE => {}
                 _ => return None,
             }
         }
     }
+}
 
-    /// MCUs across and down.
+/// What follows entropy-coded bytes: from the first marker on that is neither a stuffed zero nor a restart marker.
+fn after_entropy_coded(bytes: &[u8]) -> &[u8] {
+    let is_end = |pair: &[u8]| pair[0] == 0xFF && !matches!(pair[1], 0 | 0xD0..=0xD7);
+    bytes.windows(2).position(is_end).map_or(&[], |at| &bytes[at..])
+}
+
+impl Scan<'_> {
+    /// Whether it has all components of the picture.
+    pub(super) fn is_whole(&self) -> bool {
+        self.components.len() == self.frame_components
+    }
+
+    /// MCUs of all components, across and down.
     pub(super) fn mcus(&self) -> [usize; 2] {
         [0, 1].map(|axis| self.size[axis].div_ceil(8 * self.max_sampling[axis]))
+    }
+
+    /// Samples of a component, across and down, without those that only fill its blocks.
+    pub(super) fn samples(&self, component: &Component) -> [usize; 2] {
+        [0, 1].map(|axis| (self.size[axis] * component.sampling[axis]).div_ceil(self.max_sampling[axis]))
     }
 }
 
@@ -140,32 +178,36 @@ impl Tables {
         Some(())
     }
 
-    /// The header, from the segment before the scan.
-    fn header(&self, segment: &[u8]) -> Option<Header> {
+    /// The scan that a segment announces.
+    fn scan<'a>(&self, segment: &[u8], bytes: &'a [u8]) -> Option<Scan<'a>> {
         let (size, named) = self.frame.as_ref()?;
         let (&count, after) = segment.split_first()?;
         let (scanned, after) = after.split_at_checked(usize::from(count) * 2)?;
         let is_colour = matches!(named.len(), 1 | 3) && !(named.len() == 3 && self.is_not_ycbcr);
         let is_rgb = named.iter().map(|part| part.name).eq(*b"RGB");
-        if after != [0, 63, 0] || usize::from(count) != named.len() || !is_colour || is_rgb {
+        if after != [0, 63, 0] || count == 0 || !is_colour || is_rgb {
             return None;
         }
         let max_sampling = [0, 1].map(|axis| named.iter().map(|part| part.sampling[axis]).max().unwrap_or(0));
-        let components = named.iter().zip(scanned.as_chunks::<2>().0).map(|(part, &[name, selectors])| {
-            let fits = |axis: usize| {
-                (1..=4).contains(&part.sampling[axis]) && max_sampling[axis].is_multiple_of(part.sampling[axis])
-            };
-            if name != part.name || !fits(0) || !fits(1) {
-                return None;
-            }
+        let fits = |part: &Named, axis: usize| {
+            (1..=4).contains(&part.sampling[axis]) && max_sampling[axis].is_multiple_of(part.sampling[axis])
+        };
+        if !named.iter().all(|part| fits(part, 0) && fits(part, 1)) {
+            return None;
+        }
+        let components = scanned.as_chunks::<2>().0.iter().map(|&[name, selectors]| {
+            let index = named.iter().position(|part| part.name == name)?;
             Some(Component {
-                sampling: part.sampling,
-                quantisation: (*self.quantisation_tables.get(part.quantisation)?)?,
+                index,
+                sampling: named[index].sampling,
+                quantisation: (*self.quantisation_tables.get(named[index].quantisation)?)?,
                 dc_table: self.dc_tables.get(usize::from(selectors >> 4))?.clone()?,
                 ac_table: self.ac_tables.get(usize::from(selectors & 15))?.clone()?,
             })
         });
         let components = components.collect::<Option<Vec<_>>>()?;
-        Some(Header { size: *size, components, max_sampling, restart_interval: self.restart_interval })
+        let is_in_order = components.is_sorted_by(|a, b| a.index < b.index);
+        let (size, frame_components, restart_interval) = (*size, named.len(), self.restart_interval);
+        is_in_order.then_some(Scan { size, components, frame_components, max_sampling, restart_interval, bytes })
     }
 }

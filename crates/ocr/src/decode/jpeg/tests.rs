@@ -30,7 +30,7 @@ fn full(bytes: &[u8]) -> RgbImage {
 /// The mean and the largest difference from the means of the pixels of the picture decoded in full.
 fn difference(bytes: &[u8], downscale_log2: u32) -> (f64, u8) {
     let whole = full(bytes);
-    let downscaled = decode_downscaled(bytes, whole.dimensions().into(), downscale_log2).unwrap();
+    let downscaled = decode(bytes, whole.dimensions().into(), downscale_log2).unwrap();
     let [width, height] = [whole.width(), whole.height()].map(|side| side.div_ceil(1 << downscale_log2));
     assert_eq!(downscaled.dimensions(), (width, height));
     // An odd side's last pixel has no neighbour but itself.
@@ -84,7 +84,7 @@ fn decodes_restart_markers() {
             encoder.set_sampling_factor(SamplingFactor::F_2_2);
             encoder.set_restart_interval(interval);
         });
-        assert_eq!(decode_downscaled(&marked, [323, 241], 1), decode_downscaled(&plain, [323, 241], 1), "{interval}");
+        assert_eq!(decode(&marked, [323, 241], 1), decode(&plain, [323, 241], 1), "{interval}");
     }
 }
 
@@ -104,16 +104,16 @@ fn decodes_grey_with_standard_and_optimised_huffman_tables() {
 #[test]
 fn declines_progressive_cmyk_and_mismatched_pictures() {
     let progressive = encoded(&scene(160, 96), |encoder| encoder.set_progressive(true));
-    assert!(decode_downscaled(&progressive, [160, 96], 1).is_none());
+    assert!(decode(&progressive, [160, 96], 1).is_none());
     let decoded =
         Encoded::open(&progressive, &Limits::default()).unwrap().decode(1).map(|it| it.downscale_log2).unwrap();
     assert_eq!(decoded, 0);
     let mut inks = Vec::new();
     Encoder::new(&mut inks, 90).encode(&[90; 64 * 64 * 4], 64, 64, ColorType::Cmyk).unwrap();
-    assert!(decode_downscaled(&inks, [64, 64], 1).is_none());
+    assert!(decode(&inks, [64, 64], 1).is_none());
     let plain = encoded(&scene(160, 96), |_| ());
-    assert!(decode_downscaled(&plain, [160, 95], 1).is_none(), "another size than its own");
-    assert!(decode_downscaled(&plain, [160, 96], 3).is_none());
+    assert!(decode(&plain, [160, 95], 1).is_none(), "another size than its own");
+    assert!(decode(&plain, [160, 96], 3).is_none());
 }
 
 #[test]
@@ -121,14 +121,14 @@ fn rejects_truncated_scan_and_wrong_restart_marker() {
     let interval = |encoder: &mut Encoder<&mut Vec<u8>>| encoder.set_restart_interval(5);
     let bytes = encoded(&scene(160, 96), interval);
     let size = [160, 96];
-    assert!(decode_downscaled(&bytes, size, 1).is_some());
+    assert!(decode(&bytes, size, 1).is_some());
     for part in [0.4, 0.7, 0.95] {
         let cut = &bytes[..(bytes.len() as f64 * part) as usize];
-        assert!(decode_downscaled(&[cut, &[0xFF, 0xD9]].concat(), size, 1).is_none(), "cut at {part}");
+        assert!(decode(&[cut, &[0xFF, 0xD9]].concat(), size, 1).is_none(), "cut at {part}");
     }
     let marker = bytes.windows(2).position(|pair| pair == [0xFF, 0xD0]).unwrap();
     let other = [&bytes[..marker], &[0xFF, 0xD3], &bytes[marker + 2..]].concat();
-    assert!(decode_downscaled(&other, size, 1).is_none(), "a marker out of turn");
+    assert!(decode(&other, size, 1).is_none(), "a marker out of turn");
 }
 
 proptest! {
@@ -139,14 +139,84 @@ proptest! {
             let at = (place * bytes.len() as f64) as usize;
             bytes[at] = byte;
         }
-        let _ = decode_downscaled(&bytes, [48, 32], downscale_log2);
+        let _ = decode(&bytes, [48, 32], downscale_log2);
     }
 
     #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let header = encoded(&scene(48, 32), |_| ());
         let scan = header.windows(2).position(|pair| pair == [0xFF, 0xDA]).unwrap_or(0) + 14;
-        let _ = decode_downscaled(&[&header[..scan], &bytes].concat(), [48, 32], 1);
-        let _ = decode_downscaled(&[&[0xFF, 0xD8][..], &bytes].concat(), [48, 32], 1);
+        let _ = decode(&[&header[..scan], &bytes].concat(), [48, 32], 1);
+        let _ = decode(&[&[0xFF, 0xD8][..], &bytes].concat(), [48, 32], 1);
     }
+}
+
+/// A small picture with subsampled colours: its components in one scan, each in its own, and brightness before both colours.
+const INTERLEAVED: &[u8] =
+    include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/jpeg/sampling-2x2.jpg"));
+const SEPARATE: &[u8] =
+    include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/jpeg/separate-scans.jpg"));
+
+#[test]
+fn separate_scans_show_the_same_picture_as_one_scan() {
+    for downscale_log2 in 0..=MAX_DOWNSCALE_LOG2 {
+        let expected = decode(INTERLEAVED, [40, 24], downscale_log2);
+        assert!(expected.is_some());
+        assert!(decode(SEPARATE, [40, 24], downscale_log2) == expected, "{downscale_log2}");
+        let decoded = Encoded::open(SEPARATE, &SMALL).unwrap().decode(downscale_log2).unwrap();
+        assert!(Some(decoded.pixels) == expected && decoded.downscale_log2 == downscale_log2);
+    }
+}
+
+const SMALL: Limits = Limits { max_bytes: 1 << 20, max_pixels: 1 << 20, min_side: 8, max_cards: 1 };
+
+#[test]
+fn full_size_matches_the_general_decoder_for_every_chroma_sampling() {
+    for sampling in [SamplingFactor::F_1_1, SamplingFactor::F_2_1, SamplingFactor::F_1_2, SamplingFactor::F_2_2] {
+        let bytes = encoded(&scene(161, 97), |encoder| encoder.set_sampling_factor(sampling));
+        let (ours, whole) = (decode(&bytes, [161, 97], 0).unwrap(), full(&bytes));
+        let most = ours.as_raw().iter().zip(whole.as_raw()).map(|(a, b)| a.abs_diff(*b)).max();
+        assert!(most <= Some(4), "{sampling:?}: {most:?}");
+    }
+}
+
+#[test]
+fn rejects_picture_with_a_missing_or_repeated_scan() {
+    let starts: Vec<usize> =
+        SEPARATE.windows(2).enumerate().filter(|(_, pair)| *pair == [0xFF, 0xDA]).map(|(at, _)| at).collect();
+    let [_, second, third] = starts[..] else { panic!("three scans") };
+    let (before, end) = (&SEPARATE[..third], &SEPARATE[SEPARATE.len() - 2..]);
+    let repeated = [before, &SEPARATE[second..third], end].concat();
+    for damaged in [[before, end].concat(), repeated] {
+        let error = Encoded::open(&damaged, &SMALL).unwrap().decode(0).err().unwrap();
+        assert_eq!(error.to_string(), "damaged JPEG picture: a scan of it is missing or damaged");
+    }
+}
+
+#[test]
+fn reads_baseline_jpeg_without_its_end_marker_if_all_rows_are_there() {
+    let opens = |bytes: &[u8]| Encoded::open(bytes, &SMALL).is_ok();
+    let plain = encoded(&scene(160, 96), |_| ());
+    for whole in [&plain[..], SEPARATE] {
+        for missing in [1, 2] {
+            let cut = &whole[..whole.len() - missing];
+            assert!(opens(cut), "{missing} bytes missing");
+            let [rows, expected] =
+                [cut, whole].map(|bytes| Encoded::open(bytes, &SMALL).unwrap().decode(0).unwrap().pixels);
+            assert!(rows == expected);
+        }
+        assert!(!opens(&whole[..whole.len() - 5]), "the last row is cut");
+    }
+    let progressive = encoded(&scene(160, 96), |encoder| encoder.set_progressive(true));
+    assert!(!opens(&progressive[..progressive.len() - 2]), "another scan may be missing");
+}
+
+#[test]
+fn rejects_picture_with_more_scans_than_any_encoder_writes() {
+    let mut bytes = encoded(&scene(160, 96), |encoder| encoder.set_progressive(true));
+    let last = bytes.windows(2).rposition(|pair| pair == [0xFF, 0xDA]).unwrap();
+    let scan = bytes[last..bytes.len() - 2].to_vec();
+    (0..100).for_each(|_| drop(bytes.splice(last..last, scan.iter().copied())));
+    let error = Encoded::open(&bytes, &SMALL).err().unwrap();
+    assert_eq!(error.to_string(), "damaged JPEG picture: it has more than 100 scans");
 }
