@@ -2,7 +2,7 @@
 //! and `side` may be left out; further columns are the publisher's own and left alone.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -24,7 +24,7 @@ pub(super) struct Manifest {
 
 enum Lines {
     Csv {
-        reader: csv::Reader<File>,
+        reader: csv::Reader<LimitedLine>,
         head: csv::StringRecord,
     },
     Json {
@@ -33,6 +33,24 @@ enum Lines {
     },
     /// After a line that cannot be understood nothing more is read: what follows may be misread.
     Over,
+}
+
+/// A file of which one line may take no more than [`LINE_LIMIT`] bytes: a quote that is never closed makes all that follows
+/// one line, which the reader would keep in memory.
+struct LimitedLine {
+    file: File,
+    left: u64,
+}
+
+impl Read for LimitedLine {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left == 0 {
+            return Err(io::Error::other(format!("a line has more than {LINE_LIMIT} bytes")));
+        }
+        let read = (&mut self.file).take(self.left).read(buffer)?;
+        self.left -= read as u64;
+        Ok(read)
+    }
 }
 
 /// A line's content.
@@ -50,7 +68,8 @@ struct Line {
 impl Manifest {
     pub(super) fn csv(path: &Path, absolute: &Path) -> Result<Manifest, SourceError> {
         let file = File::open(absolute).map_err(|error| SourceError::of(path, &error))?;
-        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::Headers).from_reader(file);
+        let mut reader =
+            csv::ReaderBuilder::new().trim(csv::Trim::Headers).from_reader(LimitedLine { file, left: LINE_LIMIT });
         let wrong = |reason: String| SourceError::Manifest { path: path.to_path_buf(), line: 1, reason };
         let head = reader.headers().map_err(|error| wrong(in_words(&error)))?.clone();
         if !head.iter().any(|column| column == "path") {
@@ -86,6 +105,7 @@ impl Manifest {
         match &mut self.lines {
             Lines::Csv { reader, head } => {
                 let mut record = csv::StringRecord::new();
+                reader.get_mut().left = LINE_LIMIT;
                 match reader.read_record(&mut record) {
                     Ok(false) => None,
                     Ok(true) => {
@@ -101,12 +121,11 @@ impl Manifest {
             Lines::Json { reader, line } => loop {
                 *line += 1;
                 let mut text = String::new();
-                match std::io::Read::take(&mut *reader, LINE_LIMIT).read_line(&mut text) {
+                match reader.by_ref().take(LINE_LIMIT).read_line(&mut text) {
                     Ok(0) => return None,
                     Ok(_) if text.trim_start_matches('\u{feff}').trim().is_empty() => {}
                     Ok(_) => {
-                        let line_of = serde_json::from_str(text.trim_start_matches('\u{feff}'));
-                        return Some((*line, line_of.map_err(|error| json_in_words(&error))));
+                        return Some((*line, object(&text).map_err(|error| json_in_words(&error))));
                     }
                     Err(error) => return Some((*line, Err(error.to_string()))),
                 }
@@ -133,6 +152,13 @@ impl Manifest {
             side,
         })
     }
+}
+
+/// A line of JSON. serde would also take an array for the object.
+fn object(text: &str) -> serde_json::Result<Line> {
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    let line = serde_json::from_str(text)?;
+    if text.starts_with('{') { Ok(line) } else { Err(serde::de::Error::custom("not an object")) }
 }
 
 const BATCH_ELSEWHERE: &str = "a manifest holds one batch: leave the column batch out and name it with --batch";

@@ -126,11 +126,19 @@ fn a_wrong_manifest_names_the_line_and_the_trouble_and_no_value() {
         ("m.jsonl", "{\"path\":\"a.jpg\"}\n{\"reference\":\"张三\"}\n", "line 2: expected an object"),
         ("m.jsonl", "{\"path\":\"a.jpg\"\n", "line 1: not JSON"),
         ("m.jsonl", "{\"path\":\"\"}\n", "line 1: the path is empty"),
+        ("m.jsonl", "[\"a.jpg\",null,null,null]\n", "line 1: expected an object"),
     ];
     for (name, content, expected) in cases {
         let last = manifest(name, content).pop().unwrap();
         assert!(last.contains(expected) && !last.contains("张三"), "{last}");
     }
+}
+
+#[test]
+fn rejects_csv_line_without_end_before_it_fills_memory() {
+    let content = format!("path\n\"{}", "a,\n".repeat(1 << 19));
+    let [error] = &manifest("m.csv", &content)[..] else { panic!("one error") };
+    assert!(error.ends_with("cannot read it: a line has more than 1048576 bytes"), "{error}");
 }
 
 #[test]
