@@ -130,9 +130,10 @@ fn bodies_stay_within_the_memory_limit() {
 fn connections_over_the_limit_wait() {
     let server = ServerLimits { connections: 2, headers: SHORT, ..ServerLimits::default() };
     let world = World::with(Setup { server, ..Setup::default() }, |_| {});
+    let begin = Instant::now();
     let idle: Vec<Client> = (0..2).map(|_| world.connect()).collect();
-    // Served once the idle connections have timed out.
     the_next_is_served(&world);
+    assert!(begin.elapsed() >= SHORT, "served before the idle connections timed out");
     drop(idle);
     the_next_is_served(&world);
 }
