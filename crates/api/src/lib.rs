@@ -1,5 +1,7 @@
 //! The HTTP service: the two documented endpoints, jobs and results, probes and metrics. The only crate that uses axum.
 
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod keys;
 pub mod operations;
 mod pages;

@@ -29,8 +29,8 @@
 //! * `host;credit-date` does not cover the body, and its time has whole seconds: two requests within one second have the same
 //!   signature. A replay cannot be distinguished from the next request and is not refused. Use TLS with these clients.
 
-mod authorization;
-mod canonical;
+pub(crate) mod authorization;
+pub(crate) mod canonical;
 mod replay;
 
 use std::sync::{Arc, Mutex, PoisonError};

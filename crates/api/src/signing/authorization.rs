@@ -10,20 +10,20 @@ use crate::encoding::from_hex;
 const TIME: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
 
 /// The parts of `credit-v1/{ak}/{timestamp}/{expire}/{signedHeaders}/{signature}`.
-pub(super) struct Authorization<'a> {
+pub(crate) struct Authorization<'a> {
     /// Everything before the signed headers: the signing key is derived from it.
-    pub(super) prefix: &'a str,
-    pub(super) ak: &'a str,
-    pub(super) time: OffsetDateTime,
+    pub(crate) prefix: &'a str,
+    pub(crate) ak: &'a str,
+    pub(crate) time: OffsetDateTime,
     expire: u32,
     /// Names joined by `;`; empty means the three headers that Java and Go sign.
-    pub(super) signed_headers: &'a str,
-    pub(super) signature: [u8; 32],
+    pub(crate) signed_headers: &'a str,
+    pub(crate) signature: [u8; 32],
 }
 
 impl<'a> Authorization<'a> {
     /// Parses the header; `None` if it is malformed.
-    pub(super) fn parse(text: &'a str) -> Option<Authorization<'a>> {
+    pub(crate) fn parse(text: &'a str) -> Option<Authorization<'a>> {
         let text = text.trim_ascii();
         let parts: Vec<&str> = text.split('/').collect();
         let &["credit-v1", ak, time, expire, signed_headers, signature] = &parts[..] else { return None };
@@ -42,7 +42,7 @@ impl<'a> Authorization<'a> {
     }
 
     /// When it expires.
-    pub(super) fn expires(&self) -> OffsetDateTime {
+    pub(crate) fn expires(&self) -> OffsetDateTime {
         let expire = std::time::Duration::from_secs(self.expire.into()).min(MAX_VALIDITY);
         // Only a time at the end of the calendar overflows, and that is refused as too far in the future.
         self.time.checked_add(Duration::try_from(expire).unwrap_or_default()).unwrap_or(self.time)

@@ -17,16 +17,16 @@ const MOST_HEADERS: usize = 32;
 
 /// The variants that a client may have signed.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Signed {
+pub(crate) struct Signed {
     /// The candidate canonical requests.
-    pub(super) requests: Vec<String>,
+    pub(crate) requests: Vec<String>,
     /// The MD5 of the body, if it was signed; the inner `None` means that the header is not an MD5.
-    pub(super) digest: Option<Option<[u8; 16]>>,
+    pub(crate) digest: Option<Option<[u8; 16]>>,
 }
 
 impl Signed {
     /// `None` when a signed header is missing or repeated.
-    pub(super) fn of(method: &Method, uri: &Uri, headers: &HeaderMap, signed_headers: &str) -> Option<Signed> {
+    pub(crate) fn of(method: &Method, uri: &Uri, headers: &HeaderMap, signed_headers: &str) -> Option<Signed> {
         let start = format!("{method}\n{}\n{}\n", path(uri), query(uri));
         let request = |mut lines: Vec<String>| {
             lines.sort_unstable();
