@@ -20,6 +20,7 @@ from .dataset import Order, make_picture
 from .faults import encode
 from .identity import pick
 
+
 @dataclass(frozen=True)
 class Slice:
     """How many pictures of a kind, and how they are drawn.
@@ -85,6 +86,8 @@ def with_cover(path: Path, labels: list[dict], rng: np.random.Generator) -> None
     """Covers characters of the picture's only card, in the file itself."""
     lines = [line for line in labels[0]["lines"] if line["field"] in COVERABLE and len(line["text"]) > 1]
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise OSError(f"cannot read {path}")
     cover(image, pick(rng, lines), rng)
     path.write_bytes(encode(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), 75).tobytes())
 
