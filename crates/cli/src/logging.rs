@@ -13,7 +13,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 #[derive(Args)]
 pub(crate) struct LogArgs {
     /// Format of the log on standard error
-    #[arg(long = "log", global = true, env = "SHENFEN_LOG", value_enum, default_value = "text")]
+    #[arg(id = "log", long = "log", global = true, env = "SHENFEN_LOG", value_enum, default_value = "text")]
     format: Format,
 
     /// Log level (error, warn, info, debug, trace) or a filter such as shenfen_worker=debug [default: RUST_LOG, or warn]
