@@ -19,7 +19,7 @@ pub(crate) fn weigh(read: &ReadField, context: &Context<'_>) -> Posterior<Date> 
     let observation = Observation::new(&read_digits, &[], parameters, digit);
     let constraint = Constraint {
         false_match_rate: parameters.birth_date_false_match_rate,
-        violation_rate: parameters.birth_date_violation_rate,
+        violation_rate: parameters.impossible_date_rate,
         truncation_rate: 0.0,
         interpret: |text: &str| interpret(text, context),
     };
@@ -42,7 +42,7 @@ fn interpret(text: &str, context: &Context<'_>) -> Option<Interpretation<Date>> 
     let (month, day) = rest.split_once('月')?;
     let month = Month::try_from(month.parse::<u8>().ok()?).ok()?;
     let date = Date::from_calendar_date(year.parse().ok()?, month, day.parse().ok()?).ok()?;
-    let prior = if date.year() < FIRST_LIKELY_BIRTH_YEAR { context.parameters.birth_date_unlikely_prior } else { 1.0 };
+    let prior = if date.year() < FIRST_LIKELY_BIRTH_YEAR { context.parameters.unlikely_holder_prior } else { 1.0 };
     (date <= context.today).then(|| Interpretation { text: BirthDate::new(date).reveal_printed(), value: date, prior })
 }
 

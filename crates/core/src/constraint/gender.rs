@@ -25,7 +25,8 @@ pub(crate) fn weigh(read: &ReadField, parameters: &Parameters) -> Posterior<Gend
         observation.confidence,
         &Constraint {
             false_match_rate: parameters.gender_false_match_rate,
-            violation_rate: parameters.gender_violation_rate,
+            // The slot holds nothing but the two genders.
+            violation_rate: 0.0,
             truncation_rate: 0.0,
             interpret,
         },

@@ -83,7 +83,7 @@ fn interpret(text: &str, context: &Context<'_>) -> Option<Interpretation<IdNumbe
         number.holder() != Holder::Mainland,
         number.birth_date().year() < FIRST_LIKELY_BIRTH_YEAR,
     ];
-    let prior = unusual.iter().filter(|unusual| **unusual).map(|_| context.parameters.number_unlikely_prior).product();
+    let prior = unusual.iter().filter(|unusual| **unusual).map(|_| context.parameters.unlikely_holder_prior).product();
     Some(Interpretation { text: number.reveal().to_owned(), value: number, prior })
 }
 

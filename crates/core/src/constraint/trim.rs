@@ -14,21 +14,16 @@ pub(crate) struct Span {
 /// The spans inside of some characters that leave out some at the ends, none if all are certain. The last characters of
 /// `label` at the start are no surprise.
 pub(crate) fn spans(chars: &[&ReadChar], label: &str, parameters: &Parameters) -> Vec<Span> {
-    let Parameters { noise_if_certain, noise_by_doubt, noise_if_apart, noise_gap, .. } = *parameters;
-    let pitch = median_pitch(chars.iter().copied());
-    let surprise = |at: usize, inner: usize| {
-        let (outer, inner) = (chars[at], chars[inner]);
-        let doubt = 1.0 - outer.candidates.first().map_or(0.0, |best| f64::from(best.probability));
-        let gap = f64::from((outer.position - inner.position).abs());
-        let is_apart = outer.line != inner.line || gap > noise_gap * pitch;
-        let apart = if is_apart { noise_if_apart } else { 1.0 };
+    let Parameters { noise_if_certain, noise_by_doubt, .. } = *parameters;
+    let surprise = |at: usize| {
+        let doubt = 1.0 - chars[at].candidates.first().map_or(0.0, |best| f64::from(best.probability));
         // A NaN becomes the least.
-        (apart * (noise_by_doubt * doubt).max(noise_if_certain)).clamp(noise_if_certain, 1.0)
+        (noise_by_doubt * doubt).max(noise_if_certain).clamp(noise_if_certain, 1.0)
     };
     let count = chars.len();
     let of_label = label_length(chars, label);
-    let before = ends(1..count, parameters, |kept| if kept <= of_label { 1.0 } else { surprise(kept - 1, kept) });
-    let after = ends(1..count, parameters, |kept| surprise(count - kept, count - kept - 1));
+    let before = ends(1..count, parameters, |kept| if kept <= of_label { 1.0 } else { surprise(kept - 1) });
+    let after = ends(1..count, parameters, |kept| surprise(count - kept));
     let pairs =
         before.iter().flat_map(|&(first, one)| after.iter().map(move |&(last, other)| (first, last, one * other)));
     pairs
@@ -99,17 +94,6 @@ mod tests {
         let doubtful = chars(&[('甲', 0.4, 0.1, 0), ('乙', 1.0, 0.3, 0), ('丙', 1.0, 0.5, 0), ('丁', 0.5, 0.7, 0)]);
         assert!(probability(&doubtful, 1..4) > 0.01 && probability(&doubtful, 0..3) > 0.01);
         assert!(probability(&doubtful, 1..3) < probability(&doubtful, 1..4));
-    }
-
-    #[test]
-    fn characters_behind_a_gap_are_more_probably_noise() {
-        let with_last = |position: f32, line: u8| {
-            let three = [('甲', 1.0, 0.1, 0), ('乙', 1.0, 0.2, 0), ('丙', 1.0, 0.3, 0)];
-            chars(&[&three[..], &[('丁', 0.95, position, line)]].concat())
-        };
-        let (near, behind_gap, below) = (with_last(0.4, 0), with_last(0.9, 0), with_last(0.4, 1));
-        assert!(probability(&behind_gap, 0..3) > probability(&near, 0..3));
-        assert!(probability(&below, 0..3) > probability(&near, 0..3));
     }
 
     #[test]

@@ -54,7 +54,7 @@ fn weigh(read: &ReadField, context: &Context<'_>) -> ValidityObservation {
     let observation = Observation::new(&read_digits, &[], parameters, digit);
     let constraint = |false_match_rate: f64| Constraint {
         false_match_rate,
-        violation_rate: parameters.validity_violation_rate,
+        violation_rate: parameters.impossible_date_rate,
         truncation_rate: 0.0,
         interpret: |text: &str| interpret(text, context),
     };

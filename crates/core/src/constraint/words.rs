@@ -73,7 +73,7 @@ pub(crate) fn name(read: &ReadField, context: &Context<'_>, findings: &mut Vec<F
         lexicon: None,
         noise_below: 0.0,
         false_match_rate: 1.0,
-        violation_rate: parameters.name_violation_rate,
+        violation_rate: parameters.free_text_violation_rate,
         truncation_rate: 0.0,
     };
     let settled = words.settle(read, context, findings);
@@ -119,7 +119,7 @@ pub(crate) fn address(read: &ReadField, context: &Context<'_>, findings: &mut Ve
         lexicon: Some(lexicon::address),
         noise_below: 0.0,
         false_match_rate: 1.0,
-        violation_rate: parameters.address_violation_rate,
+        violation_rate: parameters.free_text_violation_rate,
         truncation_rate: 0.0,
     };
     let settled = words.settle(read, context, findings);
