@@ -27,7 +27,7 @@ async fn main() -> Result<()> {
     let broker = Broker { topology: topology.clone(), ..Broker::new(url.parse()?) };
     let database = Scratch::new().await?;
     let options: PostgresOptions = database.url().parse()?;
-    let ledger = options.open(Access::Work).await?;
+    let store = options.open(Access::Work).await?;
 
     let publisher = Publisher::new(broker.clone());
     let begin = Instant::now();
@@ -40,10 +40,10 @@ async fn main() -> Result<()> {
     let (stop, stopped) = watch::channel(false);
     let settings = ServiceSettings { prefetch: 1000, commit_rows: 256, ..ServiceSettings::with_threads(2) };
     let (reader, images, metrics) = (StubPictures::default(), Images::default(), Metrics::default());
-    let service = Service { ledger: ledger.clone(), reader, broker, images, settings, metrics };
+    let service = Service { store: store.clone(), reader, broker, images, settings, metrics };
     let begin = Instant::now();
     let running = tokio::spawn(service.run(stopped));
-    while ledger.batch("bench").await?.is_none_or(|batch| u128::from(batch.results()) < JOBS) {
+    while store.batch("bench").await?.is_none_or(|batch| u128::from(batch.results()) < JOBS) {
         sleep(Duration::from_millis(50)).await;
     }
     say("received, begun, stored and acknowledged", begin);

@@ -16,11 +16,22 @@ pub const SLOW: &str = "slow ";
 
 /// The stub reader.
 #[derive(Clone)]
-pub struct StubPictures(ModelInfo);
+pub struct StubPictures {
+    model: ModelInfo,
+    max_bytes: usize,
+}
 
 impl Default for StubPictures {
     fn default() -> StubPictures {
-        StubPictures(ModelInfo { name: "stub".into(), version: "1".into(), sha256: "0".into() })
+        let model = ModelInfo { name: "stub".into(), version: "1".into(), sha256: "0".into() };
+        StubPictures { model, max_bytes: 1 << 20 }
+    }
+}
+
+impl StubPictures {
+    /// The same with another limit on the bytes of a picture.
+    pub fn with_max_bytes(self, max_bytes: usize) -> StubPictures {
+        StubPictures { max_bytes, ..self }
     }
 }
 
@@ -39,17 +50,17 @@ impl PictureReader for StubPictures {
             cards: Vec::new(),
             findings: Vec::new(),
             decision: Decision::Accept,
-            model: self.0.clone(),
+            model: self.model.clone(),
             elapsed_ms: Elapsed::default(),
         })
     }
 
     fn model(&self) -> &ModelInfo {
-        &self.0
+        &self.model
     }
 
     fn max_bytes(&self) -> usize {
-        1 << 20
+        self.max_bytes
     }
 
     fn another(&self) -> StubPictures {

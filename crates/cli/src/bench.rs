@@ -4,8 +4,7 @@ use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -13,7 +12,7 @@ use clap::Args;
 use serde::Serialize;
 use shenfen_core::{Elapsed, ReadOutcome};
 use shenfen_ocr::net::fastest_rate;
-use shenfen_worker::{CardPictures, Found, PictureReader, Source};
+use shenfen_worker::{CardPictures, Found, PictureReader, PoolSettings, ReaderPool, Returned, Source};
 
 use crate::engine::EngineArgs;
 use crate::pictures::ReadingArgs;
@@ -51,14 +50,14 @@ pub(crate) struct BenchArgs {
 /// # Errors
 /// When there are no pictures or the networks cannot be loaded.
 pub(crate) fn run(args: BenchArgs) -> anyhow::Result<ExitCode> {
-    let pictures = load(&args.folder)?;
+    let pictures: Arc<[Vec<u8>]> = load(&args.folder)?.into();
     let reader = args.reading.reader_for(args.engine.engine()?)?;
     // Warm-up.
     reader.another().read(&pictures[0]);
     let time = Duration::from_secs(args.seconds);
-    let one = measure(&reader, &pictures, 1, time);
+    let one = measure(&reader, &pictures, 1, time)?;
     let memory_mib = memory("VmRSS:").map(mebibytes);
-    let all = measure(&reader, &pictures, args.reading.threads(), time);
+    let all = measure(&reader, &pictures, args.reading.threads(), time)?;
     let floor = Floor::of(&one, fastest_rate(RATE_TIME)?);
     let peak_memory_mib = memory("VmHWM:").map(mebibytes);
     let report = Report { pictures: pictures.len(), floor, runs: vec![one, all], memory_mib, peak_memory_mib };
@@ -180,37 +179,42 @@ struct Sample {
     cards: usize,
 }
 
-fn measure(reader: &CardPictures, pictures: &[Vec<u8>], threads: usize, time: Duration) -> Run {
-    let next = AtomicUsize::new(0);
-    let begin = Instant::now();
-    let read_on = |mut reader: CardPictures| {
-        let mut samples = Vec::new();
-        while begin.elapsed() < time || samples.is_empty() {
-            let picture = &pictures[next.fetch_add(1, Ordering::Relaxed) % pictures.len()];
-            let (start, before) = (Instant::now(), reader.products());
-            let outcome = reader.read(picture);
-            let whole = start.elapsed().as_secs_f64() * 1000.0;
-            let products = reader.products() - before;
-            let (stages, cards) = match outcome {
-                ReadOutcome::Read(result) => (result.elapsed_ms, result.cards.len()),
-                ReadOutcome::Refused(_) | ReadOutcome::Fault(_) => (Elapsed::default(), 0),
-            };
-            samples.push(Sample { whole, products, stages, cards });
-        }
-        samples
-    };
-    let read_on = &read_on;
-    let samples: Vec<Sample> = thread::scope(|scope| {
-        let start = |_| {
-            let reader = reader.another();
-            scope.spawn(move || read_on(reader))
+fn measure(reader: &CardPictures, pictures: &Arc<[Vec<u8>]>, threads: usize, time: Duration) -> anyhow::Result<Run> {
+    let pictures = Arc::clone(pictures);
+    let read = move |reader: &mut CardPictures, number: usize| {
+        let picture = &pictures[number % pictures.len()];
+        let (start, before) = (Instant::now(), reader.products());
+        let outcome = reader.read(picture);
+        let whole = start.elapsed().as_secs_f64() * 1000.0;
+        let products = reader.products() - before;
+        let (stages, cards) = match outcome {
+            ReadOutcome::Read(result) => (result.elapsed_ms, result.cards.len()),
+            ReadOutcome::Refused(_) | ReadOutcome::Fault(_) => (Elapsed::default(), 0),
         };
-        let running: Vec<_> = (0..threads).map(start).collect();
-        running.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
-    });
+        Sample { whole, products, stages, cards }
+    };
+    let begin = Instant::now();
+    let settings = PoolSettings { threads, waiting: threads };
+    let pool = ReaderPool::start(reader, settings, read).context("cannot start the reading threads")?;
+    let (replies, returned) = mpsc::channel();
+    let mut samples = Vec::new();
+    let (mut begun, mut done) = (0, 0);
+    // One picture with each thread and one that it reads next.
+    while begun == 0 || begin.elapsed() < time || done < begun {
+        while begun - done < 2 * threads && (begin.elapsed() < time || begun == 0) {
+            let replies = replies.clone();
+            pool.submit(begun, move |returned| drop(replies.send(returned)))?.keep();
+            begun += 1;
+        }
+        if let Returned::Done(sample) = returned.recv()? {
+            samples.push(sample);
+        }
+        done += 1;
+    }
     let seconds = begin.elapsed().as_secs_f64();
+    pool.join();
 
-    Run::of(threads, seconds, &samples)
+    Ok(Run::of(threads, seconds, &samples))
 }
 
 /// A figure of this process's memory, in bytes, by its name in /proc; where the system has that.

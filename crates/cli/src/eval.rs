@@ -82,7 +82,7 @@ pub(crate) fn run(args: EvalArgs) -> anyhow::Result<ExitCode> {
     let mut labelled = pictures.iter();
     let mut failed = None;
     let references: Vec<PictureRef> = pictures.iter().map(reference).collect::<anyhow::Result<_>>()?;
-    read_in_order(&reader, args.reading.threads(), references.into_iter(), |picture, mut read| {
+    let hand_on = |picture: PictureRef, mut read: ReadFile| {
         let Some(labels) = labelled.next() else { return ControlFlow::Break(()) };
         let recording = read.recording.take();
         let kept = opened(&picture, read, reader.model()).and_then(|result| {
@@ -99,7 +99,9 @@ pub(crate) fn run(args: EvalArgs) -> anyhow::Result<ExitCode> {
                 ControlFlow::Break(())
             }
         }
-    });
+    };
+    read_in_order(&reader, args.reading.threads(), references.into_iter(), hand_on)
+        .context("cannot start the reading threads")?;
     if let Some(error) = failed {
         return Err(error);
     }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::Args;
 use clap::builder::FalseyValueParser;
 use serde::Serialize;
@@ -57,13 +57,14 @@ pub(crate) fn run(args: ReadArgs) -> anyhow::Result<ExitCode> {
     });
     let mut report = Report::new(reader.model().clone(), Format::or_default(args.format));
     let mut printed = Ok(());
-    read_in_order(&reader, args.reading.threads(), pictures, |picture, read| match report.print(&picture, read) {
+    let hand_on = |picture, read| match report.print(&picture, read) {
         Ok(()) => ControlFlow::Continue(()),
         Err(error) => {
             printed = Err(error);
             ControlFlow::Break(())
         }
-    });
+    };
+    read_in_order(&reader, args.reading.threads(), pictures, hand_on).context("cannot start the reading threads")?;
     printed?;
     report.out.flush()?;
     if unreadable > 0 || report.crashed > 0 {

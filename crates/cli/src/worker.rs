@@ -102,9 +102,9 @@ async fn work(args: WorkerArgs) -> anyhow::Result<ExitCode> {
         tokio::spawn(shenfen_api::operations::serve(listener, metrics.clone(), stop.clone()));
         tokio::spawn(watch_depths(broker.clone(), metrics.clone()));
     }
-    let Some(ledger) = reach(options, stop.clone()).await? else { return Ok(ExitCode::SUCCESS) };
-    say(&format!("worker: {threads} threads, jobs from {}, results to {}", broker.url, ledger.name()));
-    let service = Service { ledger, reader, broker, images, settings, metrics };
+    let Some(store) = reach(options, stop.clone()).await? else { return Ok(ExitCode::SUCCESS) };
+    say(&format!("worker: {threads} threads, jobs from {}, results to {}", broker.url, store.name()));
+    let service = Service { store, reader, broker, images, settings, metrics };
     let report = service.run(stop).await?;
     say(&format!("worker: stopped; {} jobs ended", report.stored));
     if report.abandoned > 0 {

@@ -1,7 +1,7 @@
-//! A backfill over a broker: a listing is put into the books whole, and fed to the broker a window at a time, so that
+//! A backfill over a broker: a listing is put into the database whole, and fed to the broker a window at a time, so that
 //! millions of jobs never pile up there. Workers elsewhere do the reading; this watches how far they all are.
 //!
-//! What is in the books is what counts: a feed that is killed goes on where it was, two feeds of one batch do no harm,
+//! What is in the database is what counts: a feed that is killed goes on where it was, two feeds of one batch do no harm,
 //! and a message that was lost with its broker is published again.
 
 use std::path::{Path, PathBuf};
@@ -12,15 +12,13 @@ use shenfen_queue::{Error as QueueError, Image, Message, Outgoing, Publisher, Ro
 use shenfen_store::port::{Batches, Dispatch, Jobs};
 use shenfen_store::{BatchProgress, BatchState, NewJob, StoreError};
 use thiserror::Error;
-use tokio::sync::mpsc::{self, Receiver};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::service::stop_requested;
+use crate::listing::list_jobs;
 use crate::source::{Found, PictureRef, SourceError};
+use crate::stop::stop_requested;
 
-/// Pictures put into the books in one statement.
-const PIECE: usize = 512;
 /// Messages published together.
 const VOLLEY: usize = 512;
 /// How often the window is filled and the progress told.
@@ -86,7 +84,7 @@ pub struct FeedReport {
     pub published: u64,
 }
 
-/// A feed cannot go on. What is in the books stays there.
+/// A feed cannot go on. What is in the database stays there.
 #[derive(Debug, Error)]
 pub enum FeedError {
     /// The database failed.
@@ -97,7 +95,7 @@ pub enum FeedError {
     Queue(#[from] QueueError),
 }
 
-/// A batch, its books and the way to its broker.
+/// A batch, the database that holds its jobs, and the way to its broker.
 pub struct Feed<S> {
     store: S,
     publisher: Publisher,
@@ -111,7 +109,7 @@ impl<S: Jobs + Dispatch + Batches> Feed<S> {
         Feed { store, publisher, batch: batch.into(), settings }
     }
 
-    /// Puts the listing into the books and feeds the broker until every job of the batch has its end, or `stop` turns
+    /// Puts the listing into the database and feeds the broker until every job of the batch has its end, or `stop` turns
     /// true. A broker that is away is waited for.
     ///
     /// # Errors
@@ -124,7 +122,8 @@ impl<S: Jobs + Dispatch + Batches> Feed<S> {
     ) -> Result<FeedReport, FeedError> {
         let mut report =
             FeedReport { end: FeedEnd::Complete, listed: 0, new: 0, left_out: 0, unreadable: 0, published: 0 };
-        let mut pieces = list(listing, self.batch.clone(), self.settings.image_root.clone());
+        let (batch, root) = (self.batch.clone(), self.settings.image_root.clone());
+        let mut pieces = list_jobs(listing, move |picture| job(picture, &batch, &root));
         let mut listing = true;
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -139,7 +138,7 @@ impl<S: Jobs + Dispatch + Batches> Feed<S> {
                         report.new += new;
                         report.left_out += piece.left_out;
                         report.unreadable += piece.unreadable.len() as u64;
-                        piece.unreadable.into_iter().for_each(|error| observe(FeedEvent::Unreadable(error)));
+                        piece.unreadable.iter().for_each(|error| observe(FeedEvent::Unreadable(error.to_string())));
                         observe(FeedEvent::Listed { pictures, new });
                     }
                     None => listing = false,
@@ -215,43 +214,13 @@ struct Filled {
     in_flight: u64,
 }
 
-/// A piece of the listing.
-#[derive(Default)]
-struct Piece {
-    jobs: Vec<NewJob>,
-    left_out: u64,
-    unreadable: Vec<String>,
-}
-
-/// Lists on a thread that may wait for disks, a few pieces ahead of the books.
-fn list(listing: impl Iterator<Item = Found> + Send + 'static, batch: String, root: PathBuf) -> Receiver<Piece> {
-    let (pieces, receiver) = mpsc::channel(2);
-    tokio::task::spawn_blocking(move || {
-        let mut piece = Piece::default();
-        for found in listing {
-            match found {
-                Found::Picture(picture) => match job(picture, &batch, &root) {
-                    Ok(job) => piece.jobs.push(job),
-                    Err(error) => piece.unreadable.push(error),
-                },
-                Found::Other => piece.left_out += 1,
-                Found::Unreadable(error) => piece.unreadable.push(SourceError::to_string(&error)),
-            }
-            if piece.jobs.len() >= PIECE && pieces.blocking_send(std::mem::take(&mut piece)).is_err() {
-                return;
-            }
-        }
-        // A receiver that is gone wants no more.
-        let _ = pieces.blocking_send(piece);
-    });
-    receiver
-}
-
 /// The job of a picture, with the message that names it relative to the root.
-fn job(picture: PictureRef, batch: &str, root: &Path) -> Result<NewJob, String> {
+fn job(picture: PictureRef, batch: &str, root: &Path) -> Result<NewJob, SourceError> {
     let NewJob { job, picture } = picture.into_job(batch);
-    let outside = || format!("{} is not below the image root {}", job.source, root.display());
-    let full = Path::new(&picture).canonicalize().map_err(|error| format!("cannot open {}: {error}", job.source))?;
+    let outside = || SourceError::OutsideRoot { picture: job.source.clone(), root: root.to_path_buf() };
+    let full = Path::new(&picture)
+        .canonicalize()
+        .map_err(|error| SourceError::Unreadable { path: PathBuf::from(&job.source), reason: error.to_string() })?;
     let relative = full.strip_prefix(root).map_err(|_| outside())?;
     let relative = relative.to_str().ok_or_else(outside)?.to_owned();
     let message = Message {

@@ -8,16 +8,19 @@ mod today;
 
 pub mod backfill;
 pub mod feed;
+mod listing;
 mod ordered;
-mod readers;
+mod pool;
 mod reading_queue;
 pub mod service;
+mod stop;
 
 pub use backfill::{Backfill, BackfillError, Ended, Event, Report, Settings};
 pub use feed::{Feed, FeedEnd, FeedError, FeedEvent, FeedReport, FeedSettings};
 pub use ordered::read_in_order;
 pub use panics::silence_panics;
 pub use picture::{CardPictures, PictureReader, ReadFile, read_bytes, read_file, read_picture};
+pub use pool::{Place, PoolFull, PoolLoad, PoolSettings, ReaderPool, Returned};
 pub use reading_queue::{NotRead, ReadingQueue, ReadingQueueSettings};
 pub use service::{Service, ServiceReport, ServiceSettings};
 pub use source::{Found, PictureRef, Source, SourceError};

@@ -24,9 +24,9 @@ pub fn silence_panics() {
 
 /// Runs `work`; a panic in it becomes the place where it was.
 pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
-    CAUGHT.set(true);
+    let outer = CAUGHT.replace(true);
     let outcome = panic::catch_unwind(AssertUnwindSafe(work));
-    CAUGHT.set(false);
+    CAUGHT.set(outer);
     outcome.map_err(|_| PLACE.take().unwrap_or_else(|| "an unknown place".to_owned()))
 }
 

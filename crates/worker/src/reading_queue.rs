@@ -1,11 +1,8 @@
-//! A bounded line of pictures before reading threads of their own, for callers who wait for the answer. Who finds it full
-//! is told so at once, and who goes away leaves it: nothing piles up that nobody waits for.
+//! A bounded queue of pictures before reading threads, for callers who wait for the answer. A caller that finds it full is
+//! told so at once, and one that goes away leaves it: nothing piles up that nobody waits for.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::io;
 use std::time::Duration;
-use std::{fmt, io};
 
 use shenfen_core::{ModelInfo, PictureResult, ReaderFault, Refusal, RequestedSide};
 use thiserror::Error;
@@ -13,22 +10,24 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::picture::{PictureReader, ReadFile, read_bytes};
+use crate::pool::{PoolFull, PoolLoad, PoolSettings, ReaderPool, Returned};
 
-/// The line. Dropping it ends its threads, each after the picture it is reading.
+/// The queue. Dropping it ends its threads, each after the picture that it is reading.
+#[derive(Debug)]
 pub struct ReadingQueue {
-    shared: Arc<Shared>,
+    pool: ReaderPool<Vec<u8>, ReadFile>,
     model: ModelInfo,
     deadline: Duration,
 }
 
-/// How long a line is, and how long anybody stands in it.
+/// The limits of a queue.
 #[derive(Clone, Copy, Debug)]
 pub struct ReadingQueueSettings {
     /// Reading threads, at least one.
     pub threads: usize,
     /// Pictures that may wait while all threads read.
     pub depth: usize,
-    /// The longest time from joining the line to the answer.
+    /// The longest time from joining the queue to the answer.
     pub deadline: Duration,
 }
 
@@ -36,8 +35,8 @@ pub struct ReadingQueueSettings {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum NotRead {
     /// Every place was taken.
-    #[error("the line of waiting pictures is full")]
-    Full,
+    #[error(transparent)]
+    Full(#[from] PoolFull),
     /// The time was over before the picture was read.
     #[error("the picture was not read in time")]
     Late,
@@ -49,61 +48,31 @@ pub enum NotRead {
     Stopped,
 }
 
-struct Shared {
-    state: Mutex<State>,
-    /// Somebody joined, or the line closed.
-    news: Condvar,
-    /// The most pictures waiting or being read.
-    most: usize,
-}
-
-#[derive(Default)]
-struct State {
-    waiting: VecDeque<Waiting>,
-    reading: usize,
-    tickets: u64,
-    closed: bool,
-}
-
-struct Waiting {
-    ticket: u64,
-    picture: Vec<u8>,
-    answer: oneshot::Sender<ReadFile>,
-}
-
 impl ReadingQueue {
     /// Starts the threads, each with another reader of this kind.
     ///
     /// # Errors
     /// When the system gives no thread.
     pub fn start<R: PictureReader>(reader: &R, settings: ReadingQueueSettings) -> io::Result<ReadingQueue> {
-        let threads = settings.threads.max(1);
-        let shared = Arc::new(Shared {
-            state: Mutex::default(),
-            news: Condvar::new(),
-            most: threads.saturating_add(settings.depth),
-        });
-        // Made first, so that its drop ends the threads that did start if one does not.
-        let line =
-            ReadingQueue { shared: Arc::clone(&shared), model: reader.model().clone(), deadline: settings.deadline };
-        for number in 0..threads {
-            let (shared, reader) = (Arc::clone(&shared), reader.another());
-            thread::Builder::new().name(format!("reader-{number}")).spawn(move || shared.work(reader))?;
-        }
-        Ok(line)
+        let pool = PoolSettings { threads: settings.threads, waiting: settings.depth };
+        let read = |reader: &mut R, picture: Vec<u8>| read_bytes(reader, &picture, RequestedSide::Auto);
+        let pool = ReaderPool::start(reader, pool, read)?;
+        Ok(ReadingQueue { pool, model: reader.model().clone(), deadline: settings.deadline })
     }
 
     /// The result of a picture, once its turn has come. Dropping the future gives the place up; a picture that is being
     /// read by then is read to its end.
     ///
     /// # Errors
-    /// When the line is full or the time is over, or the reader failed.
+    /// When the queue is full or the time is over, or the reader failed.
     pub async fn read(&self, picture: Vec<u8>) -> Result<PictureResult, NotRead> {
         let (answer, answered) = oneshot::channel();
-        let _place = self.shared.join(picture, answer)?;
+        // Nobody may wait for the answer any more.
+        let _place = self.pool.submit(picture, move |returned| drop(answer.send(returned)))?;
         match timeout(self.deadline, answered).await {
-            Ok(Ok(read)) => read.outcome.into_result(&self.model).map_err(NotRead::Fault),
-            Ok(Err(_)) => Err(NotRead::Stopped),
+            Ok(Ok(Returned::Done(read))) => read.outcome.into_result(&self.model).map_err(NotRead::Fault),
+            Ok(Ok(Returned::Panicked(fault))) => Err(NotRead::Fault(fault)),
+            Ok(Ok(Returned::NotBegun) | Err(_)) => Err(NotRead::Stopped),
             Err(_) => Err(NotRead::Late),
         }
     }
@@ -115,79 +84,8 @@ impl ReadingQueue {
 
     /// Pictures that wait, and pictures that are being read.
     pub fn load(&self) -> (usize, usize) {
-        let state = self.shared.state();
-        (state.waiting.len(), state.reading)
-    }
-}
-
-impl Drop for ReadingQueue {
-    fn drop(&mut self) {
-        let mut state = self.shared.state();
-        state.closed = true;
-        state.waiting.clear();
-        drop(state);
-        self.shared.news.notify_all();
-    }
-}
-
-impl fmt::Debug for ReadingQueue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (waiting, reading) = self.load();
-        write!(f, "ReadingQueue({waiting} waiting, {reading} being read)")
-    }
-}
-
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn join(&self, picture: Vec<u8>, answer: oneshot::Sender<ReadFile>) -> Result<Place<'_>, NotRead> {
-        let mut state = self.state();
-        if state.waiting.len() + state.reading >= self.most {
-            return Err(NotRead::Full);
-        }
-        state.tickets += 1;
-        let ticket = state.tickets;
-        state.waiting.push_back(Waiting { ticket, picture, answer });
-        drop(state);
-        self.news.notify_one();
-        Ok(Place { shared: self, ticket })
-    }
-
-    /// A thread: reads until the line is closed.
-    fn work<R: PictureReader>(&self, mut reader: R) {
-        let mut state = self.state();
-        while !state.closed {
-            let Some(Waiting { picture, answer, .. }) = state.waiting.pop_front() else {
-                state = self.news.wait(state).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            };
-            state.reading += 1;
-            drop(state);
-            let read = read_bytes(&mut reader, &picture, RequestedSide::Auto);
-            drop(picture);
-            state = self.state();
-            state.reading -= 1;
-            // Only now, so that whoever has an answer finds the place free. Nobody may wait for it any more.
-            let _ = answer.send(read);
-        }
-    }
-}
-
-/// A place in the line, given up when dropped.
-struct Place<'a> {
-    shared: &'a Shared,
-    ticket: u64,
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        let mut state = self.shared.state();
-        // Tickets rise along the line.
-        if let Ok(place) = state.waiting.binary_search_by_key(&self.ticket, |waiting| waiting.ticket) {
-            state.waiting.remove(place);
-        }
+        let PoolLoad { waiting, reading } = self.pool.load();
+        (waiting, reading)
     }
 }
 

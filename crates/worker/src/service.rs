@@ -2,18 +2,20 @@
 //! twice.
 //!
 //! A job's delivery is acknowledged only after the commit that holds its end, so whatever is killed when, the job comes
-//! again. What comes again is told apart by its identifier: the ledger says whether it has its end. Everything that waits
-//! for a network runs beside one loop (`engine`) that owns the jobs in hand; reading runs on threads of its own.
+//! again. What comes again is told apart by its identifier: the job store says whether it has its end. What to do is decided
+//! by a pure state machine (`step`); a thin `driver` does it, in tasks beside its loop and on reading threads.
 
 mod commit;
 mod crash;
-mod engine;
+mod driver;
 mod failure;
 mod images;
 mod intake;
 mod metrics;
+mod outage;
 mod reading;
 mod settle;
+mod step;
 mod web;
 
 use std::time::Duration;
@@ -63,9 +65,9 @@ impl ServiceSettings {
 }
 
 /// What a service needs, put together.
-pub struct Service<L, R> {
-    /// The books.
-    pub ledger: L,
+pub struct Service<S, R> {
+    /// What is known of each job, and where ends are stored.
+    pub store: S,
     /// The reader; each thread gets another of its kind.
     pub reader: R,
     /// Where jobs come from.
@@ -90,12 +92,12 @@ pub struct ServiceReport {
 /// A service cannot go on.
 #[derive(Debug, Error)]
 pub enum ServiceError {
-    /// No reading thread can be started, or all have ended.
-    #[error("the reading threads failed")]
+    /// No reading thread can be started.
+    #[error("the reading threads cannot be started")]
     Threads(#[source] std::io::Error),
 }
 
-impl<L: JobStore + Clone + 'static, R: PictureReader> Service<L, R> {
+impl<S: JobStore + Clone + 'static, R: PictureReader> Service<S, R> {
     /// Consumes, reads and stores until `stop` turns true; then finishes what was begun and gives back the rest.
     ///
     /// A broker or database that is away is waited for, with a line in the log when it goes and when it is back.
@@ -107,15 +109,10 @@ impl<L: JobStore + Clone + 'static, R: PictureReader> Service<L, R> {
         let (consumer, deliveries) = Consumer::start(self.broker.clone(), settings);
         self.metrics.follow(consumer.watch());
         let publisher = Publisher::new(self.broker.clone());
-        let engine = engine::Engine::start(self, publisher.clone(), stop.clone()).map_err(ServiceError::Threads)?;
-        let report = engine.run(&consumer, deliveries, stop).await;
+        let driver = driver::Driver::start(self, publisher.clone(), stop).map_err(ServiceError::Threads)?;
+        let report = driver.run(&consumer, deliveries).await;
         consumer.stop().await;
         publisher.close().await;
-        report
+        Ok(report)
     }
-}
-
-/// Waits until stopping is asked for. Nobody who could ask any more is as good as a stop.
-pub(crate) async fn stop_requested(stop: &mut watch::Receiver<bool>) {
-    let _ = stop.wait_for(|&stop| stop).await;
 }

@@ -64,6 +64,14 @@ pub enum SourceError {
     /// Names in Unicode are all that a table can hold.
     #[error("the name of {} is not UTF-8: rename it", .0.display())]
     NotUnicode(PathBuf),
+    /// A picture that no worker can find below its image root.
+    #[error("{picture} is not below the image root {}", root.display())]
+    OutsideRoot {
+        /// The picture, as the user named it.
+        picture: String,
+        /// The folder.
+        root: PathBuf,
+    },
     /// A manifest that cannot be understood.
     #[error("{} line {line}: {reason}", path.display())]
     Manifest {

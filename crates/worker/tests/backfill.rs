@@ -126,7 +126,7 @@ async fn backfill(
 }
 
 #[tokio::test]
-async fn every_picture_becomes_one_result_and_a_second_run_does_nothing() {
+async fn stores_one_result_per_picture_and_second_run_does_nothing() {
     let place = Place::with_many(1300);
     let first = place.run().await;
     assert_eq!((first.ended, first.listed, first.new, first.stored), (Ended::Complete, 1300, 1300, 1300));
@@ -140,7 +140,7 @@ async fn every_picture_becomes_one_result_and_a_second_run_does_nothing() {
 }
 
 #[tokio::test]
-async fn pictures_added_later_are_the_only_work_of_a_later_run() {
+async fn later_run_reads_only_new_pictures() {
     let place = Place::with_many(5);
     place.run().await;
     fs::write(place.cards().join("later.jpg"), "review").unwrap();
@@ -151,7 +151,7 @@ async fn pictures_added_later_are_the_only_work_of_a_later_run() {
 }
 
 #[tokio::test]
-async fn a_picture_that_panics_the_reader_is_a_dead_letter_and_stops_nothing_else() {
+async fn reader_panic_becomes_dead_letter_and_others_are_read() {
     let pictures = [("a.jpg", "accept"), ("b.jpg", "PANIC"), ("c.jpg", "review"), ("d.jpg", "engine")];
     let place = Place::with(&pictures);
     let mut told = Vec::new();
@@ -172,7 +172,7 @@ async fn a_picture_that_panics_the_reader_is_a_dead_letter_and_stops_nothing_els
 }
 
 #[tokio::test]
-async fn files_that_cannot_be_read_become_results_with_a_reason() {
+async fn unreadable_files_become_results_with_a_reason() {
     let place = Place::with(&[("big.jpg", &"x".repeat(101)), ("gone.jpg", "accept")]);
     fs::write(place.folder.path().join("list.csv"), "path\ncards/big.jpg\ncards/none.jpg\ncards\n").unwrap();
     let store = place.database().open().await.unwrap();
@@ -200,7 +200,7 @@ async fn files_that_cannot_be_read_become_results_with_a_reason() {
 }
 
 #[tokio::test]
-async fn told_to_stop_it_finishes_what_was_begun_and_gives_the_rest_back() {
+async fn stop_finishes_begun_pictures_and_releases_the_rest() {
     let place = Place::with(&[]);
     for number in 0..100 {
         fs::write(place.cards().join(format!("{number:04}.jpg")), "wait").unwrap();
@@ -238,7 +238,7 @@ async fn told_to_stop_it_finishes_what_was_begun_and_gives_the_rest_back() {
 }
 
 #[tokio::test]
-async fn dropped_after_any_commit_it_goes_on_where_it_was() {
+async fn resumes_after_being_dropped_at_any_commit() {
     let place = Place::with_many(120);
     for commits in 1..6 {
         let store = place.database().open().await.unwrap();
@@ -265,7 +265,7 @@ async fn dropped_after_any_commit_it_goes_on_where_it_was() {
 }
 
 #[tokio::test]
-async fn a_full_disk_ends_it_with_a_name_for_it_and_what_was_done_stays_done() {
+async fn full_disk_is_reported_and_stored_results_remain() {
     let place = Place::with_many(600);
     let store = place.database().max_pages(90).open().await.unwrap();
     let (_stop, stop_requested) = watch::channel(false);

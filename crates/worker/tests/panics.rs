@@ -26,7 +26,7 @@ impl PictureReader for Stumbling {
 }
 
 #[test]
-fn a_panic_tells_its_place_and_nothing_it_held() {
+fn panic_report_names_place_but_not_content() {
     shenfen_worker::silence_panics();
     let file = tempfile::NamedTempFile::new().unwrap();
     let mut reader = Stumbling(ModelInfo { name: "test".into(), version: "1".into(), sha256: "0".into() });

@@ -34,7 +34,7 @@ async fn main() -> Result<()> {
     let broker = Broker { url: variable("SHENFEN_BROKER")?.parse()?, topology, limits };
     let options: PostgresOptions = variable("SHENFEN_DATABASE")?.parse()?;
     let options = options.connect_limit(Duration::from_secs(3)).statement_limit(Duration::from_secs(5));
-    let ledger = loop {
+    let store = loop {
         match options.clone().open(Access::Work).await {
             Ok(store) => break store,
             Err(error) if error.is_transient() => sleep(Duration::from_millis(200)).await,
@@ -49,6 +49,6 @@ async fn main() -> Result<()> {
     });
     let settings = ServiceSettings { drain: Duration::from_secs(10), ..ServiceSettings::with_threads(2) };
     let (reader, images, metrics) = (StubPictures::default(), Images::default(), Metrics::default());
-    Service { ledger, reader, broker, images, settings, metrics }.run(stopped).await?;
+    Service { store, reader, broker, images, settings, metrics }.run(stopped).await?;
     Ok(())
 }

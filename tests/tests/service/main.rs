@@ -4,11 +4,15 @@
 
 mod world;
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::time::Duration;
 
+use shenfen_core::Status;
 use shenfen_queue::{Image, Message, Outgoing, RetryStep, Route};
 use shenfen_store::{BatchState, Dispatch, ResultFilter, Results};
-use shenfen_tests::stub;
+use shenfen_tests::{StubPictures, stub};
+use shenfen_worker::service::{Images, WebHosts};
 use world::{World, message, soon};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,6 +104,39 @@ async fn temporarily_unavailable_picture_is_retried() {
     let rows = world.until_results(1).await;
     assert_eq!(rows[0].attempts, 1, "the first attempt was taken back: it was not the job's fault");
     world.until_quiet().await;
+    running.stop().await;
+    world.remove().await;
+}
+
+/// Serves one picture of so many bytes to whoever connects, and says where.
+fn serve_picture(bytes: usize) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {bytes}\r\nConnection: close\r\n\r\n");
+            let _ = stream.write_all(&vec![b'x'; bytes]);
+        }
+    });
+    host
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fetched_pictures_obey_the_readers_size_limit() {
+    let world = World::new().await;
+    let most = shenfen_ocr::Limits::default().max_bytes + 1;
+    let [largest, too_large] = [most, most + 1].map(serve_picture);
+    let hosts = WebHosts::new(&[largest.clone(), too_large.clone()], true).unwrap();
+    let reader = StubPictures::default().with_max_bytes(most);
+    let running = world.start_with(1, Images::default().from_web(hosts), reader);
+    for (name, host) in [("largest", largest), ("too large", too_large)] {
+        world.publish(&Message { image: Image::Url(format!("{host}/a.jpg")), ..message(name) }).await;
+    }
+    let rows = world.until_results(2).await;
+    let mut statuses: Vec<Status> = rows.iter().map(|row| row.status).collect();
+    statuses.sort_by_key(|status| *status != Status::Ok);
+    assert_eq!(statuses, [Status::Ok, Status::ImageInvalidSize]);
     running.stop().await;
     world.remove().await;
 }

@@ -74,18 +74,18 @@ impl World {
     }
 
     pub(crate) fn start(&self, threads: usize) -> Running {
-        self.start_with(threads, Images::default())
+        self.start_with(threads, Images::default(), StubPictures::default())
     }
 
     pub(crate) fn start_below(&self, threads: usize, root: &Path) -> Running {
-        self.start_with(threads, Images::default().below(root).unwrap())
+        self.start_with(threads, Images::default().below(root).unwrap(), StubPictures::default())
     }
 
-    fn start_with(&self, threads: usize, images: Images) -> Running {
+    pub(crate) fn start_with(&self, threads: usize, images: Images, reader: StubPictures) -> Running {
         let (stop, stopped) = watch::channel(false);
         let service = Service {
-            ledger: self.store.clone(),
-            reader: StubPictures::default(),
+            store: self.store.clone(),
+            reader,
             broker: self.broker.clone(),
             images,
             settings: ServiceSettings::with_threads(threads),

@@ -71,13 +71,13 @@ async fn joined(world: &World, picture: &[u8]) -> tokio::task::JoinHandle<Result
 }
 
 #[tokio::test]
-async fn a_full_line_turns_away_at_once_and_who_leaves_makes_room() {
+async fn full_queue_refuses_at_once_and_cancelled_caller_frees_its_place() {
     let world = world(1, LONG);
     let first = joined(&world, b"first").await;
     assert_eq!(world.begun.recv().unwrap(), b"first");
     let second = joined(&world, b"second").await;
     assert_eq!(world.queue.load(), (1, 1));
-    assert_eq!(world.queue.read(b"third".to_vec()).await, Err(NotRead::Full));
+    assert_eq!(world.queue.read(b"third".to_vec()).await, Err(NotRead::Full(PoolFull)));
 
     second.abort();
     assert!(second.await.unwrap_err().is_cancelled());
@@ -92,7 +92,7 @@ async fn a_full_line_turns_away_at_once_and_who_leaves_makes_room() {
 }
 
 #[tokio::test]
-async fn nobody_waits_longer_than_the_time_allowed() {
+async fn gives_up_after_the_deadline() {
     let world = world(5, Duration::from_millis(20));
     assert_eq!(world.queue.read(b"slow".to_vec()).await, Err(NotRead::Late));
     world.begun.recv().unwrap();
@@ -102,7 +102,7 @@ async fn nobody_waits_longer_than_the_time_allowed() {
 }
 
 #[tokio::test]
-async fn a_reader_that_panics_costs_one_picture() {
+async fn reader_panic_costs_one_picture() {
     let world = world(5, LONG);
     world.go.send(()).unwrap();
     assert!(matches!(world.queue.read(Vec::new()).await, Err(NotRead::Fault(ReaderFault::Panicked(_)))));
@@ -111,7 +111,7 @@ async fn a_reader_that_panics_costs_one_picture() {
 }
 
 #[tokio::test]
-async fn too_many_bytes_are_a_result() {
+async fn oversized_picture_has_a_result() {
     let world = world(5, LONG);
     assert_eq!(world.queue.read(vec![0; 101]).await.unwrap().status, Status::ImageInvalidSize);
 }

@@ -1,67 +1,40 @@
 //! Group commit: ends of jobs that come close together are stored in one transaction.
 
 use std::ops::ControlFlow;
-use std::time::Duration;
 
 use shenfen_core::JobId;
-use shenfen_queue::Backoff;
 use shenfen_store::port::JobStore;
 use shenfen_store::{Finished, StoreError};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
+use super::ServiceSettings;
 use super::crash::crash_point;
-use super::engine::Event;
 use super::metrics::{Metrics, Stage};
-use super::{ServiceSettings, stop_requested};
+use super::outage::DatabaseOutage;
+use crate::stop::stop_requested;
 
-/// Waits between attempts to reach the database or the broker.
-pub(crate) fn retry_backoff() -> Backoff {
-    Backoff::new(Duration::from_millis(100), Duration::from_secs(10))
+/// What became of ends.
+pub(crate) enum CommitOutcome {
+    /// These jobs have theirs stored.
+    Stored(Vec<JobId>),
+    /// The database will never take the end of this job.
+    Rejected {
+        /// The job.
+        job: JobId,
+        /// Why, without personal data.
+        reason: String,
+    },
 }
 
-/// A database that may be away: says so once when it goes and once when it is back.
-pub(crate) struct Patience {
-    failures: u32,
-    backoff: Backoff,
-}
-
-impl Default for Patience {
-    fn default() -> Patience {
-        Patience { failures: 0, backoff: retry_backoff() }
-    }
-}
-
-impl Patience {
-    /// Waits after a failure, longer each time.
-    pub(crate) async fn wait_after(&mut self, error: &StoreError, metrics: &Metrics) {
-        if self.failures == 0 {
-            tracing::warn!(%error, "waiting for the database");
-        }
-        metrics.database_away(true);
-        self.failures += 1;
-        sleep(self.backoff.wait()).await;
-    }
-
-    /// Notes a success.
-    pub(crate) fn ended(&mut self, metrics: &Metrics) {
-        if self.failures > 0 {
-            tracing::info!(failures = self.failures, "the database is back");
-            metrics.database_away(false);
-            self.failures = 0;
-            self.backoff.reset();
-        }
-    }
-}
-
-/// Stores ends until there are no more to come; what became of each is told to the engine. A database that is away is
+/// Stores ends until there are no more to come; what became of each is told to `outcomes`. A database that is away is
 /// waited for, until `give_up` turns true.
-pub(crate) async fn commit_all<L: JobStore>(
-    ledger: L,
+pub(crate) async fn commit_all<S: JobStore>(
+    store: S,
     settings: ServiceSettings,
     metrics: Metrics,
     mut ends: mpsc::UnboundedReceiver<Finished>,
-    events: mpsc::UnboundedSender<Event>,
+    outcomes: mpsc::UnboundedSender<CommitOutcome>,
     mut give_up: watch::Receiver<bool>,
 ) {
     let mut group = Vec::new();
@@ -74,7 +47,7 @@ pub(crate) async fn commit_all<L: JobStore>(
                 Ok(None) | Err(_) => break,
             }
         }
-        let storing = store(&ledger, std::mem::take(&mut group), &metrics, &events);
+        let storing = store_group(&store, std::mem::take(&mut group), &metrics, &outcomes);
         tokio::select! {
             flow = storing => if flow.is_break() { return },
             // Whoever holds the sender is gone, or nobody waits any more.
@@ -84,39 +57,39 @@ pub(crate) async fn commit_all<L: JobStore>(
 }
 
 /// Stores a group; where the database takes one of its rows never, the others are stored without it.
-async fn store<L: JobStore>(
-    ledger: &L,
+async fn store_group<S: JobStore>(
+    store: &S,
     group: Vec<Finished>,
     metrics: &Metrics,
-    events: &mpsc::UnboundedSender<Event>,
+    outcomes: &mpsc::UnboundedSender<CommitOutcome>,
 ) -> ControlFlow<()> {
-    let mut patience = Patience::default();
+    let mut outage = DatabaseOutage::default();
     let mut groups = vec![group];
     while let Some(group) = groups.pop() {
         crash_point("before-commit");
         let begin = Instant::now();
-        let event = match ledger.complete(&group).await {
+        let outcome = match store.complete(&group).await {
             Ok(completed) => {
                 crash_point("after-commit");
-                patience.ended(metrics);
+                outage.ended(metrics);
                 metrics.took(Stage::Commit, begin.elapsed());
                 metrics.repeated(completed.repeated);
-                Event::Committed(group.iter().map(|end| end.job.id).collect())
+                CommitOutcome::Stored(group.iter().map(|end| end.job.id).collect())
             }
             Err(StoreError::Rejected { reason, .. }) => match halves(group) {
                 Ok([one, other]) => {
                     groups.extend([one, other]);
                     continue;
                 }
-                Err(job) => Event::NotStorable(job, reason),
+                Err(job) => CommitOutcome::Rejected { job, reason },
             },
             Err(error) => {
-                patience.wait_after(&error, metrics).await;
+                outage.wait_after(&error, metrics).await;
                 groups.push(group);
                 continue;
             }
         };
-        if events.send(event).is_err() {
+        if outcomes.send(outcome).is_err() {
             return ControlFlow::Break(());
         }
     }

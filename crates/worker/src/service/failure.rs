@@ -12,14 +12,12 @@
 //! | its batch is paused | retry, not counted |
 //! | the broker or the database is away | waits, is not the job's failure |
 
-use shenfen_core::ReaderFault;
-use shenfen_queue::{MessageError, RetryStep};
+use shenfen_core::{ReaderFault, Refusal};
+use shenfen_queue::RetryStep;
 
 /// Why a job has no result yet, or never will.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Failure {
-    #[error(transparent)]
-    Malformed(#[from] MessageError),
     #[error("its picture cannot be had now: {0}")]
     Unavailable(String),
     #[error(transparent)]
@@ -30,6 +28,14 @@ pub(crate) enum Failure {
     NotStorable(String),
     #[error("its batch is paused")]
     Paused,
+}
+
+/// Why a picture could not be fetched.
+pub(crate) enum FetchError {
+    /// Never will be: the job's result says why.
+    Refused(Refusal),
+    /// Perhaps later.
+    Later(Failure),
 }
 
 /// What becomes of a job that failed.
@@ -50,11 +56,9 @@ impl Failure {
                 let failures = failures + 1;
                 Disposition::Retry { step: RetryStep::after(failures), failures }
             }
-            Failure::Unavailable(_)
-            | Failure::Reader(_)
-            | Failure::Malformed(_)
-            | Failure::Exhausted(_)
-            | Failure::NotStorable(_) => Disposition::DeadLetter,
+            Failure::Unavailable(_) | Failure::Reader(_) | Failure::Exhausted(_) | Failure::NotStorable(_) => {
+                Disposition::DeadLetter
+            }
         }
     }
 }
@@ -64,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_may_pass_is_tried_again_with_growing_waits_and_then_set_aside() {
+    fn retries_transient_failures_with_growing_waits_then_dead_letters() {
         let away = Failure::Unavailable("timed out".into());
         let steps: Vec<_> = (0..6).map(|failures| away.disposition(failures, 5)).collect();
         let waits = [RetryStep::Seconds5, RetryStep::Seconds30, RetryStep::Minutes5, RetryStep::Minutes30];
@@ -75,15 +79,15 @@ mod tests {
     }
 
     #[test]
-    fn what_would_happen_again_is_set_aside_at_once() {
+    fn dead_letters_permanent_failures_at_once() {
         let panicked = Failure::Reader(ReaderFault::Panicked("a.rs:1".into()));
-        for failure in [panicked, Failure::Exhausted(10), Failure::Malformed(MessageError::Version)] {
+        for failure in [panicked, Failure::Exhausted(10)] {
             assert_eq!(failure.disposition(0, 5), Disposition::DeadLetter, "{failure}");
         }
     }
 
     #[test]
-    fn a_pause_costs_nothing_however_long() {
+    fn paused_batch_counts_no_failure() {
         for failures in [0, 3, 100] {
             let Disposition::Retry { failures: after, .. } = Failure::Paused.disposition(failures, 5) else { panic!() };
             assert_eq!(after, failures);

@@ -8,7 +8,7 @@ use shenfen_core::{Refusal, Rule};
 use shenfen_queue::Image;
 use thiserror::Error;
 
-use super::failure::Failure;
+use super::failure::{Failure, FetchError};
 use super::web::WebHosts;
 use crate::picture::load;
 
@@ -26,14 +26,6 @@ pub struct ImageRootError {
     root: PathBuf,
     #[source]
     source: io::Error,
-}
-
-/// Why a picture could not be fetched.
-pub(crate) enum FetchError {
-    /// Never will be: the job's result says why.
-    Refused(Refusal),
-    /// Perhaps later.
-    Later(Failure),
 }
 
 fn refused(rule: Rule, detail: impl Into<String>) -> FetchError {
@@ -123,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn only_files_below_the_root_are_read() {
+    fn reads_only_files_below_the_root() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("root");
         fs::create_dir_all(root.join("a")).unwrap();
@@ -154,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn without_permission_nothing_is_fetched() {
+    fn fetches_nothing_without_permission() {
         let images = Images::default();
         assert_eq!(rule_of(images.fetch(&Image::Path("a.jpg".into()), 100)), "path_refused");
         assert_eq!(rule_of(images.fetch(&Image::Url("https://a.example/b.jpg".into()), 100)), "url_refused");

@@ -3,37 +3,21 @@
 use std::sync::Arc;
 
 use shenfen_core::Job;
-use shenfen_queue::{Delivery, Image, Message, MessageError, Receipt};
+use shenfen_queue::{Delivery, Image, Message, Receipt};
 
-/// A delivery that is a job.
-pub(crate) struct Arrived {
-    pub(crate) job: Job,
-    pub(crate) message: Arc<Message>,
-    /// The AMQP message id, which a message that is published again keeps.
-    pub(crate) message_id: Option<String>,
-    /// How often it was tried before and failed.
-    pub(crate) failures: u32,
-    pub(crate) receipt: Receipt,
-}
+use super::step::{Arrival, Malformed, Tag};
 
-/// A delivery that is none: with the reason it goes to the dead letters as it came.
-pub(crate) struct Malformed {
-    pub(crate) error: MessageError,
-    pub(crate) body: Vec<u8>,
-    pub(crate) message_id: Option<String>,
-    pub(crate) receipt: Receipt,
-}
-
-/// Takes a delivery apart.
-pub(crate) fn parse(delivery: Delivery) -> Result<Arrived, Box<Malformed>> {
+/// Takes a delivery apart: what it says, under the name `tag`, and what settles it.
+pub(crate) fn arrival(delivery: Delivery, tag: Tag) -> (Arrival, Receipt) {
     let Delivery { body, message_id, failures, receipt, .. } = delivery;
-    match Message::parse(&body, message_id.as_deref()) {
-        Ok(message) => Ok(Arrived { job: job_of(&message), message: Arc::new(message), message_id, failures, receipt }),
-        Err(error) => Err(Box::new(Malformed { error, body, message_id, receipt })),
-    }
+    let arrival = match Message::parse(&body, message_id.as_deref()) {
+        Ok(message) => Arrival::Job { tag, job: job_of(&message), message: Arc::new(message), message_id, failures },
+        Err(error) => Arrival::Malformed(Malformed { tag, error, body, message_id }),
+    };
+    (arrival, receipt)
 }
 
-/// The job of a message, as the books and the table of results name it.
+/// The job of a message, as the tables name it.
 pub fn job_of(message: &Message) -> Job {
     Job {
         id: message.job_id,
@@ -58,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_never_shows_what_a_signed_url_holds() {
+    fn stored_source_omits_query_of_signed_url() {
         let url = Image::Url("https://store.example.com/a/b.jpg?signature=s3cret#part".into());
         assert_eq!(source(&url), "https://store.example.com/a/b.jpg");
         assert_eq!(source(&Image::Inline(vec![1, 2, 3])), "inline");

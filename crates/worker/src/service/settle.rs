@@ -1,18 +1,20 @@
-//! Telling the broker: messages published anew, deliveries acknowledged or given back.
+//! Telling the broker: messages published again, deliveries acknowledged or given back.
 
 use shenfen_queue::{Outgoing, Publisher, Receipt};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::commit::retry_backoff;
 use super::crash::crash_point;
-use super::stop_requested;
+use super::outage::retry_backoff;
+use crate::stop::stop_requested;
 
 /// What to do with a delivery.
 pub(crate) enum Settle {
+    /// Acknowledge it.
     Ack(Receipt),
-    GiveBack(Receipt),
+    /// Give it back to the broker.
+    Requeue(Receipt),
 }
 
 /// Publishes until it is confirmed. False when the service was told to stop before.
@@ -40,7 +42,7 @@ pub(crate) async fn settle_all(mut receipts: UnboundedReceiver<Settle>) {
         // A connection that was lost delivers again what was not settled on it.
         let _ = match settle {
             Settle::Ack(receipt) => receipt.ack().await,
-            Settle::GiveBack(receipt) => receipt.requeue().await,
+            Settle::Requeue(receipt) => receipt.requeue().await,
         };
         crash_point("after-settle");
     }

@@ -15,8 +15,7 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
-use super::failure::Failure;
-use super::images::FetchError;
+use super::failure::{Failure, FetchError};
 
 /// Redirects that are followed.
 const MOST_REDIRECTS: usize = 3;

@@ -27,14 +27,14 @@ fn folder_with(files: &[&str]) -> tempfile::TempDir {
 }
 
 #[test]
-fn a_folder_is_listed_by_name_with_its_folders_after_its_files() {
+fn lists_folder_by_name_with_files_before_subfolders() {
     let folder = folder_with(&["b.jpg", "a.PNG", "z/1.tif", "m/n/2.webp", "m/3.jpeg"]);
     let expected = ["cards/a.PNG", "cards/b.jpg", "cards/m/3.jpeg", "cards/m/n/2.webp", "cards/z/1.tif"];
     assert_eq!(listed(&folder.path().join("cards")), expected.map(|name| format!("{name}||auto")));
 }
 
 #[test]
-fn what_is_no_picture_by_its_name_is_left_out_and_counted() {
+fn counts_and_skips_files_without_picture_extension() {
     let folder = folder_with(&["a.jpg", "labels.jsonl", ".hidden.jpg", "noextension", ".git/x.jpg", "iphone.heic"]);
     let mut found = listed(&folder.path().join("cards"));
     found.sort();
@@ -43,7 +43,7 @@ fn what_is_no_picture_by_its_name_is_left_out_and_counted() {
 
 #[cfg(unix)]
 #[test]
-fn links_are_not_followed_so_no_loop_and_nothing_from_outside() {
+fn does_not_follow_symlinks() {
     use std::os::unix::fs::symlink;
     let folder = folder_with(&["a.jpg"]);
     let cards = folder.path().join("cards");
@@ -57,7 +57,7 @@ fn links_are_not_followed_so_no_loop_and_nothing_from_outside() {
 
 #[cfg(unix)]
 #[test]
-fn a_name_that_is_no_text_is_told_and_the_rest_goes_on() {
+fn reports_non_utf8_name_and_continues() {
     use std::os::unix::ffi::OsStrExt;
     let folder = folder_with(&["b.jpg"]);
     let name = std::ffi::OsStr::from_bytes(b"a\xff.jpg");
@@ -68,7 +68,7 @@ fn a_name_that_is_no_text_is_told_and_the_rest_goes_on() {
 }
 
 #[test]
-fn a_big_folder_is_listed_in_sorted_pieces_and_completely() {
+fn lists_large_folder_completely_in_sorted_pieces() {
     let folder = tempfile::tempdir().unwrap();
     let cards = folder.path().join("cards");
     fs::create_dir(&cards).unwrap();
@@ -83,7 +83,7 @@ fn a_big_folder_is_listed_in_sorted_pieces_and_completely() {
 }
 
 #[test]
-fn the_same_picture_is_the_same_job_by_whatever_way_it_is_named() {
+fn same_picture_has_same_job_id_however_it_is_named() {
     let folder = folder_with(&["a.jpg"]);
     let job = |path: PathBuf| match Source::open(&path).unwrap().next() {
         Some(Found::Picture(picture)) => picture.into_job("kyc").job.id,
@@ -105,19 +105,19 @@ fn manifest(name: &str, content: &str) -> Vec<String> {
 }
 
 #[test]
-fn csv_manifests_name_their_columns_in_any_order() {
+fn reads_csv_columns_in_any_order() {
     let content = "\u{feff}reference,path,branch,side\r\ncustomer-1,in/a.jpg,x,front\r\n\"c \"\"2\"\", d\",b.jpg,,\r\n";
     assert_eq!(manifest("m.csv", content), ["in/a.jpg|customer-1|front", "b.jpg|c \"2\", d|auto"]);
 }
 
 #[test]
-fn json_lines_manifests_may_leave_reference_and_side_out() {
+fn json_lines_reference_and_side_are_optional() {
     let content = "{\"path\":\"a.jpg\",\"reference\":\"客户\",\"extra\":1}\n\n{\"path\":\"b.jpg\",\"side\":\"back\"}\n";
     assert_eq!(manifest("m.jsonl", content), ["a.jpg|客户|auto", "b.jpg||back"]);
 }
 
 #[test]
-fn a_wrong_manifest_names_the_line_and_the_trouble_and_no_value() {
+fn manifest_error_names_line_and_reason_but_no_value() {
     let cases = [
         ("m.csv", "file,reference\na.jpg,张三\n", "line 1: the first line must name the columns"),
         ("m.csv", "path,reference\na.jpg,1\nb.jpg,张三,3\n", "line 3: 3 columns where the first line names 2"),
@@ -142,7 +142,7 @@ fn rejects_csv_line_without_end_before_it_fills_memory() {
 }
 
 #[test]
-fn a_missing_path_is_named() {
+fn reports_missing_path() {
     let error = Source::open(Path::new("/no/such/folder")).err().unwrap();
     assert_eq!(error.to_string(), "/no/such/folder does not exist");
 }

@@ -37,7 +37,7 @@ fn list(hosts: &[&str], private: bool) -> WebHosts {
 }
 
 #[test]
-fn a_picture_on_the_list_is_fetched_redirects_on_the_list_included() {
+fn fetches_from_listed_hosts_and_follows_listed_redirects() {
     let moved = answer("302 Found\r\nLocation: /b.jpg", b"");
     let address = server(vec![moved, answer("200 OK", b"picture")]);
     let hosts = list(&[&format!("http://{address}")], true);
@@ -45,21 +45,21 @@ fn a_picture_on_the_list_is_fetched_redirects_on_the_list_included() {
 }
 
 #[test]
-fn a_redirect_off_the_list_is_refused() {
+fn refuses_redirect_to_unlisted_host() {
     let address = server(vec![answer("302 Found\r\nLocation: http://169.254.169.254/secret", b"")]);
     let hosts = list(&[&format!("http://{address}")], true);
     assert!(outcome(&hosts, &format!("http://{address}/a.jpg"), 100).starts_with("url_refused"));
 }
 
 #[test]
-fn too_many_bytes_are_refused_and_no_more_are_read() {
+fn refuses_oversized_body_without_reading_it_all() {
     let address = server(vec![answer("200 OK", b"pictures")]);
     let hosts = list(&[&format!("http://{address}")], true);
     assert!(outcome(&hosts, &format!("http://{address}/a.jpg"), 7).starts_with("picture_bytes"));
 }
 
 #[test]
-fn what_may_pass_is_for_later_and_what_will_not_is_refused() {
+fn transient_errors_are_retried_and_permanent_ones_refused() {
     let gone = server(vec![answer("404 Not Found", b"")]);
     let busy = server(vec![answer("503 Service Unavailable", b"")]);
     let short = server(vec![b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc".to_vec()]);
@@ -73,7 +73,7 @@ fn what_may_pass_is_for_later_and_what_will_not_is_refused() {
 }
 
 #[test]
-fn private_addresses_are_refused_unless_allowed() {
+fn refuses_private_addresses_unless_allowed() {
     let hosts = list(&["http://127.0.0.1:9", "http://localhost:9"], false);
     for url in ["http://127.0.0.1:9/a.jpg", "http://localhost:9/a.jpg"] {
         assert_eq!(outcome(&hosts, url, 100), "url_refused: the URL leads to a private address");

@@ -1,0 +1,206 @@
+//! The service as a state machine: what happened goes in, what to do comes out.
+//!
+//! [`step`] is a pure function. It waits for nothing and knows no broker, job store, thread or clock; the driver does what
+//! it says and turns the answers into events. What it guarantees, whatever the order of events (`step/tests.rs`):
+//!
+//! - A delivery is acknowledged only after the commit of its job's end, or of an earlier one, or after its retry is
+//!   published.
+//! - A job that is delivered again while it is in hand has one end, and all its deliveries are settled together.
+//! - A poison candidate, a job that may have ended a worker, is claimed only when no other job is, and no other job while
+//!   it is.
+//! - At most twice the window of jobs is claimed, and [`Limits::fetches`] more while pictures come from the web: a crash
+//!   counts against every claimed job.
+//! - After a stop nothing more is claimed, what is being read is finished, and the rest is given back without a claim.
+
+mod claiming;
+mod ending;
+mod event;
+mod job;
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::{Duration, Instant};
+
+use shenfen_core::JobId;
+
+pub(crate) use event::{Arrival, Counter, Effect, Event, Line, Malformed, ReadResult, Republish, Tag, Work};
+pub(crate) use job::JobState;
+use job::{HeldJob, Jobs};
+
+/// The limits that the step keeps.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// The most jobs with the reading threads.
+    pub(crate) window: usize,
+    /// Pictures fetched from the web at the same time.
+    pub(crate) fetches: usize,
+    /// How many failures that may pass are followed by another attempt.
+    pub(crate) retries: u32,
+    /// How long what was begun may take once the service is told to stop.
+    pub(crate) drain: Duration,
+}
+
+/// A message that is no job, on its way to the dead letters.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum MalformedState {
+    Publishing,
+    /// Waits until no more deliveries can arrive, then it is given back.
+    Requeuing,
+}
+
+/// Everything that the service knows.
+pub(crate) struct State {
+    limits: Limits,
+    jobs: Jobs,
+    malformed: BTreeMap<Tag, MalformedState>,
+    /// The poison candidate whose turn it is.
+    alone: Option<JobId>,
+    deliveries_open: bool,
+    /// By when everything must be finished, once the service is told to stop.
+    deadline: Option<Instant>,
+    time_over: bool,
+    stored: u64,
+}
+
+/// Takes note of `event`, which happened at `now`, and returns what to do, in this order.
+pub(crate) fn step(state: &mut State, event: Event, now: Instant) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    state.apply(event, now, &mut effects);
+    state.claim_next(&mut effects);
+    state.supply_readers(&mut effects);
+    effects
+}
+
+impl State {
+    /// Nothing in hand.
+    pub(crate) fn new(limits: Limits) -> State {
+        State {
+            limits,
+            jobs: Jobs::default(),
+            malformed: BTreeMap::new(),
+            alone: None,
+            deliveries_open: true,
+            deadline: None,
+            time_over: false,
+            stored: 0,
+        }
+    }
+
+    /// Jobs received and not settled yet.
+    pub(crate) fn in_hand(&self) -> usize {
+        self.jobs.len()
+    }
+
+    /// Ends stored so far.
+    pub(crate) fn stored(&self) -> u64 {
+        self.stored
+    }
+
+    /// Whether the service was told to stop.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.deadline.is_some()
+    }
+
+    /// When [`Event::TimePassed`] is due.
+    pub(crate) fn wake_at(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Whether there is nothing left to do after a stop, or no time left to do it.
+    pub(crate) fn is_over(&self) -> bool {
+        let nothing_left = self.jobs.len() == 0 && self.malformed.is_empty() && !self.deliveries_open;
+        self.time_over || (self.is_stopping() && nothing_left)
+    }
+
+    fn apply(&mut self, event: Event, now: Instant, effects: &mut Vec<Effect>) {
+        match event {
+            Event::Delivered(arrivals) => arrivals.into_iter().for_each(|arrival| self.arrive(arrival, effects)),
+            Event::Lost(tags) => self.lose(&tags.into_iter().collect()),
+            Event::Claimed(answers) => answers.into_iter().for_each(|(id, answer)| self.claimed(id, answer, effects)),
+            Event::NotClaimed(ids) => {
+                for id in ids {
+                    if self.jobs.in_state(id, &[JobState::Claiming, JobState::ClaimingAlone]).is_some() {
+                        self.requeue(id, effects);
+                    }
+                }
+            }
+            Event::Fetched(id, fetched) => self.fetched(id, fetched, effects),
+            Event::Read(id, read) => self.read(id, read, effects),
+            Event::NotRead(id) => {
+                if self.jobs.in_state(id, &[JobState::Reading]).is_some() {
+                    self.release_unread(vec![id], effects);
+                }
+            }
+            Event::Committed(ids) => ids.into_iter().for_each(|id| self.committed(id, effects)),
+            Event::NotStorable(id, reason) => self.not_storable(id, reason, effects),
+            Event::Published(id) => self.published(id, effects),
+            Event::NotPublished(id) => self.not_published(id, effects),
+            Event::Released(ids) => ids.into_iter().for_each(|id| self.released(id, effects)),
+            Event::MalformedPublished(tag, confirmed) => self.malformed_published(tag, confirmed, effects),
+            Event::StopRequested => self.stop(now, effects),
+            Event::DeliveriesClosed => self.close(effects),
+            Event::TimePassed => {
+                if self.deadline.is_some_and(|deadline| now >= deadline) && !self.is_over() {
+                    self.time_over = true;
+                    effects.push(Effect::Log(Line::TimeOver(self.jobs.len())));
+                }
+            }
+        }
+    }
+
+    /// Takes a message in hand. A job that is in hand already only has one more delivery to settle at its end.
+    fn arrive(&mut self, arrival: Arrival, effects: &mut Vec<Effect>) {
+        effects.push(Effect::Count(Counter::Received));
+        match arrival {
+            Arrival::Job { tag, job, message, message_id, failures } => {
+                let id = job.id;
+                let arrived = HeldJob::new(job, message, message_id, failures, tag);
+                match self.jobs.get_mut(id) {
+                    Some(held) => held.deliver_again(arrived),
+                    None => self.jobs.insert(arrived),
+                }
+            }
+            Arrival::Malformed(malformed) => {
+                self.malformed.insert(malformed.tag, MalformedState::Publishing);
+                effects.push(Effect::Log(Line::Malformed(malformed.error.to_string())));
+                effects.push(Effect::PublishMalformed(malformed));
+            }
+        }
+    }
+
+    /// Forgets deliveries of lost connections. A job that is not claimed and has none left is the broker's again; one that
+    /// is claimed goes on, so that the work is not done twice.
+    fn lose(&mut self, tags: &HashSet<Tag>) {
+        self.malformed.retain(|tag, _| !tags.contains(tag));
+        for id in self.jobs.forget(tags) {
+            let unclaimed = [JobState::Arrived, JobState::PoisonCandidateWaiting, JobState::Requeuing];
+            if self.jobs.in_state(id, &unclaimed).is_some() {
+                self.jobs.remove(id);
+            }
+        }
+    }
+
+    fn stop(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        if self.is_stopping() {
+            return;
+        }
+        self.deadline = Some(now + self.limits.drain);
+        effects.push(Effect::Log(Line::Stopping(self.jobs.len())));
+        effects.push(Effect::StopDeliveries);
+        effects.push(Effect::DrainReaders);
+        let ready = self.jobs.ids(JobState::Ready).collect();
+        self.release_unread(ready, effects);
+        if !self.deliveries_open {
+            self.requeue_waiting(effects);
+        }
+    }
+
+    fn close(&mut self, effects: &mut Vec<Effect>) {
+        self.deliveries_open = false;
+        if self.is_stopping() {
+            self.requeue_waiting(effects);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,172 @@
+//! From a job's end, or its failure, to the settlement of its deliveries.
+
+use std::sync::Arc;
+
+use shenfen_core::JobId;
+use shenfen_queue::Route;
+use shenfen_store::{Finished, Outcome};
+
+use super::event::{Counter, Effect, Line, Republish, Tag};
+use super::job::{End, HeldJob, JobState};
+use super::{MalformedState, State};
+use crate::service::failure::{Disposition, Failure};
+
+impl State {
+    pub(super) fn commit(&mut self, id: JobId, outcome: Outcome, effects: &mut Vec<Effect>) {
+        let Some(held) = self.jobs.get(id) else { return };
+        let attempt = held.attempt.unwrap_or(0);
+        effects.push(Effect::Commit(Finished { job: held.job.clone(), attempt, outcome }));
+        self.jobs.enter(id, JobState::Committing);
+    }
+
+    pub(super) fn committed(&mut self, id: JobId, effects: &mut Vec<Effect>) {
+        let Some(held) = self.jobs.in_state(id, &[JobState::Committing]) else { return };
+        let counter = match held.end {
+            Some(End::Result(decision)) => Counter::Stored(decision),
+            Some(End::DeadLetter) | None => Counter::Dead,
+        };
+        self.stored += 1;
+        effects.push(Effect::Count(counter));
+        self.acknowledge(id, effects);
+    }
+
+    pub(super) fn not_storable(&mut self, id: JobId, reason: String, effects: &mut Vec<Effect>) {
+        let Some(held) = self.jobs.in_state(id, &[JobState::Committing]) else { return };
+        if held.end == Some(End::DeadLetter) {
+            // The letter is the job's end. Publishing another one would go on for ever.
+            effects.push(Effect::Log(Line::DeadEndNotStored { id, reason }));
+            effects.push(Effect::Count(Counter::Dead));
+            return self.acknowledge(id, effects);
+        }
+        self.fail(id, &Failure::NotStorable(reason), effects);
+    }
+
+    /// Has a failed job published again, for later or as a dead letter. Its deliveries are acknowledged only after that.
+    pub(super) fn fail(&mut self, id: JobId, failure: &Failure, effects: &mut Vec<Effect>) {
+        let Some(held) = self.jobs.get_mut(id) else { return };
+        let reason = failure.to_string();
+        let disposition = failure.disposition(held.failures, self.limits.retries);
+        let (route, failures, state) = match disposition {
+            Disposition::Retry { step, failures } => (Route::Retry(step), failures, JobState::PublishingRetry),
+            Disposition::DeadLetter => (Route::Dead, held.failures, JobState::PublishingDeadLetter),
+        };
+        held.end = None;
+        held.reason = Some(reason.clone());
+        let (message, message_id) = (Arc::clone(&held.message), held.message_id.clone());
+        effects.push(Effect::Log(Line::Failed { id, reason: reason.clone(), disposition }));
+        effects.push(Effect::Publish(Republish { id, route, message, message_id, failures, reason }));
+        self.jobs.enter(id, state);
+    }
+
+    pub(super) fn published(&mut self, id: JobId, effects: &mut Vec<Effect>) {
+        let publishing = [JobState::PublishingRetry, JobState::PublishingDeadLetter];
+        let Some(held) = self.jobs.in_state(id, &publishing) else { return };
+        if held.state() == JobState::PublishingDeadLetter {
+            held.end = Some(End::DeadLetter);
+            let reason = held.reason.take().unwrap_or_default();
+            return self.commit(id, Outcome::Dead { reason }, effects);
+        }
+        effects.push(Effect::Count(Counter::Retried));
+        if held.attempt.is_some() {
+            self.jobs.enter(id, JobState::ReleasingRetried);
+            effects.push(Effect::Release(vec![id]));
+        } else {
+            self.acknowledge(id, effects);
+        }
+    }
+
+    pub(super) fn not_published(&mut self, id: JobId, effects: &mut Vec<Effect>) {
+        let publishing = [JobState::PublishingRetry, JobState::PublishingDeadLetter];
+        let Some(held) = self.jobs.in_state(id, &publishing) else { return };
+        if held.attempt.is_some() {
+            self.release_unread(vec![id], effects);
+        } else {
+            self.requeue(id, effects);
+        }
+    }
+
+    /// Releases the claims of jobs, which are then given back: none of them costs the job an attempt.
+    pub(super) fn release_unread(&mut self, ids: Vec<JobId>, effects: &mut Vec<Effect>) {
+        if ids.is_empty() {
+            return;
+        }
+        ids.iter().for_each(|&id| self.jobs.enter(id, JobState::ReleasingUnread));
+        effects.push(Effect::Release(ids));
+    }
+
+    pub(super) fn released(&mut self, id: JobId, effects: &mut Vec<Effect>) {
+        match self.jobs.get(id).map(HeldJob::state) {
+            Some(JobState::ReleasingRetried) => self.acknowledge(id, effects),
+            Some(JobState::ReleasingUnread) => self.requeue(id, effects),
+            _ => {}
+        }
+    }
+
+    pub(super) fn malformed_published(&mut self, tag: Tag, confirmed: bool, effects: &mut Vec<Effect>) {
+        if confirmed {
+            effects.push(Effect::Count(Counter::Dead));
+        }
+        match self.malformed.get_mut(&tag) {
+            Some(_) if confirmed => {
+                self.malformed.remove(&tag);
+                effects.push(Effect::Ack(tag));
+            }
+            Some(state) if self.deliveries_open => *state = MalformedState::Requeuing,
+            Some(_) => {
+                self.malformed.remove(&tag);
+                effects.push(Effect::Requeue(tag));
+            }
+            None => {}
+        }
+    }
+
+    /// Gives back everything that waits for nothing but the end of deliveries.
+    pub(super) fn requeue_waiting(&mut self, effects: &mut Vec<Effect>) {
+        for state in [JobState::Arrived, JobState::PoisonCandidateWaiting, JobState::Requeuing] {
+            let waiting: Vec<JobId> = self.jobs.ids(state).collect();
+            waiting.into_iter().for_each(|id| self.requeue(id, effects));
+        }
+        let requeuing = |&(_, &state): &(&Tag, &MalformedState)| state == MalformedState::Requeuing;
+        let tags: Vec<Tag> = self.malformed.iter().filter(requeuing).map(|(&tag, _)| tag).collect();
+        for tag in tags {
+            self.malformed.remove(&tag);
+            effects.push(Effect::Requeue(tag));
+        }
+    }
+
+    /// Gives the deliveries of a job back to the broker, but not while it would deliver them here again and count that
+    /// against the message.
+    pub(super) fn requeue(&mut self, id: JobId, effects: &mut Vec<Effect>) {
+        let Some(held) = self.jobs.get_mut(id) else { return };
+        if let Some(again) = held.again.take() {
+            held.tags.extend(again.tags);
+        }
+        if self.deliveries_open && !held.tags.is_empty() {
+            return self.jobs.enter(id, JobState::Requeuing);
+        }
+        let tags = std::mem::take(&mut held.tags);
+        effects.push(Effect::Count(Counter::GivenBack));
+        effects.extend(tags.into_iter().map(Effect::Requeue));
+        self.let_go(id);
+    }
+
+    /// Acknowledges the deliveries of a job that needs nothing more. Where it was delivered again since its retry was
+    /// published, it arrives anew.
+    pub(super) fn acknowledge(&mut self, id: JobId, effects: &mut Vec<Effect>) {
+        let Some(held) = self.jobs.get_mut(id) else { return };
+        let (tags, again) = (std::mem::take(&mut held.tags), held.again.take());
+        effects.extend(tags.into_iter().map(Effect::Ack));
+        self.let_go(id);
+        if let Some(again) = again {
+            self.jobs.insert(*again);
+            if self.is_stopping() && !self.deliveries_open {
+                self.requeue(id, effects);
+            }
+        }
+    }
+
+    pub(super) fn let_go(&mut self, id: JobId) {
+        self.jobs.remove(id);
+        self.alone = self.alone.filter(|&alone| alone != id);
+    }
+}

@@ -1,0 +1,139 @@
+//! What the step may do, and when.
+
+use shenfen_queue::Route;
+use shenfen_store::Outcome;
+
+use super::model::{Kind, LIMITS, Letter, Pending, World, number_of};
+use crate::service::step::{Effect, Tag, Work};
+use Progress::{
+    Claimed, Claiming, Committing, DeadLetterPublished, Fetching, Publishing, PublishingStopped, Read, Reading,
+    Releasing, RetryPublished,
+};
+
+/// How far a job in progress is, as far as the effects and answers so far say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    Claiming,
+    Claimed,
+    Fetching,
+    Reading,
+    Read,
+    Committing,
+    Publishing(Route),
+    /// Publishing it failed, and the service is stopping.
+    PublishingStopped,
+    DeadLetterPublished,
+    RetryPublished,
+    Releasing {
+        then_ack: bool,
+    },
+}
+
+impl World {
+    fn expect(&mut self, number: u64, expected: &[Progress], next: Progress) {
+        let now = self.progress.get(&number).copied();
+        assert!(now.is_some_and(|now| expected.contains(&now)), "job {number} is {now:?}, before {next:?}");
+        self.progress.insert(number, next);
+    }
+
+    fn count(&self, which: impl Fn(&u64, Progress) -> bool) -> usize {
+        self.progress.iter().filter(|&(number, &progress)| which(number, progress)).count()
+    }
+
+    /// Whether the dead letter of a job is published.
+    pub(super) fn has_dead_letter(&self, number: u64) -> bool {
+        self.dead_letters.iter().any(|letter| matches!(letter, Letter::Job { number: n, .. } if *n == number))
+    }
+
+    /// Checks an effect against what may be done now, and notes what is to be answered.
+    pub(super) fn check(&mut self, effect: Effect) {
+        match effect {
+            Effect::Claim { jobs, alone } => {
+                self.check_claim(jobs.iter().map(|job| number_of(job.id)).collect(), alone)
+            }
+            Effect::Fetch(id, _) => {
+                let number = number_of(id);
+                assert_eq!(self.jobs[&number], Kind::Web);
+                self.expect(number, &[Claimed], Fetching);
+                self.pending.push(Pending::Fetch(number));
+            }
+            Effect::Read(work) => self.check_read(&work),
+            Effect::Commit(finished) => {
+                let number = number_of(finished.job.id);
+                let before = match finished.outcome {
+                    Outcome::Read { .. } => Read,
+                    Outcome::Dead { .. } => DeadLetterPublished,
+                };
+                self.expect(number, &[before], Committing);
+                self.pending.push(Pending::Commit(finished));
+            }
+            Effect::Publish(failed) => {
+                let number = number_of(failed.id);
+                self.expect(number, &[Claiming, Claimed, Fetching, Read, Committing], Publishing(failed.route));
+                self.pending.push(Pending::Publish(failed));
+            }
+            Effect::PublishMalformed(malformed) => {
+                assert!(self.unsettled.contains_key(&malformed.tag));
+                self.pending.push(Pending::Malformed(malformed));
+            }
+            Effect::Release(ids) => {
+                let numbers: Vec<u64> = ids.into_iter().map(number_of).collect();
+                for &number in &numbers {
+                    let then_ack = self.progress.get(&number) == Some(&RetryPublished);
+                    let before = [RetryPublished, Claimed, Fetching, Reading, PublishingStopped];
+                    self.expect(number, &before, Releasing { then_ack });
+                }
+                self.pending.push(Pending::Release(numbers));
+            }
+            Effect::Ack(tag) => self.check_ack(tag),
+            Effect::Requeue(tag) => {
+                assert!(self.stopping && self.closed, "given back while it would be delivered here again");
+                let letter = self.unsettled.remove(&tag).expect("a delivery is settled once");
+                self.queue.push_back(letter);
+            }
+            Effect::StopDeliveries => self.pending.push(Pending::Close),
+            Effect::DrainReaders | Effect::Count(_) | Effect::Log(_) => {}
+        }
+    }
+
+    fn check_claim(&mut self, numbers: Vec<u64>, alone: bool) {
+        assert!(!self.stopping, "nothing is claimed after a stop");
+        assert!(self.alone.is_none(), "claimed beside a poison candidate: {numbers:?}");
+        if alone {
+            assert!(self.progress.is_empty(), "a poison candidate is claimed beside {:?}", self.progress);
+            assert_eq!(numbers.len(), 1);
+            self.alone = Some(numbers[0]);
+        }
+        for &number in &numbers {
+            let delivered = |letter: &Letter| matches!(letter, Letter::Job { number: n, .. } if *n == number);
+            assert!(self.unsettled.values().any(delivered), "job {number} is claimed without a delivery");
+            assert_eq!(self.progress.insert(number, Claiming), None, "job {number} is claimed twice");
+        }
+        let claimed = |progress| matches!(progress, Claiming | Claimed | Fetching | Reading);
+        let from_web = |number: &u64| self.jobs[number] == Kind::Web;
+        assert!(self.count(|_, progress| claimed(progress)) <= 2 * LIMITS.window + LIMITS.fetches);
+        assert!(self.count(|number, progress| claimed(progress) && !from_web(number)) <= 2 * LIMITS.window);
+        self.pending.push(Pending::Claim { jobs: numbers, alone });
+    }
+
+    fn check_read(&mut self, work: &Work) {
+        let number = number_of(work.id);
+        assert!(!self.stopping, "nothing is begun after a stop");
+        assert_eq!(work.attempt, self.entries[&number].attempts);
+        self.expect(number, &[Claimed], Reading);
+        assert!(self.count(|_, progress| progress == Reading) <= LIMITS.window);
+        self.pending.push(Pending::Read(number));
+    }
+
+    fn check_ack(&mut self, tag: Tag) {
+        let letter = self.unsettled.remove(&tag).expect("a delivery is settled once");
+        match letter {
+            Letter::Job { number, .. } => {
+                let stored = self.entries.get(&number).is_some_and(|entry| entry.end.is_some());
+                let ended = stored || self.has_dead_letter(number);
+                assert!(ended || self.retried.contains(&number), "job {number} is acknowledged before its commit");
+            }
+            Letter::Malformed(_) => assert!(self.dead_letters.contains(&letter)),
+        }
+    }
+}
