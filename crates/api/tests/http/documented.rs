@@ -118,7 +118,7 @@ fn detail_returns_the_complete_result() {
     }
     let refused = world.form("/v1/ocr_cn?detail=1", "img=*").json();
     assert_eq!((&refused["status"], &refused["decision"]), (&"INVALID_REQUEST".into(), &"reject".into()));
-    assert_eq!(refused["findings"][0]["detail"], "img is no base64");
+    assert_eq!(refused["findings"][0]["detail"], "img is not base64");
     assert_eq!(world.picture("/v1/ocr_cn?detail=0", b"card").json().as_object().unwrap().len(), 2);
 }
 

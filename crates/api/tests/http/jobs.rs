@@ -41,9 +41,9 @@ fn invalid_job_is_refused_before_publishing() {
         client.send(&request("POST", "/v1/jobs", key, br#"{"image":{"base64":"QUJD"}}"#));
         client.answer().unwrap()
     };
-    is_problem(&refused(&[("idempotency-key", "")]), 400, "idempotency-key");
-    is_problem(&refused(&[("idempotency-key", "a"), ("idempotency-key", "a")]), 400, "two headers");
-    let away = refused(&[("idempotency-key", "a")]);
-    is_problem(&away, 503, "takes no jobs now");
-    assert!(away.header("retry-after").is_some());
+    is_problem(&refused(&[("idempotency-key", "")]), 400, "1 to 200 ASCII characters");
+    is_problem(&refused(&[("idempotency-key", "a"), ("idempotency-key", "a")]), 400, "must be given once");
+    let unavailable = refused(&[("idempotency-key", "a")]);
+    is_problem(&unavailable, 503, "does not accept jobs");
+    assert!(unavailable.header("retry-after").is_some());
 }
