@@ -191,7 +191,7 @@ pub struct Quality {
 }
 
 /// One card found in a picture, as read. `Debug` shows nothing of its texts; serialised it holds all of them, so that
-/// [`assess`](crate::assess) can be run on it again.
+/// [`assess`](fn@crate::assess) can be run on it again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReadCard {
     /// Front (portrait) or back (emblem).
