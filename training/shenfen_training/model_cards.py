@@ -1,4 +1,4 @@
-"""The page that goes with each network: what it does, what it learned from, its scores and its limits."""
+"""The model card of each network: its task, training data, scores and limits."""
 
 import json
 from typing import Any
@@ -13,24 +13,24 @@ EVAL_SET = "--split val --seed 1501 --level mix --sheets 0.15 --negatives 0.1 --
 """The set: arguments of `python -m shenfen_training.cards.dataset`."""
 
 _TASK = {
-    "locator": "Finds cards in a picture: corners from the card's own top left (so the order gives the turn) and the side. "
-    "A coarse pass over the whole picture (256 x 256) is followed by refinement passes over each card found, warped upright (256 x 192).",
-    "lines": "Finds the lines of text on an upright card (512 x 320, grey), each with the field it belongs to.",
-    "recogniser": "Reads one line (height 32, any width, grey): where the middle of each character is, and which of "
-    "21,288 characters stands there.",
+    "locator": "Finds cards in a picture: the four corners, beginning with the card's own top left, and the side. A coarse pass over "
+    "the whole picture (256 x 256) is followed by refinement passes over each card, warped upright (256 x 192).",
+    "lines": "Finds the lines of text on an upright card (512 x 320, grey) and the field of each.",
+    "recogniser": "Reads one line (32 pixels high, any width, grey): where each character's centre is, and which of 21,288 characters "
+    "it is.",
 }
 _LIMITS = {
-    "locator": "Cards smaller than about 60 of the 256 pixels, or more than half outside the picture, are not promised. "
-    "Learned from drawn cards with stand-ins for emblem, portrait and background.",
-    "lines": "Learned from drawn layouts that follow the card within a few millimetres; bilingual cards are a small share.",
-    "recogniser": "The charset is tiers 0 to 2 (see training/data/README.md) and the rest of Unicode's main block. Other "
-    "characters come out as the one that they look most like, mostly with a low probability: `outsiders_sure` is the share that is "
-    "taken for it with more than 0.9. Hei faces are read best, as cards use them; hand-writing is not read at all.",
+    "locator": "Cards narrower than about 60 of the 256 pixels, or more than half outside the picture, may be missed. Trained on drawn "
+    "cards with placeholders for emblem, portrait and background.",
+    "lines": "Trained on drawn layouts that follow the card within a few millimetres. Bilingual cards are a small share of them.",
+    "recogniser": "The charset is tiers 0 to 2 (see training/data/README.md) and the rest of Unicode's main block. Other characters are "
+    "read as the most similar one, mostly with a low probability; `outsiders_sure` is the share that gets more than 0.9. Sans-serif "
+    "(Hei) typefaces, as on cards, are read best. Handwriting is not read.",
 }
 
 
 def _reader_by_slice() -> str:
-    """How the whole reader, of which each network is a part, does on each slice of pictures."""
+    """Scores of the whole reader on each slice of pictures."""
     if not EVAL.exists():
         return ""
     scores = json.loads(EVAL.read_text(encoding="utf-8"))
@@ -50,8 +50,8 @@ def _reader_by_slice() -> str:
     return f"""
 ## The whole reader, by slice of pictures
 
-All three networks and the checks, on `python -m shenfen_training.cards.dataset {EVAL_SET}`, by `shenfen eval`. "No card" is right
-when the picture is refused; "accepted" is what the policy shows to no person.
+All three networks and the checks, measured by `shenfen eval` on `python -m shenfen_training.cards.dataset {EVAL_SET}`. A picture
+without a card is right when it is refused; "accepted" results need no review.
 
 | slice | pictures | fields right | wholly right | accepted | of these right | calibration error |
 | --- | --- | --- | --- | --- | --- | --- |
@@ -68,14 +68,14 @@ def model_card(name: str, tensors: dict[str, Tensor], scores: list[dict[str, Any
 
 {_TASK[name]}
 
-* Weights: {weights:,} in f16, from scratch; no weights of others.
-* Data: pictures drawn by training/shenfen_training (made-up persons, free faces, own artwork). No real card.
-* Seen: {last["samples"]:,} samples in {last["steps"]:,} steps, {last["seconds"] / 60:.0f} minutes on {last["device"]}.
-* Held back for the scores: the face WenQuanYi Zen Hei, the digits FreeSans, one family of backgrounds, one set of faults.
-* Recipe: `python -m shenfen_training.{"train_recogniser" if name == "recogniser" else "train_detector " + name}`; the log of
-  every training run is training/log/{name}.jsonl.
+* Weights: {weights:,} in f16, trained from scratch.
+* Training data: pictures drawn by training/shenfen_training (made-up persons, free typefaces, own artwork). No real card.
+* Training: {last["samples"]:,} samples in {last["steps"]:,} steps, {last["seconds"] / 60:.0f} minutes on {last["device"]}.
+* Held back for validation: the typeface WenQuanYi Zen Hei, the digits of FreeSans, one family of backgrounds, one set of faults.
+* Recipe: `python -m shenfen_training.{"train_recogniser" if name == "recogniser" else "train_detector " + name}`; the log
+  is training/log/{name}.jsonl.
 
-## Scores on the fixed drawn set ({last["date"]})
+## Scores on the fixed validation set ({last["date"]})
 
 ```json
 {json.dumps(figures, indent=2, ensure_ascii=False)}

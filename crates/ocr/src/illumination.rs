@@ -4,15 +4,7 @@
 use image::GrayImage;
 
 use crate::geometry::Homography;
-
-/// Side of the blocks of a card's frame (5.75 pixels a millimetre) that share one gain.
-const BLOCK: usize = 4;
-/// Strokes and what lies between them are narrower than twice so many blocks; what is larger and dark is taken for dark paper.
-const CLOSING_RADIUS: usize = 2;
-/// Brightness of paper after normalisation.
-const TARGET_PAPER: f32 = 200.0;
-/// Paper is taken to be at least so bright: below, there is only noise.
-const MIN_PAPER: f32 = 4.0;
+use crate::parameters::illumination::{BLOCK, CLOSING_RADIUS, MIN_PAPER, TARGET_PAPER};
 
 /// The gain by which brightness is multiplied, for each block of a card's frame.
 pub(crate) struct Illumination {

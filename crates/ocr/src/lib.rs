@@ -3,6 +3,7 @@
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod reader;
+pub mod stages;
 
 mod contract;
 mod engine;

@@ -7,7 +7,7 @@ use crate::geometry::Homography;
 use crate::illumination::Illumination;
 use crate::lines::TextLine;
 use crate::multiversioned::multiversioned;
-use crate::net::{NetworkError, Scratch, sigmoid};
+use crate::net::{NetworkError, Scratch, StripOutput, sigmoid};
 use crate::quality::stroke_contrast;
 use crate::rectify::Picture;
 use crate::strip::{CropVariant, Strip, network_input};
@@ -100,20 +100,27 @@ impl LineHypothesis {
         let mut pixels = strip.cut(picture);
         let contrast = stroke_contrast(&pixels);
         illumination.normalise(&mut pixels, &strip.to_card);
-        let seen = model.network.forward(&network_input(&pixels, config.strip.min_deviation)?, scratch)?;
-        let width = model.network.width();
+        let output = model.network.forward(&network_input(&pixels, config.strip.min_deviation)?, scratch)?;
+        Ok(LineHypothesis::of_output(model, &output, contrast, |x| strip.along(x)))
+    }
+
+    /// The hypothesis of one strip's output. `along` maps a pixel column of the strip to the line.
+    pub(crate) fn of_output(
+        model: &RecogniserModel,
+        output: &StripOutput,
+        contrast: f32,
+        along: impl Fn(f32) -> f32,
+    ) -> LineHypothesis {
+        let (config, width) = (&model.config, model.network.width());
         let detection = |(step, centre): (usize, f32)| CharDetection {
-            along: strip.along((step as f32 + 0.5) * config.step as f32),
+            along: along((step as f32 + 0.5) * config.step as f32),
             centre,
             candidates: Vec::new(),
-            features: seen.features[step * width..(step + 1) * width].to_vec(),
+            features: output.features[step * width..(step + 1) * width].to_vec(),
             count: 1.0,
         };
-        let detections = peaks(&seen.centres)
-            .filter(|&(_, centre)| centre > config.decoding.missed_threshold)
-            .map(detection)
-            .collect();
-        Ok(LineHypothesis { detections, contrast, crops: 1.0 })
+        let possible = peaks(&output.centres).filter(|&(_, centre)| centre > config.decoding.missed_threshold);
+        LineHypothesis { detections: possible.map(detection).collect(), contrast, crops: 1.0 }
     }
 
     /// How many crops of the line were averaged.

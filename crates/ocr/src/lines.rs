@@ -12,17 +12,17 @@ use crate::weights::Detector;
 
 /// A line of a field in the pixels of the card's frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct TextLine {
+pub struct TextLine {
     /// Whose line it is.
-    pub(crate) field: FieldName,
+    pub field: FieldName,
     /// The middle of its left end.
-    pub(crate) start: Point,
+    pub start: Point,
     /// The middle of its right end.
-    pub(crate) end: Point,
+    pub end: Point,
     /// The height of its em box.
-    pub(crate) em: f32,
+    pub em: f32,
     /// How much of the map spoke for it: the sum of the probabilities of its cells.
-    pub(crate) weight: f32,
+    pub weight: f32,
 }
 
 impl TextLine {
@@ -78,11 +78,24 @@ pub(crate) fn find_lines(
     side: Side,
     scratch: &Scratch,
 ) -> Result<Vec<TextLine>, NetworkError> {
-    let pixels = model.config.pixels.normalise(frame.as_raw());
-    let shape = [frame.height() as usize, frame.width() as usize, model.config.inputs];
-    let map = model.network.forward(&FeatureMap::new(shape, pixels)?, scratch)?;
+    Ok(run(model, frame, scratch)?.decode(side))
+}
+
+/// A frame's pixels as the network takes them.
+pub(crate) fn network_input(config: &LinesConfig, frame: &GrayImage) -> Result<FeatureMap, NetworkError> {
+    let shape = [frame.height() as usize, frame.width() as usize, config.inputs];
+    FeatureMap::new(shape, config.pixels.normalise(frame.as_raw()))
+}
+
+/// The network's output for a card's frame.
+pub(crate) fn run<'a>(
+    model: &'a Detector<LinesConfig>,
+    frame: &GrayImage,
+    scratch: &Scratch,
+) -> Result<Output<'a>, NetworkError> {
+    let map = model.network.forward(&network_input(&model.config, frame)?, scratch)?;
     let [height, width, _] = map.shape();
-    Ok(Output { config: &model.config, values: map.into_values(), height, width }.decode(side))
+    Ok(Output { config: &model.config, values: map.into_values(), height, width })
 }
 
 /// The line detector's output: for each cell what the config's channels say.

@@ -18,17 +18,17 @@ use crate::weights::Detector;
 use output::Output;
 
 /// The locator with its config.
-type Locator = Detector<LocatorConfig>;
+pub(crate) type Locator = Detector<LocatorConfig>;
 
 /// A card in a picture.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Located {
+pub struct Located {
     /// Its corners in the picture, from its own top left. Convex.
-    pub(crate) quad: Quad,
+    pub quad: Quad,
     /// Which side it shows.
-    pub(crate) side: Side,
+    pub side: Side,
     /// The probability that there is a card, 0..1.
-    pub(crate) confidence: f32,
+    pub confidence: f32,
 }
 
 /// Finds the cards in a picture: by rows, top to bottom, and left to right in a row; at most `max_cards`, the surest.
@@ -173,21 +173,25 @@ pub(crate) fn refinement_frame(config: &LocatorConfig, rough: &Quad) -> Option<F
 }
 
 /// All cards that the network finds in a frame, in the frame's pixels.
-pub(crate) fn detect(
-    model: &Locator,
-    frame: &RgbImage,
-    threshold: f32,
-    scratch: &Scratch,
-) -> Result<Vec<Located>, NetworkError> {
-    let pixels = model.config.pixels.normalise(frame.as_raw());
-    let shape = [frame.height() as usize, frame.width() as usize, model.config.inputs];
-    let map = model.network.forward(&FeatureMap::new(shape, pixels)?, scratch)?;
+fn detect(model: &Locator, frame: &RgbImage, threshold: f32, scratch: &Scratch) -> Result<Vec<Located>, NetworkError> {
+    Ok(run(model, frame, scratch)?.decode(threshold))
+}
+
+/// A frame's pixels as the network takes them.
+pub(crate) fn network_input(config: &LocatorConfig, frame: &RgbImage) -> Result<FeatureMap, NetworkError> {
+    let shape = [frame.height() as usize, frame.width() as usize, config.inputs];
+    FeatureMap::new(shape, config.pixels.normalise(frame.as_raw()))
+}
+
+/// The network's output for a frame.
+pub(crate) fn run<'a>(model: &'a Locator, frame: &RgbImage, scratch: &Scratch) -> Result<Output<'a>, NetworkError> {
+    let map = model.network.forward(&network_input(&model.config, frame)?, scratch)?;
     let [height, width, _] = map.shape();
-    Ok(Output { config: &model.config, values: map.into_values(), height, width }.decode(threshold))
+    Ok(Output { config: &model.config, values: map.into_values(), height, width })
 }
 
 /// The most confident cards, without those that are no convex quad, too small, or duplicates of a more confident one.
-fn suppress_duplicates(mut found: Vec<Located>, config: &LocatorConfig, most: usize) -> Vec<Located> {
+pub(crate) fn suppress_duplicates(mut found: Vec<Located>, config: &LocatorConfig, most: usize) -> Vec<Located> {
     found.retain(|card| is_convex(&card.quad) && side_lengths(&card.quad).iter().all(|&side| side >= MIN_HEIGHT));
     found.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
     let mut kept: Vec<Located> = Vec::new();

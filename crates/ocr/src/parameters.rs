@@ -1,6 +1,19 @@
-//! Every constant that the engine alone has, by stage. What the trainer shares is in the networks' `config.json` (see `contract.rs`).
+//! The constants that the engine alone has, by stage. Those that the trainer shares are in the networks' `config.json` (see
+//! `contract.rs`); those of the spacing of characters stand in `line_hypothesis.rs`.
+//!
+//! Each group says where its values come from. "Compared" means: chosen by hand, and kept because the count of wrong fields on
+//! drawn, held-back pictures fell (docs/accuracy.md has the counts). To compare a change, draw a set that nothing was chosen on and
+//! count before and after, by slice:
+//!
+//! ```text
+//! python -m shenfen_training.cards.dataset --out DIR --count 800 --split val --level mix --sheets 0.15 --negatives 0.1 --seed N
+//! shenfen eval DIR
+//! ```
 
-/// The order of the stages.
+/// Turning cards, and how large a picture is decoded.
+///
+/// Turning: compared on 2026-11-23. Decoding: 2026-11-24, on 270 drawn photos of 12 megapixels that were read as well as before
+/// (docs/accuracy.md), and for time and memory with `shenfen bench` (docs/performance.md).
 pub(crate) mod reader {
     /// A card with fewer fields than this may be upside down.
     pub(crate) const FEW_FIELDS: usize = 2;
@@ -13,6 +26,11 @@ pub(crate) mod reader {
 }
 
 /// Finding cards.
+///
+/// Refinement passes and the coarse threshold: compared on 2026-11-23, with the locator 0.2.0. Tiles: 2026-11-23, on 1,400 pictures
+/// (wrong fields from 148 to 107, together with the removal of stray detections), and 2026-11-24 for long pictures. Augmentation
+/// scales and `SAME_CORNERS`: 2026-11-25, on 420 hard photos and pictures with several cards (mean corner error from 0.52 % to
+/// 0.47 % on hard photos). `MIN_HEIGHT` follows from the size of type, and was not compared.
 pub(crate) mod locate {
     /// When no card found is as wide as this share of the picture's longer side, it is searched in tiles too.
     pub(crate) const SMALL_CARD: f32 = 0.2;
@@ -36,6 +54,11 @@ pub(crate) mod locate {
 }
 
 /// Reading lines.
+///
+/// `SURE` and augmentation crops: compared on 2026-11-23 with three crops, on 1,400 pictures (wrong fields from 213 to 202), and on
+/// 2026-11-25 with five, on 420 hard ones (from 56 to 54, together with the mean of three passes over the corners and
+/// `EXTENSION`). The other extensions: 2026-11-25, on 4,050 pictures (from 216 to 202, together with a new recogniser). Lengths are
+/// those of the printed forms.
 pub(crate) mod recognise {
     use crate::strip::CropVariant;
 
@@ -67,7 +90,24 @@ pub(crate) mod recognise {
     pub(crate) const LONG_TERM_LENGTH: usize = 13;
 }
 
-/// The quality figures.
+/// Illumination normalisation.
+///
+/// Compared on 2026-11-25, on 420 hard photos and pictures with several cards: wrong fields from 57 to 56.
+pub(crate) mod illumination {
+    /// Side of the blocks of a card's frame (5.75 pixels a millimetre) that share one gain.
+    pub(crate) const BLOCK: usize = 4;
+    /// Strokes and the gaps between them are narrower than twice this many blocks; larger dark areas are taken for dark paper.
+    pub(crate) const CLOSING_RADIUS: usize = 2;
+    /// Brightness of paper after normalisation.
+    pub(crate) const TARGET_PAPER: f32 = 200.0;
+    /// Paper is taken to be at least this bright: below, there is only noise.
+    pub(crate) const MIN_PAPER: f32 = 4.0;
+}
+
+/// The quality figures, which are formulas for people and not fitted to anything.
+///
+/// Sharpness: the two contrasts measured on 2026-11-24, of noise on blank paper and of good scans. Exposure and bright paper: set
+/// on 2026-11-25 so that shadows count and the portrait does not. The others were set on 2026-11-23 by the reasons given.
 pub(crate) mod quality {
     /// Pixels per millimetre from which small type (2.65 mm) has more pixels than the networks use.
     pub(crate) const FULL_RESOLUTION: f32 = 12.0;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::sync::{Arc, Mutex};
 
-use exported::{error, exported, models_folder};
+use exported::{error, input, models_folder};
 use shenfen_ocr::net::{FeatureMap, Observer, Scratch};
 use shenfen_ocr::{CardReader, Device, Engine, Limits, Models, Reading};
 
@@ -83,12 +83,13 @@ fn apply(models: &Models, network: &str, input: &FeatureMap, scratch: &Scratch) 
 /// The exported inputs, and what the networks are given when a sample picture is read.
 fn inputs() -> Vec<(String, FeatureMap)> {
     let record = Record::default();
-    let mut reader = CardReader::observed_by(models(Engine::Quantised), Limits::default(), Box::new(record.clone()));
+    let models = models(Engine::Quantised);
+    let mut reader = CardReader::observed_by(Arc::clone(&models), Limits::default(), Box::new(record.clone()));
     reader.read(&sample("photo-1.jpg")).unwrap();
     let mut inputs = std::mem::take(&mut *record.inputs.lock().unwrap());
     for network in ["locator", "lines", "recogniser"] {
         assert!(inputs.iter().any(|(of, _)| of == network), "the sample needs the {network}");
-        inputs.push((network.to_owned(), exported(network)["input"].channels_last()));
+        inputs.push((network.to_owned(), input(&models, network)));
     }
     inputs
 }
@@ -136,7 +137,7 @@ fn errors_of_int8_layers_stay_small_when_they_add_up() {
 #[test]
 fn int8_classifier_is_close_to_the_reference_and_exact_where_refined() {
     let [quantised, reference] = both();
-    let strip = exported("recogniser")["input"].channels_last();
+    let strip = input(&quantised, "recogniser");
     let features = reference.recogniser().forward(&strip, &Scratch::default()).unwrap().features;
     let [mut ours, mut expected] = [Vec::new(), Vec::new()];
     quantised.recogniser().classify(&features, &Scratch::default(), &mut ours).unwrap();
