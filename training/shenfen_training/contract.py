@@ -26,12 +26,23 @@ OUTSIDE = 128
 
 
 @dataclass(frozen=True)
+class Resampling:
+    """How a crop is sampled from a picture: bilinearly, averaged where the picture is finer than the crop."""
+
+    max_samples: int = 1
+    """The most samples per pixel of the crop and direction; where they are not enough, the picture is halved first."""
+    slack: float = 0.3
+    """One sample is enough for up to this many picture pixels more than one."""
+    outside: int = OUTSIDE
+    """Level of what lies outside the picture."""
+
+
+@dataclass(frozen=True)
 class Pixels:
-    """How levels 0..255 become a detector's input: level / scale + offset. `outside` is the level outside the picture."""
+    """How levels 0..255 become a detector's input: level / scale + offset."""
 
     scale: float = 127.5
     offset: float = -1.0
-    outside: int = OUTSIDE
 
 
 @dataclass(frozen=True)
@@ -83,6 +94,7 @@ class LocatorContract:
     name: str = "locator"
     version: str = "0.3.0"
     inputs: int = 3
+    resampling: Resampling = Resampling()
     pixels: Pixels = Pixels()
     coarse_side: int = 256
     """Side of the square into which the whole picture is letterboxed for the coarse pass."""
@@ -161,6 +173,7 @@ class LinesContract:
     name: str = "lines"
     version: str = "0.3.0"
     inputs: int = 1
+    resampling: Resampling = Resampling()
     pixels: Pixels = Pixels()
     frame: CardFrame = CardFrame()
     output_stage: int = 1
@@ -184,11 +197,8 @@ class StripCrop:
     min_width: int = 24
     max_width: int = 1024
     """Longer lines are squeezed."""
-    max_samples: int = 4
-    """The most samples per pixel and direction, where the picture is finer than the strip."""
     min_deviation: float = 6.0
     """Levels are brought to mean 0 and deviation 1 over the strip; a smaller deviation than this counts as this."""
-    outside: int = OUTSIDE
 
 
 @dataclass(frozen=True)
@@ -209,6 +219,7 @@ class RecogniserContract:
     version: str = "0.5.0"
     inputs: int = 1
     strip: StripCrop = StripCrop()
+    resampling: Resampling = Resampling(max_samples=4)
     step: int = 4
     """Pixels of strip width per step of the output."""
     classes: int = 21288

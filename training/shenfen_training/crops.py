@@ -8,28 +8,22 @@ import numpy as np
 
 from .cards.geometry import between, scaling, side_lengths, translation, warp
 from .cards.render import map_points
-from .contract import LINES, LOCATOR, OUTSIDE, RECOGNISER, Pixels
-
-SLACK = 0.3
-"""A crop's pixel counts as one sample up to this many picture pixels more."""
+from .contract import LINES, LOCATOR, RECOGNISER, Pixels, Resampling
 
 
-def cut(image: np.ndarray, to_image: np.ndarray, size: tuple[int, int], max_samples: int = 1, outside: int = OUTSIDE) -> np.ndarray:
-    """The crop of `size` (width, height): bilinear samples of the picture, averaged where it is finer than the crop.
-
-    Where `max_samples` per pixel and direction are not enough, the picture is halved first.
-    """
+def cut(image: np.ndarray, to_image: np.ndarray, size: tuple[int, int], resampling: Resampling) -> np.ndarray:
+    """The crop of `size` (width, height)."""
     width, height = size
     middle = np.array([[width / 2, height / 2], [width / 2 + 1, height / 2], [width / 2, height / 2 + 1]])
     here, right, below = map_points(to_image, middle)
     ratio = max(float(np.linalg.norm(right - here)), float(np.linalg.norm(below - here)))
     shrink = 1.0
-    while ratio * shrink > max_samples + SLACK:
+    while ratio * shrink > resampling.max_samples + resampling.slack:
         image = halved(image)
         shrink /= 2
-    samples = int(np.clip(np.ceil(ratio * shrink - SLACK), 1, max_samples))
+    samples = int(np.clip(np.ceil(ratio * shrink - resampling.slack), 1, resampling.max_samples))
     to_samples = scaling(samples, samples) @ np.linalg.inv(scaling(shrink, shrink) @ to_image)
-    crop = warp(image, to_samples, (width * samples, height * samples), (outside,) * 3)
+    crop = warp(image, to_samples, (width * samples, height * samples), (resampling.outside,) * 3)
     return crop if samples == 1 else cv2.resize(crop, size, interpolation=cv2.INTER_AREA)
 
 
@@ -52,7 +46,7 @@ def coarse_crop(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     height, width = image.shape[:2]
     side = max(width, height)
     to_image = translation((width - side) / 2, (height - side) / 2) @ scaling(side / LOCATOR.coarse_side, side / LOCATOR.coarse_side)
-    return cut(image, to_image, (LOCATOR.coarse_side,) * 2, outside=LOCATOR.pixels.outside), to_image
+    return cut(image, to_image, (LOCATOR.coarse_side,) * 2, LOCATOR.resampling), to_image
 
 
 def refinement_quad() -> np.ndarray:
@@ -64,13 +58,13 @@ def refinement_quad() -> np.ndarray:
 def refinement_crop(image: np.ndarray, rough: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The locator's refinement pass around the rough corners of a card, and the way from its pixels to the picture's."""
     to_image = between(refinement_quad(), rough)
-    return cut(image, to_image, LOCATOR.refinement.size, outside=LOCATOR.pixels.outside), to_image
+    return cut(image, to_image, LOCATOR.refinement.size, LOCATOR.resampling), to_image
 
 
 def card_crop(image: np.ndarray, quad: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The line detector's frame of a card in a grey picture, and the way from its pixels to the picture's."""
     to_image = between(LINES.frame.card, quad)
-    return cut(image, to_image, LINES.frame.size, outside=LINES.pixels.outside), to_image
+    return cut(image, to_image, LINES.frame.size, LINES.resampling), to_image
 
 
 def strip_frame(quad: np.ndarray) -> tuple[np.ndarray, int]:
@@ -97,8 +91,7 @@ def strip_frame(quad: np.ndarray) -> tuple[np.ndarray, int]:
 
 def cut_strip(image: np.ndarray, to_image: np.ndarray, width: int) -> np.ndarray:
     """The strip uint8 [height, width] that `to_image` finds in a grey picture."""
-    strip = RECOGNISER.strip
-    return cut(image, to_image, (width, strip.height), strip.max_samples, strip.outside)
+    return cut(image, to_image, (width, RECOGNISER.strip.height), RECOGNISER.resampling)
 
 
 def network_input(crop: np.ndarray, pixels: Pixels) -> np.ndarray:

@@ -67,7 +67,7 @@ def test_characters_are_local_maxima_and_doubtful_ones_lower_the_probability():
 def test_crops_average_where_the_picture_is_finer():
     stripes = np.tile(np.array([0, 200], np.uint8), (64, 64))
     assert (halved(stripes) == 100).all()
-    crop = cut(stripes, np.diag([8.0, 8.0, 1.0]), (16, 8), max_samples=4)
+    crop = cut(stripes, np.diag([8.0, 8.0, 1.0]), (16, 8), RECOGNISER.resampling)
     assert np.abs(crop.astype(int) - 100).max() <= 1
 
 

@@ -61,14 +61,32 @@ fn is_share(value: f32) -> bool {
     (0.0..=1.0).contains(&value)
 }
 
+/// How a crop is sampled from a picture: bilinearly, averaged where the picture is finer than the crop.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Resampling {
+    /// The most samples per pixel of the crop and direction. A coarser level of the picture serves where that is not enough, so more
+    /// samples mean more sharpness and more time.
+    pub(crate) max_samples: u32,
+    /// One sample is enough for up to this many picture pixels more than one.
+    pub(crate) slack: f32,
+    /// The level of what lies outside the picture.
+    pub(crate) outside: u8,
+}
+
+impl Resampling {
+    fn check(&self) -> Result<(), &'static str> {
+        ensure((1..=16).contains(&self.max_samples), "resampling.max_samples must be 1..16")?;
+        ensure((0.0..1.0).contains(&self.slack), "resampling.slack must be less than a pixel")
+    }
+}
+
 /// How levels 0..255 become a detector's input: level / scale + offset.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Pixels {
     scale: f32,
     offset: f32,
-    /// The level of what lies outside the picture.
-    pub(crate) outside: u8,
 }
 
 impl Pixels {
@@ -130,6 +148,7 @@ pub(crate) struct LocatorConfig {
     name: String,
     version: String,
     pub(crate) inputs: usize,
+    pub(crate) resampling: Resampling,
     pub(crate) pixels: Pixels,
     pub(crate) coarse_side: usize,
     pub(crate) refinement: RefinementPass,
@@ -157,6 +176,7 @@ impl Config for LocatorConfig {
         let [left, top, right, bottom] = self.refinement.card;
         let rules = &self.decoding;
         let shares = [rules.threshold, rules.neighbour_share, rules.corner_threshold, rules.duplicate_iou];
+        self.resampling.check()?;
         self.pixels.check()?;
         ensure(self.inputs == 3, "inputs must be 3, for RGB")?;
         ensure(is_stride(self.stride, self.output_stage), "stride must be 2^(output_stage + 1)")?;
@@ -224,6 +244,7 @@ pub(crate) struct LinesConfig {
     name: String,
     version: String,
     pub(crate) inputs: usize,
+    pub(crate) resampling: Resampling,
     pub(crate) pixels: Pixels,
     pub(crate) frame: CardFrame,
     pub(crate) output_stage: usize,
@@ -249,6 +270,7 @@ impl Config for LinesConfig {
         let rules = &self.decoding;
         let lengths = [rules.max_gap, rules.same_row, rules.max_indent, rules.min_slope_length];
         let all_fields = FieldName::FRONT.iter().chain(&FieldName::BACK);
+        self.resampling.check()?;
         self.pixels.check()?;
         ensure(self.inputs == 1, "inputs must be 1, for grey")?;
         ensure(is_stride(self.stride, self.output_stage), "stride must be 2^(output_stage + 1)")?;
@@ -290,9 +312,7 @@ pub(crate) struct StripCrop {
     pub(crate) width_multiple: usize,
     pub(crate) min_width: usize,
     pub(crate) max_width: usize,
-    pub(crate) max_samples: u32,
     pub(crate) min_deviation: f32,
-    pub(crate) outside: u8,
 }
 
 /// From centre logits to characters.
@@ -321,6 +341,7 @@ pub(crate) struct RecogniserConfig {
     version: String,
     pub(crate) inputs: usize,
     pub(crate) strip: StripCrop,
+    pub(crate) resampling: Resampling,
     pub(crate) step: usize,
     pub(crate) classes: usize,
     pub(crate) decoding: RecogniserDecoding,
@@ -340,7 +361,7 @@ impl Config for RecogniserConfig {
     }
 
     fn check(&self) -> Result<(), &'static str> {
-        let StripCrop { height, em, width_multiple, min_width, max_width, max_samples, .. } = self.strip;
+        let StripCrop { height, em, width_multiple, min_width, max_width, .. } = self.strip;
         let rules = &self.decoding;
         ensure(self.inputs == 1, "inputs must be 1, for grey")?;
         ensure(0.0 < em && em <= height as f32, "strip.em must be positive and no more than strip.height")?;
@@ -353,7 +374,7 @@ impl Config for RecogniserConfig {
             "strip widths must be multiples of strip.width_multiple",
         )?;
         ensure(0 < min_width && min_width <= max_width, "strip.min_width must be positive and no more than max_width")?;
-        ensure((1..=16).contains(&max_samples), "strip.max_samples must be 1..16")?;
+        self.resampling.check()?;
         ensure(
             self.strip.min_deviation > 0.0 && self.strip.side_margin >= 0.0,
             "strip.min_deviation must be positive",

@@ -96,7 +96,7 @@ impl LineHypothesis {
         scratch: &Scratch,
     ) -> Result<LineHypothesis, NetworkError> {
         let config = &model.config;
-        let strip = Strip::new(&config.strip, line, to_picture, variant);
+        let strip = Strip::new(config, line, to_picture, variant);
         let mut pixels = strip.cut(picture);
         let contrast = stroke_contrast(&pixels);
         illumination.normalise(&mut pixels, &strip.to_card);

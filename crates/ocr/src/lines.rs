@@ -65,7 +65,7 @@ impl TextLine {
 pub(crate) fn card_frame(config: &LinesConfig, quad: &Quad) -> Option<Frame> {
     let to_picture = Homography::between(&config.frame.card(), quad)?;
     let [width, height] = config.frame.size;
-    Some(Frame { to_picture, width, height, samples: 1, outside: config.pixels.outside })
+    Some(Frame { to_picture, width, height, resampling: config.resampling })
 }
 
 /// Finds the lines of a side's fields on a card, from its frame; by field in the order of the side, then top to bottom.

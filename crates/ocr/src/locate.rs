@@ -156,7 +156,7 @@ pub(crate) fn coarse_frame(config: &LocatorConfig, [left, top, side]: [f64; 3]) 
     let scale = config.coarse_side as f64 / side;
     let to_picture = Homography::scale_and_move(scale, [-left * scale, -top * scale]).inverse();
     let [width, height] = [config.coarse_side; 2];
-    Frame { to_picture, width, height, samples: 1, outside: config.pixels.outside }
+    Frame { to_picture, width, height, resampling: config.resampling }
 }
 
 /// The square that holds a whole picture, as [left, top, side].
@@ -169,7 +169,7 @@ pub(crate) fn whole_picture([width, height]: [f64; 2]) -> [f64; 3] {
 pub(crate) fn refinement_frame(config: &LocatorConfig, rough: &Quad) -> Option<Frame> {
     let to_picture = Homography::between(&config.refinement.card(), rough)?;
     let [width, height] = config.refinement.size;
-    Some(Frame { to_picture, width, height, samples: 1, outside: config.pixels.outside })
+    Some(Frame { to_picture, width, height, resampling: config.resampling })
 }
 
 /// All cards that the network finds in a frame, in the frame's pixels.

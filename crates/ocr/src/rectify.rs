@@ -4,13 +4,12 @@ use std::borrow::Cow;
 
 use image::{GrayImage, RgbImage};
 
+use crate::contract::Resampling;
 use crate::geometry::Homography;
 use crate::multiversioned::multiversioned;
 
 /// The weights of a sample's four pixels are in units of a 256th across and down, so they sum to this.
 const WHOLE: u32 = 1 << 16;
-/// A pixel counts as one sample up to this many picture pixels more.
-const SLACK: f32 = 0.3;
 
 /// A picture with its mip levels (each half the size of the one before), in colour and in grey, each made when first needed.
 pub(crate) struct Picture<'a> {
@@ -34,11 +33,8 @@ pub(crate) struct Frame {
     pub(crate) width: usize,
     /// Height in pixels.
     pub(crate) height: usize,
-    /// The most samples per pixel and direction. A coarser level of the picture serves where that is not enough, so more
-    /// samples mean more sharpness and more time.
-    pub(crate) samples: u32,
-    /// The level of what lies outside the picture.
-    pub(crate) outside: u8,
+    /// How it is sampled.
+    pub(crate) resampling: Resampling,
 }
 
 impl<'a> Picture<'a> {
@@ -112,18 +108,19 @@ struct Sampling {
 
 impl Sampling {
     fn of(frame: &Frame) -> Sampling {
+        let Resampling { max_samples, slack, outside } = frame.resampling;
         // Picture pixels per frame pixel; half more than one sample each is still sharp enough without averaging.
         let ratio = frame.to_picture.stretch_at([frame.width as f32 / 2.0, frame.height as f32 / 2.0]);
         let mut level = 0;
-        while ratio / (1 << level) as f32 > frame.samples as f32 + SLACK && level < 15 {
+        while ratio / (1 << level) as f32 > max_samples as f32 + slack && level < 15 {
             level += 1;
         }
         let shrink = 1.0 / f64::from(1_u32 << level);
-        let per_side = (ratio * shrink as f32 - SLACK).ceil().clamp(1.0, frame.samples as f32) as u32;
+        let per_side = (ratio * shrink as f32 - slack).ceil().clamp(1.0, max_samples as f32) as u32;
         let to_level = Homography::scale_and_move(shrink, [0.0; 2])
             .after(&frame.to_picture)
             .after(&Homography::scale_and_move(1.0 / f64::from(per_side), [0.0; 2]));
-        Sampling { outside: frame.outside, level, per_side: per_side as usize, rows: to_level.rows() }
+        Sampling { outside, level, per_side: per_side as usize, rows: to_level.rows() }
     }
 }
 

@@ -80,8 +80,9 @@ impl Stages<'_> {
     /// quad.
     pub fn strip_crop(&self, picture: &RgbImage, quad: &Quad, line: &TextLine) -> Option<GrayImage> {
         let frame = card_frame(&self.0.lines.config, quad)?;
-        let crop = &self.0.recogniser.config.strip;
-        Some(Strip::new(crop, line, &frame.to_picture, CropVariant::trained(crop)).cut(&mut Picture::new(picture)))
+        let config = &self.0.recogniser.config;
+        let strip = Strip::new(config, line, &frame.to_picture, CropVariant::trained(&config.strip));
+        Some(strip.cut(&mut Picture::new(picture)))
     }
 
     /// A strip as the recogniser takes it.

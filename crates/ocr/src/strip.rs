@@ -2,7 +2,7 @@
 
 use image::GrayImage;
 
-use crate::contract::StripCrop;
+use crate::contract::{RecogniserConfig, StripCrop};
 use crate::geometry::Homography;
 use crate::lines::TextLine;
 use crate::net::{FeatureMap, NetworkError};
@@ -40,7 +40,13 @@ pub(crate) struct Strip {
 impl Strip {
     /// The strip of a line in a frame that `to_picture` maps to the picture. The width is rounded up to a multiple, so there is a
     /// little more room on the right.
-    pub(crate) fn new(crop: &StripCrop, line: &TextLine, to_picture: &Homography, variant: CropVariant) -> Strip {
+    pub(crate) fn new(
+        config: &RecogniserConfig,
+        line: &TextLine,
+        to_picture: &Homography,
+        variant: CropVariant,
+    ) -> Strip {
+        let RecogniserConfig { strip: crop, resampling, .. } = config;
         let per_pixel = line.em / variant.em;
         let margin = variant.side_margin * line.em;
         let wanted = (line.length() + 2.0 * margin) / per_pixel;
@@ -53,8 +59,7 @@ impl Strip {
         let scaled = |direction: [f32; 2], factor: f32| direction.map(|part| f64::from(part * factor));
         let to_card = Homography::affine(corner, scaled(along, along_pixel), scaled(down, per_pixel));
         let to_picture = to_picture.after(&to_card);
-        let StripCrop { height, max_samples: samples, outside, .. } = *crop;
-        let frame = Frame { to_picture, width, height, samples, outside };
+        let frame = Frame { to_picture, width, height: crop.height, resampling: *resampling };
         Strip { frame, to_card, scale: 1.0 / along_pixel, margin }
     }
 
@@ -96,16 +101,16 @@ mod tests {
     use shenfen_core::FieldName;
 
     use super::*;
-    use crate::contract::{RecogniserConfig, shipped};
+    use crate::contract::shipped;
 
-    static CROP: LazyLock<StripCrop> = LazyLock::new(|| shipped::<RecogniserConfig>().strip);
+    static CONFIG: LazyLock<RecogniserConfig> = LazyLock::new(shipped);
 
     fn line(start: [f32; 2], end: [f32; 2], em: f32) -> TextLine {
         TextLine { field: FieldName::Name, start, end, em, weight: 1.0 }
     }
 
     fn usual(line: &TextLine) -> Strip {
-        Strip::new(&CROP, line, &Homography::scale_and_move(1.0, [0.0, 0.0]), CropVariant::trained(&CROP))
+        Strip::new(&CONFIG, line, &Homography::scale_and_move(1.0, [0.0, 0.0]), CropVariant::trained(&CONFIG.strip))
     }
 
     #[test]
@@ -130,7 +135,7 @@ mod tests {
     fn crop_variant_shows_the_same_line_shifted() {
         let same = Homography::scale_and_move(1.0, [0.0, 0.0]);
         let variant = CropVariant { em: 20.0, side_margin: 0.5, shift_down: 0.1 };
-        let strip = Strip::new(&CROP, &line([100.0, 50.0], [200.0, 50.0], 20.0), &same, variant);
+        let strip = Strip::new(&CONFIG, &line([100.0, 50.0], [200.0, 50.0], 20.0), &same, variant);
         let [x, y] = strip.frame.to_picture.map([10.0, 18.0]);
         assert!((x - 100.0).abs() < 1e-3 && (y - 50.0).abs() < 1e-3);
         assert!((strip.along(60.0) - 50.0).abs() < 1e-3);

@@ -20,7 +20,8 @@ fn print() -> RgbImage {
 
 fn assessed_as(side: Side, image: &RgbImage, quad: &Quad, size: [u32; 2]) -> Quality {
     let to_picture = Homography::scale_and_move(1.0, [0.0; 2]);
-    let frame = Frame { to_picture, width: FRAME[0], height: FRAME[1], samples: 1, outside: 128 };
+    let resampling = shipped::<LinesConfig>().resampling;
+    let frame = Frame { to_picture, width: FRAME[0], height: FRAME[1], resampling };
     let mut picture = Picture::new(image);
     let (brightness, colours) = (picture.cut_grey(&frame), picture.cut(&coarse_frame(&frame)));
     let card = Located { quad: *quad, side, confidence: 1.0 };

@@ -9,7 +9,8 @@ fn slope() -> RgbImage {
 }
 
 fn frame(to_picture: Homography, width: usize, height: usize, samples: u32) -> Frame {
-    Frame { to_picture, width, height, samples, outside: 128 }
+    let resampling = Resampling { max_samples: samples, slack: 0.3, outside: 128 };
+    Frame { to_picture, width, height, resampling }
 }
 
 #[test]
