@@ -1,95 +1,154 @@
-"""Fits the recogniser's confidences: python -m shenfen_training.calibrate
+"""Fits the recogniser's confidences on what ships: python -m shenfen_training.calibrate --fit DUMP... [--report DUMP...]
 
-On strips with the face, backgrounds and faults that training never sees: how often is a line right whose probability is p?
-Two numbers, scale and bias on the logit of the line's probability, are fitted by maximum likelihood and kept in
-log/calibration.json, from where export takes them.
+A dump is what `shenfen eval DIR --dump FILE` wrote about drawn pictures with held-back faces, grounds and faults
+(`python -m shenfen_training.cards.dataset --split val`): the engine's own arithmetic in bytes, all its crops of doubtful lines, and
+its rules of spacing. How often is a field right whose probability is p? Two numbers, scale and bias on the logit of p, are fitted
+by maximum likelihood, the bias lowered by two standard errors, and written to log/calibration.json and models/recogniser/config.json.
+
+--report prints a table about other dumps: expected calibration errors and how many wrong fields are confident, by level and by
+field. It tells of the confidences in those dumps as they stand, so dump again after a fit.
 """
 
 import argparse
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
-import torch
-from torch.nn import functional as F
 
 from .calibration import Calibration, save
-from .cards.views import strip_samples
-from .charset import charset, class_of
-from .checkpoint import averaged
-from .contract import RECOGNISER
-from .crops import strip_input
-from .nets.recogniser import Recogniser, RecogniserConfig
-from .strips.draw import Strip
-from .train_recogniser import validation_set
+from .contract import MODELS, config_text
+from .dumps import Field, read_fields, read_pictures
+from .logistic import Floats, fit_logistic, sigmoid
 
-SEED = 20260103
-UNLIKE_CARDS = ("flat", "rare")
-"""Kinds of text that no card has."""
-CENTRE_THRESHOLD, FAINT = RECOGNISER.decoding.centre_threshold, RECOGNISER.decoding.missed_threshold
 LIMIT = 1e-6
 """Probabilities are kept this far from 0 and 1 before their logit is taken; the engine does the same."""
-SEVERAL_LOOKS = 0.4
-"""The engine looks five times at a line that it doubts, and here is one look. So much more is the logit then. Chosen when it looked
-three times: without it, the confidences of fields on 1,300 whole held-back pictures were 0.2 to 0.9 % too low on average, with it
-0.5 % too low to 0.1 % too high; with five looks, on 1,350 others, 0.05 to 0.18 % too low."""
+PULL = 0.1
+"""Weight of the pull towards the identity, in observations."""
+CAUTION = 2.0
+"""Standard errors by which the fitted bias is lowered."""
+CONFIDENT = (0.95, 0.99, 0.999)
+"""Wrong fields are counted above these confidences."""
 
 
-@torch.inference_mode()
-def reading(net: Recogniser, grey: np.ndarray) -> tuple[list[int], float]:
-    """Classes on a strip, and the uncalibrated probability that all are right; what the engine computes."""
-    features, centre = net(torch.from_numpy(strip_input(grey))[None, None])
-    p = torch.sigmoid(centre[0]).numpy().astype(np.float64)
-    left, right = np.concatenate([[0.0], p[:-1]]), np.concatenate([p[1:], [0.0]])
-    peaks = (p >= left) & (p > right)
-    chosen = np.flatnonzero(peaks & (p > CENTRE_THRESHOLD))
-    missed = p[peaks & (p > FAINT) & (p <= CENTRE_THRESHOLD)]
-    if not len(chosen):
-        return [], 0.0
-    best, classes = F.softmax(net.classify(features[0][chosen]), -1).max(-1)
-    return classes.tolist(), float(best.double().prod()) * float((1 - missed).prod())
-
-
-def fit(probability: np.ndarray, right: np.ndarray) -> Calibration:
-    """Scale and bias of the logit by Newton's method on the likelihood, with a weak pull to the identity."""
+def logit(probability: Floats) -> Floats:
+    """Of probabilities kept away from 0 and 1."""
     p = np.clip(probability, LIMIT, 1 - LIMIT)
-    x = np.stack([np.log(p / (1 - p)), np.ones_like(p)], axis=1)
-    start = weights = np.array([1.0, 0.0])
-    for _ in range(50):
-        guess = 1 / (1 + np.exp(-x @ weights))
-        gradient = x.T @ (right - guess) - 0.1 * (weights - start)
-        hessian = (x * (guess * (1 - guess))[:, None]).T @ x + 0.1 * np.eye(2)
-        weights = weights + np.linalg.solve(hessian, gradient)
-    return Calibration(temperature=1.0, scale=round(float(weights[0]), 4), bias=round(float(weights[1]), 4))
+    return np.log(p / (1 - p))
 
 
-def calibration_error(probability: np.ndarray, right: np.ndarray, bins: int = 10) -> float:
+def fit(probability: Floats, right: Floats) -> Calibration:
+    """Scale and bias of the logit by maximum likelihood, with a weak pull to the identity.
+
+    The scale is not let below 0: a higher probability never becomes a lower confidence.
+    """
+    x = np.stack([logit(probability), np.ones_like(probability)], axis=1)
+    weights = fit_logistic(x, right, start=np.array([1.0, 0.0]), pull=np.full(2, PULL))
+    return Calibration(temperature=1.0, scale=max(0.0, round(float(weights[0]), 4)), bias=round(float(weights[1]), 4))
+
+
+def cautious(fitted: Calibration, probability: Floats) -> Calibration:
+    """The same with a bias that is lower by some standard errors: a wrong field that is confident costs more than a right one that a
+    person looks at."""
+    x = np.stack([logit(probability), np.ones_like(probability)], axis=1)
+    guess = calibrated(probability, fitted)
+    information = (x * (guess * (1 - guess))[:, None]).T @ x + PULL * np.eye(2)
+    error = float(np.sqrt(np.linalg.inv(information)[1, 1]))
+    return replace(fitted, bias=round(fitted.bias - CAUTION * error, 4))
+
+
+def calibrated(probability: Floats, calibration: Calibration) -> Floats:
+    """What the engine makes of the probabilities of fields."""
+    return sigmoid(calibration.scale * logit(probability) + calibration.bias)
+
+
+def calibration_error(confidence: Floats, right: Floats, bins: int = 10) -> float:
     """Expected calibration error over bins of equal width."""
-    place = np.minimum((probability * bins).astype(int), bins - 1)
-    return float(sum(abs(right[place == b].mean() - probability[place == b].mean()) * (place == b).mean() for b in np.unique(place)))
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    return float(sum(abs(right[place == b].mean() - confidence[place == b].mean()) * (place == b).mean() for b in np.unique(place)))
+
+
+def log_loss(confidence: Floats, right: Floats) -> float:
+    """Mean negative log likelihood."""
+    p = np.clip(confidence, LIMIT, 1 - LIMIT)
+    return float(-np.mean(np.where(right > 0, np.log(p), np.log(1 - p))))
+
+
+def report(fields: list[Field]) -> list[str]:
+    """Rows of a Markdown table: all fields that were read, by level, and by field."""
+    rows = [
+        "| fields | read | wrong | error as read | error as assessed | " + " | ".join(f"wrong above {c}" for c in CONFIDENT) + " |",
+        "| --- " * (5 + len(CONFIDENT)) + "|",
+    ]
+    read = [field for field in fields if field.text]
+    rows.append(_row("all", read))
+    rows.extend(_groups(read, lambda field: field.level))
+    rows.extend(_groups(read, lambda field: field.name))
+    return rows
+
+
+def _groups(fields: list[Field], key: Callable[[Field], str]) -> Iterable[str]:
+    for name in dict.fromkeys(map(key, fields)):
+        yield _row(name, [field for field in fields if key(field) == name])
+
+
+def _row(name: str, fields: list[Field]) -> str:
+    raw_right = np.array([field.raw_is_right for field in fields], float)
+    right = np.array([field.text_is_right for field in fields], float)
+    confidence = np.array([field.confidence for field in fields])
+    assessed = np.array([field.assessed for field in fields])
+    wrong = assessed[right == 0]
+    counts = " | ".join(str(int((wrong > limit).sum())) for limit in CONFIDENT)
+    errors = f"{calibration_error(confidence, raw_right):.4f} | {calibration_error(assessed, right):.4f}"
+    return f"| {name} | {len(fields)} | {len(wrong)} | {errors} | {counts} |"
+
+
+def accepted(paths: list[Path]) -> tuple[int, int, int]:
+    """Pictures, those of them that were accepted, and those of these with anything wrong."""
+    pictures = taken = wrong = 0
+    for picture in read_pictures(paths):
+        pictures += 1
+        if picture["decision"] != "accept":
+            continue
+        taken += 1
+        cards = [(card["label"], card["result"]["fields"]) for card in picture["cards"]]
+        is_right = not picture["not_found"] and all(
+            label is not None and all(read.get(name, {"text": ""})["text"] == text for name, text in label["fields"].items())
+            for label, read in cards
+        )
+        wrong += not is_right
+    return pictures, taken, wrong
+
+
+def write_config() -> None:
+    """Puts the saved calibration into the engine's config, and the config's new sum into SHA256SUMS."""
+    from .export import write_sums
+
+    (MODELS / "recogniser" / "config.json").write_text(config_text("recogniser"), encoding="utf-8")
+    write_sums()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cards", type=int, default=150, help="whole cards beside the strips of the fixed set")
+    parser.add_argument("--fit", type=Path, nargs="+", default=[], help="dumps to fit on; writes the calibration")
+    parser.add_argument("--report", type=Path, nargs="+", default=[], help="dumps to report on, of another draw")
     args = parser.parse_args()
-    weights, saved = averaged("recogniser")
-    net = Recogniser(RecogniserConfig(**saved))
-    net.load_state_dict(weights)
-    net.eval()
-    rng = np.random.default_rng(SEED)
-    strips = [strip for kind, group in validation_set().items() if kind not in UNLIKE_CARDS for strip in group]
-    for _ in range(args.cards):
-        for grey, text, centres in strip_samples(rng, "val"):
-            strips.append(Strip(grey, np.array([class_of().get(char, -1) for char in text]), centres))
-    results = [(*reading(net, strip.grey), strip.classes.tolist()) for strip in strips]
-    probability = np.array([p for _, p, _ in results])
-    right = np.array([seen == true for seen, _, true in results], float)
-    fitted = fit(probability, right)
-    save(replace(fitted, bias=round(fitted.bias + SEVERAL_LOOKS, 4)))
-    p = np.clip(probability, LIMIT, 1 - LIMIT)
-    after = 1 / (1 + np.exp(-(fitted.scale * np.log(p / (1 - p)) + fitted.bias)))
-    print(f"{len(strips)} lines over {len(charset())} classes, right {right.mean():.4f}")
-    print(f"calibration error of one look {calibration_error(probability, right):.4f} -> {calibration_error(after, right):.4f}, {fitted}")
+    if args.fit:
+        fields = [field for field in read_fields(args.fit) if field.raw]
+        probability = np.array([field.probability for field in fields])
+        right = np.array([field.raw_is_right for field in fields], float)
+        fitted = cautious(fit(probability, right), probability)
+        save(fitted)
+        write_config()
+        after = calibrated(probability, fitted)
+        before = np.array([field.confidence for field in fields])
+        print(f"{len(fields)} fields, right {right.mean():.4f}: {fitted}")
+        for name, confidence in (("before", before), ("after", after)):
+            print(f"{name}: error {calibration_error(confidence, right):.4f}, log loss {log_loss(confidence, right):.4f}")
+    if args.report:
+        print("\n".join(report(read_fields(args.report))))
+        pictures, taken, wrong = accepted(args.report)
+        print(f"\n{pictures} pictures, {taken} accepted, {wrong} of these with anything wrong")
 
 
 if __name__ == "__main__":
