@@ -3,8 +3,8 @@
 use shenfen_queue::Route;
 use shenfen_store::Outcome;
 
-use super::model::{Kind, LIMITS, Letter, Pending, World, number_of};
-use crate::service::step::{Effect, Tag, Work};
+use super::model::{Kind, LIMITS, Letter, Pending, World, job_id, number_of, result};
+use crate::service::step::{Effect, Event, Tag, Work};
 use Progress::{
     Claimed, Claiming, Committing, DeadLetterPublished, Fetching, Publishing, PublishingStopped, Read, Reading,
     Releasing, RetryPublished,
@@ -134,6 +134,22 @@ impl World {
                 assert!(ended || self.retried.contains(&number), "job {number} is acknowledged before its commit");
             }
             Letter::Malformed(_) => assert!(self.dead_letters.contains(&letter)),
+        }
+    }
+
+    /// An answer that nobody waits for; nothing may be done about it.
+    pub(super) fn stray_answer(&mut self, choice: u64) {
+        let number = choice / 8 % (self.jobs.len() as u64 + 1) + 1;
+        let (id, progress) = (job_id(number), self.progress.get(&number).copied());
+        match (choice % 8, progress) {
+            (0, progress) if progress != Some(Committing) => self.tell(Event::Committed(vec![id])),
+            (1, progress) if !matches!(progress, Some(Publishing(_))) => self.tell(Event::Published(id)),
+            (2, progress) if !matches!(progress, Some(Releasing { .. })) => self.tell(Event::Released(vec![id])),
+            (3, progress) if progress != Some(Reading) => self.tell(Event::Read(id, Ok((Box::new(result()), None)))),
+            (4, progress) if progress != Some(Fetching) => self.tell(Event::Fetched(id, Ok(Ok(vec![1])))),
+            (5, progress) if progress != Some(Committing) => self.tell(Event::NotStorable(id, "stray".into())),
+            (6, progress) if progress != Some(Reading) => self.tell(Event::NotRead(id)),
+            _ => {}
         }
     }
 }

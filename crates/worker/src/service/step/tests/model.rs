@@ -90,7 +90,7 @@ pub(super) struct World {
     tags: Tag,
 }
 
-fn job_id(number: u64) -> JobId {
+pub(super) fn job_id(number: u64) -> JobId {
     JobId::from(Uuid::from_u128(number.into()))
 }
 
@@ -98,7 +98,7 @@ pub(super) fn number_of(id: JobId) -> u64 {
     Uuid::from(id).as_u128() as u64
 }
 
-fn result() -> PictureResult {
+pub(super) fn result() -> PictureResult {
     PictureResult {
         status: Status::Ok,
         message: BTreeMap::new(),
@@ -380,23 +380,6 @@ impl World {
         self.tell(Event::Published(id));
         if !claimed {
             self.retried.remove(&number);
-        }
-    }
-
-    /// An answer that nobody waits for; nothing may be done about it.
-    pub(super) fn stray_answer(&mut self, choice: u64) {
-        let number = choice / 8 % (self.jobs.len() as u64 + 1) + 1;
-        let (id, progress) = (job_id(number), self.progress.get(&number).copied());
-        use Progress::{Committing, Fetching, Publishing, Reading, Releasing};
-        match (choice % 8, progress) {
-            (0, progress) if progress != Some(Committing) => self.tell(Event::Committed(vec![id])),
-            (1, progress) if !matches!(progress, Some(Publishing(_))) => self.tell(Event::Published(id)),
-            (2, progress) if !matches!(progress, Some(Releasing { .. })) => self.tell(Event::Released(vec![id])),
-            (3, progress) if progress != Some(Reading) => self.tell(Event::Read(id, Ok((Box::new(result()), None)))),
-            (4, progress) if progress != Some(Fetching) => self.tell(Event::Fetched(id, Ok(Ok(vec![1])))),
-            (5, progress) if progress != Some(Committing) => self.tell(Event::NotStorable(id, "stray".into())),
-            (6, progress) if progress != Some(Reading) => self.tell(Event::NotRead(id)),
-            _ => {}
         }
     }
 }
