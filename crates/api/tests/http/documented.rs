@@ -132,7 +132,7 @@ fn unknown_paths_and_methods_get_http_errors() {
     assert_eq!((answer.status, answer.header("allow")), (405, Some("POST")));
     assert_eq!((world.get("/livez").status, world.get("/readyz").status), (200, 200));
     assert_eq!(
-        world.metric("shenfen_http_requests_total{path=\"/v1/ocr_cn\",outcome=\"Method Not Allowed\"}"),
+        world.metric("shenfen_http_requests_total{outcome=\"Method Not Allowed\",path=\"/v1/ocr_cn\"}"),
         Some(1.0)
     );
 }
