@@ -17,12 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from .calibration import Calibration, save
-from .contract import MODELS, config_text
+from .contract import MODELS, PROBABILITY_FLOOR, config_text
 from .dumps import Field, read_fields, read_pictures
 from .logistic import Floats, fit_logistic, sigmoid
 
-LIMIT = 1e-6
-"""Probabilities are kept this far from 0 and 1 before their logit is taken; the engine does the same."""
 PULL = 0.1
 """Weight of the pull towards the identity, in observations."""
 CAUTION = 2.0
@@ -33,7 +31,7 @@ CONFIDENT = (0.95, 0.99, 0.999)
 
 def logit(probability: Floats) -> Floats:
     """Of probabilities kept away from 0 and 1."""
-    p = np.clip(probability, LIMIT, 1 - LIMIT)
+    p = np.clip(probability, PROBABILITY_FLOOR, 1 - PROBABILITY_FLOOR)
     return np.log(p / (1 - p))
 
 
@@ -70,7 +68,7 @@ def calibration_error(confidence: Floats, right: Floats, bins: int = 10) -> floa
 
 def log_loss(confidence: Floats, right: Floats) -> float:
     """Mean negative log likelihood."""
-    p = np.clip(confidence, LIMIT, 1 - LIMIT)
+    p = np.clip(confidence, PROBABILITY_FLOOR, 1 - PROBABILITY_FLOOR)
     return float(-np.mean(np.where(right > 0, np.log(p), np.log(1 - p))))
 
 

@@ -233,6 +233,10 @@ RECOGNISER = RecogniserContract()
 CONTRACTS = {contract.name: contract for contract in (LOCATOR, LINES, RECOGNISER)}
 
 
+PROBABILITY_FLOOR = 1e-6
+"""Probabilities are kept this far from 0 and 1 before their logit is taken for the calibration."""
+
+
 def config(name: str) -> dict[str, Any]:
     """What config.json of a network says: its contract, and the recogniser's fitted calibration."""
     facts = asdict(CONTRACTS[name])
@@ -241,7 +245,7 @@ def config(name: str) -> dict[str, Any]:
 
         fitted = load()
         facts["temperature"] = fitted.temperature
-        facts["calibration"] = {"scale": fitted.scale, "bias": fitted.bias}
+        facts["calibration"] = {"scale": fitted.scale, "bias": fitted.bias, "floor": PROBABILITY_FLOOR}
     return {"format": FORMAT, **facts}
 
 

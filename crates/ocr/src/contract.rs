@@ -329,6 +329,8 @@ pub(crate) struct RecogniserDecoding {
 pub(crate) struct Calibration {
     pub(crate) scale: f32,
     pub(crate) bias: f32,
+    /// The product is kept this far from 0 and 1 before its logit is taken.
+    pub(crate) floor: f32,
 }
 
 /// The recogniser's config.
@@ -388,6 +390,10 @@ impl Config for RecogniserConfig {
         ensure(
             self.temperature > 0.0 && self.calibration.scale > 0.0 && self.calibration.bias.is_finite(),
             "temperature and calibration.scale must be positive",
+        )?;
+        ensure(
+            0.0 < self.calibration.floor && self.calibration.floor < 0.5,
+            "calibration.floor must be more than 0 and less than 0.5",
         )
     }
 }

@@ -172,8 +172,8 @@ fn chars(number: usize, line: &TextLine, hypothesis: LineHypothesis, threshold: 
 }
 
 /// A product of probabilities to the probability that all is right, by a line fitted to its logit.
-fn calibrated(product: f32, Calibration { scale, bias }: Calibration) -> f32 {
-    let p = product.clamp(1e-6, 1.0 - 1e-6);
+fn calibrated(product: f32, Calibration { scale, bias, floor }: Calibration) -> f32 {
+    let p = product.clamp(floor, 1.0 - floor);
     sigmoid(scale * (p / (1.0 - p)).ln() + bias)
 }
 
@@ -209,14 +209,14 @@ mod tests {
         assert!(whole(FieldName::Address, "号（东岸）") && !whole(FieldName::Address, "12号（东"));
     }
 
-    const IDENTITY: Calibration = Calibration { scale: 1.0, bias: 0.0 };
+    const IDENTITY: Calibration = Calibration { scale: 1.0, bias: 0.0, floor: 1e-6 };
 
     #[test]
     fn identity_calibration_is_a_no_op_and_bias_shifts_the_logit() {
         for p in [0.01, 0.3, 0.5, 0.97] {
             assert!((calibrated(p, IDENTITY) - p).abs() < 1e-5);
         }
-        let shifted = calibrated(0.5, Calibration { scale: 1.0, bias: -1.0 });
+        let shifted = calibrated(0.5, Calibration { bias: -1.0, ..IDENTITY });
         assert!((shifted - 0.2689).abs() < 1e-3);
         assert!(calibrated(0.0, IDENTITY) < 1e-5);
     }
