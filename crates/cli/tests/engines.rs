@@ -22,7 +22,7 @@ fn evaluates_and_reads_with_the_reference_engine() {
         ran.lines()[0]["message"].clone()
     };
     assert_eq!(message("reference"), message("quantised"));
-    assert!(message("reference")["name"].is_string());
+    assert!(message("reference").as_object().is_some_and(|message| !message.is_empty()));
 
     let ran = place.run(&["eval", "set", "--engine", "reference", "--device", "cpu", "--strict"]);
     assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
