@@ -325,7 +325,7 @@ async fn no_job_is_lost_or_counted_twice() {
         assert!(no_jobs.contains(id.as_str()), "{id} of {} is lost; {} letters", malformed.len(), letters.len());
     }
 
-    // The books agree.
+    // The table of jobs agrees.
     let counted = "SELECT count(*) FILTER (WHERE state = 'done'), count(*) FILTER (WHERE state = 'dead') FROM jobs";
     let counted = scene.postgres.query("campaign", counted).await.unwrap();
     assert_eq!(counted.trim().replace(' ', ""), format!("{}|{}", stored.len(), dead.len()));

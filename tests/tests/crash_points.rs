@@ -127,7 +127,8 @@ async fn after_the_acknowledgement() {
 async fn poison_picture_is_dead_and_others_are_not_blamed() {
     let scene = Scene::new().await;
     scene.publish(|number| if number == 1 { Image::Inline(stub::DEADLY.to_vec()) } else { picture() }).await;
-    let books = "SELECT count(*) FILTER (WHERE state = 'done') || ' done, ' || count(*) FILTER (WHERE state = 'dead')
+    let ended_jobs =
+        "SELECT count(*) FILTER (WHERE state = 'done') || ' done, ' || count(*) FILTER (WHERE state = 'dead')
                  || ' dead, others begun at most ' || max(attempts) FILTER (WHERE state = 'done') FROM jobs";
     let settled = async {
         let mut worker = scene.worker(None);
@@ -143,9 +144,10 @@ async fn poison_picture_is_dead_and_others_are_not_blamed() {
     };
     timeout(SOON, settled).await.unwrap();
     // Three times with their neighbour and once for themselves.
-    let books = scene.database.query(books).await.unwrap();
-    let most: u32 = books.strip_prefix("11 done, 1 dead, others begun at most ").unwrap_or(&books).parse().unwrap();
-    assert!(most <= 4, "{books}");
+    let ended_jobs = scene.database.query(ended_jobs).await.unwrap();
+    let most: u32 =
+        ended_jobs.strip_prefix("11 done, 1 dead, others begun at most ").unwrap_or(&ended_jobs).parse().unwrap();
+    assert!(most <= 4, "{ended_jobs}");
     let dead = scene.database.query("SELECT reason FROM jobs WHERE state = 'dead'").await.unwrap();
     assert_eq!(dead, "reading it ended the worker 10 times");
     remove_queues(&scene.url, &scene.broker.topology).await.unwrap();

@@ -18,7 +18,7 @@ from shenfen_training.new_classes import SHYNESS, rows_of
 from shenfen_training.schedule import Schedule
 from shenfen_training.warm_start import fewer_classes, unfold
 
-PYRAMID = FpnConfig(inputs=3, outputs=10, widths=(4, 6, 8), blocks=(0, 1, 1), top=8, output_stage=1)
+FPN = FpnConfig(inputs=3, outputs=10, widths=(4, 6, 8), blocks=(0, 1, 1), top=8, output_stage=1)
 
 
 def lively(net: torch.nn.Module) -> torch.nn.Module:
@@ -30,7 +30,7 @@ def lively(net: torch.nn.Module) -> torch.nn.Module:
     return net
 
 
-@pytest.mark.parametrize("net", [Fpn(PYRAMID), Recogniser(RecogniserConfig(classes=20, stem=4, low=6, high=8, model=10))])
+@pytest.mark.parametrize("net", [Fpn(FPN), Recogniser(RecogniserConfig(classes=20, stem=4, low=6, high=8, model=10))])
 def test_export_folds_batch_norm_without_changing_the_output(net):
     net = lively(net).eval()
     image = torch.randn(1, 3 if isinstance(net, Fpn) else 1, 32, 64)
@@ -43,12 +43,12 @@ def test_export_folds_batch_norm_without_changing_the_output(net):
 def test_warm_start_computes_what_the_exported_network_does():
     torch.manual_seed(4)
     batch = torch.randn(4, 3, 32, 64)
-    net = Fpn(PYRAMID)
+    net = Fpn(FPN)
     net.train()
     for _ in range(20):
         net(batch)
     tensors = folded(net.eval())
-    fresh = Fpn(PYRAMID)
+    fresh = Fpn(FPN)
     unfold(fresh, tensors, batch)
     fresh.train()
     assert torch.allclose(fresh(batch), net(batch), atol=0.02)
@@ -123,4 +123,4 @@ def test_only_a_classifier_that_has_fewer_classes_is_taken_out():
     known = fewer_classes(grown, tensors)
     assert known.out_features == 20 and "classifier.bias" not in tensors and "classifier.weight" not in tensors
     assert torch.allclose(known.weight, net.classifier.weight, atol=1e-3)
-    assert fewer_classes(Fpn(PYRAMID), folded(Fpn(PYRAMID))) is None
+    assert fewer_classes(Fpn(FPN), folded(Fpn(FPN))) is None

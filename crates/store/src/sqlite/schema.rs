@@ -13,8 +13,8 @@ const MIGRATIONS: &[&str] = &[include_str!("../../../../migrations/sqlite/0001_j
 /// SQLite's own mark for whose file this is: "SHFN".
 const APPLICATION_ID: i64 = 0x5348_464E;
 
-/// How a file stands to this program.
-enum JobStatus {
+/// The state of a file's tables.
+enum SchemaState {
     /// Nothing in it yet.
     Empty,
     /// Ours; so many steps are done.
@@ -29,20 +29,20 @@ pub(super) async fn bring_up_to_date(writer: &SqlitePool, path: &Path, access: A
     let failed = |source| failure::of(path, "bring its tables up to date", source);
     // All of it seen at one moment: another process may be making the tables right now.
     let mut snapshot = writer.begin().await.map_err(failed)?;
-    let standing = standing(&mut snapshot, path).await?;
+    let state = read_state(&mut snapshot, path).await?;
     snapshot.commit().await.map_err(failed)?;
-    match (standing, access) {
-        (JobStatus::Empty, Access::Read) => return Err(StoreError::Missing { database: failure::name(path) }),
-        (JobStatus::At(done), _) if done == MIGRATIONS.len() => return Ok(()),
+    match (state, access) {
+        (SchemaState::Empty, Access::Read) => return Err(StoreError::Missing { database: failure::name(path) }),
+        (SchemaState::At(done), _) if done == MIGRATIONS.len() => return Ok(()),
         _ => {}
     }
     // Stays with the file. Readers and the writer do not wait for each other in this mode.
     sqlx::raw_sql("PRAGMA journal_mode = WAL").execute(writer).await.map_err(failed)?;
 
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
-    let done = match self::standing(&mut transaction, path).await? {
-        JobStatus::Empty => 0,
-        JobStatus::At(done) => done,
+    let done = match read_state(&mut transaction, path).await? {
+        SchemaState::Empty => 0,
+        SchemaState::At(done) => done,
     };
     for step in &MIGRATIONS[done..] {
         sqlx::raw_sql(*step).execute(&mut *transaction).await.map_err(failed)?;
@@ -53,13 +53,13 @@ pub(super) async fn bring_up_to_date(writer: &SqlitePool, path: &Path, access: A
     transaction.commit().await.map_err(failed)
 }
 
-async fn standing(connection: &mut SqliteConnection, path: &Path) -> Result<JobStatus, StoreError> {
+async fn read_state(connection: &mut SqliteConnection, path: &Path) -> Result<SchemaState, StoreError> {
     let (owner, version, tables) = marks(connection).await.map_err(|source| failure::of(path, "open", source))?;
     let known = MIGRATIONS.len();
     match usize::try_from(version) {
-        Ok(0) if owner == 0 && tables == 0 => Ok(JobStatus::Empty),
+        Ok(0) if owner == 0 && tables == 0 => Ok(SchemaState::Empty),
         _ if owner != APPLICATION_ID => Err(StoreError::NotOurs { database: failure::name(path) }),
-        Ok(done) if done <= known => Ok(JobStatus::At(done)),
+        Ok(done) if done <= known => Ok(SchemaState::At(done)),
         _ => Err(StoreError::Newer { database: failure::name(path), found: version, known: known as i64 }),
     }
 }
