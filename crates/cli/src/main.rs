@@ -14,6 +14,7 @@ mod serve;
 mod submit;
 mod worker;
 
+mod allocator;
 mod broker;
 mod clock;
 mod database;
@@ -58,6 +59,7 @@ enum Command {
 
 /// The exit codes that scripts rely on: 0 the job ran, 1 usage or service failure, 2 with `--strict` some item was not OK.
 fn main() -> ExitCode {
+    allocator::keep_picture_buffers();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
