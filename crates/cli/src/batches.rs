@@ -9,7 +9,6 @@ use clap::{Args, Subcommand};
 use shenfen_store::{Access, BatchProgress, BatchState, Batches, Dispatch, FlatBatch};
 
 use crate::database::DatabaseArgs;
-use crate::read::word;
 use crate::table::{Format, Table};
 
 /// Show the progress of each batch; pause, resume or cancel one
@@ -91,7 +90,7 @@ async fn change(database: &DatabaseArgs, name: &str, state: BatchState) -> anyho
 fn table_row(batch: &BatchProgress) -> [String; 10] {
     [
         batch.name.clone(),
-        word(&batch.state),
+        batch.state.as_str().to_owned(),
         batch.total().to_string(),
         batch.open().to_string(),
         batch.results().to_string(),

@@ -130,19 +130,11 @@ fn row(picture: &PictureRef, result: &PictureResult) -> [String; 7] {
     let field = |name: &str| result.message.get(name).cloned().unwrap_or_default();
     [
         format!("{:28}", picture.source),
-        format!("{:6}", word(&result.status)),
-        word(&result.decision),
+        format!("{:6}", result.status.as_str()),
+        result.decision.as_str().to_owned(),
         format!("{:8}", field("name")),
         format!("{:18}", field("identityNo")),
         format!("{:21}", field("effectiveDate")),
         reasons(result),
     ]
-}
-
-/// A status or decision by its name in the JSON.
-pub(crate) fn word(value: &impl Serialize) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(word)) => word,
-        _ => String::new(),
-    }
 }

@@ -6,10 +6,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use shenfen_core::{Decision, Status};
-use shenfen_store::{FlatRow, ResultFilter, ResultRow, Results, WholeRow};
+use shenfen_store::{FlatRow, ResultFilter, ResultRow, Results, Sides, WholeRow};
 
 use crate::database::DatabaseArgs;
-use crate::read::word;
 use crate::table::{Format, Table};
 
 /// Rows fetched at a time.
@@ -57,15 +56,15 @@ fn parse_status(text: &str) -> Result<Status, String> {
         Status::ImageInvalidSize,
         Status::RetryLater,
     ];
-    known.into_iter().find(|status| word(status).eq_ignore_ascii_case(text)).ok_or_else(|| {
-        let known = known.iter().map(word).collect::<Vec<_>>();
+    known.into_iter().find(|status| status.as_str().eq_ignore_ascii_case(text)).ok_or_else(|| {
+        let known = known.map(Status::as_str);
         format!("expected one of {}", known.join(", "))
     })
 }
 
 fn parse_decision(text: &str) -> Result<Decision, String> {
     let known = [Decision::Accept, Decision::Review, Decision::Reject];
-    known.into_iter().find(|decision| word(decision) == text).ok_or_else(|| "expected accept, review or reject".into())
+    known.into_iter().find(|decision| decision.as_str() == text).ok_or_else(|| "expected accept, review or reject".into())
 }
 
 /// Runs the command.
@@ -147,9 +146,9 @@ fn table_row(row: &ResultRow) -> [String; 10] {
         serde_json::from_str(&row.result).map_or_else(|_| String::new(), |result| crate::pictures::reasons(&result));
     [
         row.source.clone(),
-        word(&row.status),
-        word(&row.decision),
-        row.sides.as_ref().map(word).unwrap_or_default(),
+        row.status.as_str().to_owned(),
+        row.decision.as_str().to_owned(),
+        row.sides.map_or("", Sides::as_str).to_owned(),
         row.columns.name.clone(),
         row.columns.identity_no.clone(),
         row.columns.birth_date.map(|date| date.to_string()).unwrap_or_default(),

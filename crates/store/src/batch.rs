@@ -18,6 +18,17 @@ pub enum BatchState {
     Cancelled,
 }
 
+impl BatchState {
+    /// The name in tables, JSON and commands.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            BatchState::Active => "active",
+            BatchState::Paused => "paused",
+            BatchState::Cancelled => "cancelled",
+        }
+    }
+}
+
 /// The counts of one batch. Every job is counted in exactly one of `queued`, `running`, `accepted`, `review`, `failed`, `dead`
 /// and `cancelled`.
 #[derive(Clone, Debug, PartialEq)]

@@ -6,8 +6,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::batch::{BatchProgress, BatchState};
-use crate::result::ResultRow;
-use crate::words::word;
+use crate::result::{ResultRow, Sides};
 
 /// A result with the names of the table's columns, except the complete result.
 #[derive(Serialize)]
@@ -16,9 +15,9 @@ pub struct FlatRow<'a> {
     batch: &'a str,
     reference: Option<&'a str>,
     source: &'a str,
-    status: String,
-    decision: String,
-    side: Option<String>,
+    status: &'static str,
+    decision: &'static str,
+    side: Option<&'static str>,
     name: &'a str,
     gender: &'a str,
     ethnic: &'a str,
@@ -72,9 +71,9 @@ impl FlatRow<'_> {
             batch: &row.batch,
             reference: row.reference.as_deref(),
             source: &row.source,
-            status: word(&row.status),
-            decision: word(&row.decision),
-            side: row.sides.as_ref().map(word),
+            status: row.status.as_str(),
+            decision: row.decision.as_str(),
+            side: row.sides.map(Sides::as_str),
             name: &fields.name,
             gender: &fields.gender,
             ethnic: &fields.ethnic,

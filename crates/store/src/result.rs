@@ -17,6 +17,15 @@ pub enum Sides {
 }
 
 impl Sides {
+    /// The value of the column `side`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Sides::Front => "front",
+            Sides::Back => "back",
+            Sides::Both => "both",
+        }
+    }
+
     /// The sides in a result; `None` when no card was found.
     pub fn of(result: &PictureResult) -> Option<Sides> {
         let shows = |side: Side| result.cards.iter().any(|card| card.side == side);

@@ -5,15 +5,14 @@ use shenfen_core::{CardColumns, PictureResult};
 use time::Date;
 
 use crate::result::Sides;
-use crate::words;
 
 /// The columns that come from a result. A field that could not be read is absent, and NULL in the table. Dates are
 /// `YYYY-MM-DD`. No `Debug`: it is personal data throughout.
 #[derive(Serialize)]
 pub(crate) struct StoredResult<'a> {
-    pub(crate) status: String,
-    pub(crate) decision: String,
-    pub(crate) sides: Option<String>,
+    pub(crate) status: &'static str,
+    pub(crate) decision: &'static str,
+    pub(crate) sides: Option<&'static str>,
     pub(crate) name: Option<String>,
     pub(crate) gender: Option<String>,
     pub(crate) ethnic: Option<String>,
@@ -38,9 +37,9 @@ impl<'a> StoredResult<'a> {
         // A date's own Display is YYYY-MM-DD for the years that a card can show.
         let date = |date: Option<Date>| date.map(|date| date.to_string());
         StoredResult {
-            status: words::word(&result.status),
-            decision: words::word(&result.decision),
-            sides: Sides::of(result).map(|sides| words::word(&sides)),
+            status: result.status.as_str(),
+            decision: result.decision.as_str(),
+            sides: Sides::of(result).map(Sides::as_str),
             name: text(columns.name),
             gender: text(columns.gender),
             ethnic: text(columns.ethnic),

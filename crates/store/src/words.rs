@@ -1,16 +1,7 @@
 //! Statuses, decisions and sides by their names in the tables, which are those of the JSON.
 
-use serde::Serialize;
 use serde::de::value::{Error, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer};
-
-/// The name of a variant without content.
-pub(crate) fn word<T: Serialize>(value: &T) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(word)) => word,
-        _ => String::new(),
-    }
-}
 
 /// The variant of a name.
 pub(crate) fn value<T: DeserializeOwned>(word: &str) -> Option<T> {
@@ -20,14 +11,26 @@ pub(crate) fn value<T: DeserializeOwned>(word: &str) -> Option<T> {
 
 #[cfg(test)]
 mod tests {
-    use shenfen_core::{Decision, Side, Status};
+    use shenfen_core::{Decision, Status};
 
     use super::*;
+    use crate::batch::BatchState;
+    use crate::result::Sides;
 
     #[test]
-    fn converts_enums_to_and_from_their_json_names() {
-        assert_eq!(word(&Status::ImageInvalidSize), "IMAGE_INVALID_SIZE");
-        assert_eq!(value(&word(&Decision::Review)), Some(Decision::Review));
-        assert_eq!(value::<Side>("left"), None);
+    fn names_are_those_of_the_json() {
+        for status in [Status::Ok, Status::ImageInvalidSize] {
+            assert_eq!(value(status.as_str()), Some(status));
+        }
+        for decision in [Decision::Accept, Decision::Review, Decision::Reject] {
+            assert_eq!(value(decision.as_str()), Some(decision));
+        }
+        for sides in [Sides::Front, Sides::Back, Sides::Both] {
+            assert_eq!(value(sides.as_str()), Some(sides));
+        }
+        for state in [BatchState::Active, BatchState::Paused, BatchState::Cancelled] {
+            assert_eq!(value(state.as_str()), Some(state));
+        }
+        assert_eq!(value::<Sides>("left"), None);
     }
 }

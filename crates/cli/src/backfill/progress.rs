@@ -10,7 +10,6 @@ use shenfen_store::{Finished, Outcome};
 use shenfen_worker::Event;
 
 use crate::pictures::reasons;
-use crate::read::word;
 
 /// Interval between progress lines where standard error is not a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -89,7 +88,7 @@ impl Progress {
         let (decision, reason) = match &finished.outcome {
             Outcome::Dead { reason } => (Decision::Reject, Some(reason.clone())),
             Outcome::Read { result, .. } if result.status != Status::Ok => {
-                (result.decision, Some(format!("{}: {}", word(&result.status), reasons(result))))
+                (result.decision, Some(format!("{}: {}", result.status.as_str(), reasons(result))))
             }
             Outcome::Read { result, .. } => (result.decision, None),
         };

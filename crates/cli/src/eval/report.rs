@@ -72,8 +72,8 @@ fn slices(scores: &Scores) -> Section {
 }
 
 fn decisions(scores: &Scores) -> Section {
-    let row = |(decision, tally): (&String, &Tally)| {
-        [decision.clone(), tally.total.to_string(), tally.exact.to_string(), percent(tally.accuracy())]
+    let row = |(decision, tally): (&&'static str, &Tally)| {
+        [(*decision).to_owned(), tally.total.to_string(), tally.exact.to_string(), percent(tally.accuracy())]
     };
     let rows = scores.decisions.iter().map(row).collect();
     Section::new(Vec::new(), ["DECISION", "PICTURES", "WHOLLY RIGHT", "PRECISION"], rows)

@@ -11,7 +11,6 @@ use super::locating::Locating;
 use super::quality::QualityScores;
 use super::text_of;
 use super::unseen::Unseen;
-use crate::read::word;
 
 /// How many of something were exactly right.
 #[derive(Default, Serialize)]
@@ -76,7 +75,7 @@ pub(super) struct Scores {
     pub(super) sides: BTreeMap<Side, Tally>,
     pub(super) slices: BTreeMap<String, Score>,
     /// By decision: pictures, and those of them that are wholly right.
-    pub(super) decisions: BTreeMap<String, Tally>,
+    pub(super) decisions: BTreeMap<&'static str, Tally>,
     /// Whether cards are found where the labels have them.
     pub(super) locating: Locating,
     /// Whether the quality figures foretell what is misread.
@@ -143,7 +142,7 @@ impl Scores {
         }
         let exact = misread.is_empty() && (!labelled.cards.is_empty() || result.status != Status::Ok);
         let confidence = result.cards.iter().map(|card| card.confidence).fold(1.0, f32::min);
-        self.decisions.entry(word(&result.decision)).or_default().add(exact);
+        self.decisions.entry(result.decision.as_str()).or_default().add(exact);
         for score in self.scores_of(labelled) {
             score.pictures.add(exact);
             score.accepted.add(result.decision == Decision::Accept, exact, score.pictures.total);

@@ -76,7 +76,7 @@ impl Dispatch for PostgresStore {
     }
 
     async fn set_batch_state(&self, batch: &str, state: BatchState) -> Result<Option<BatchState>, StoreError> {
-        let statement = sqlx::query(SET_STATE).bind(batch).bind(words::word(&state));
+        let statement = sqlx::query(SET_STATE).bind(batch).bind(state.as_str());
         let rows = self.rows("change a batch", statement).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let word: &str = row.try_get("state").map_err(self.unreadable("change a batch"))?;

@@ -50,10 +50,10 @@ impl PostgresStore {
             query.push(" AND batch = ").push_bind(batch);
         }
         if let Some(status) = &filter.status {
-            query.push(" AND status = ").push_bind(words::word(status));
+            query.push(" AND status = ").push_bind(status.as_str());
         }
         if let Some(decision) = &filter.decision {
-            query.push(" AND decision = ").push_bind(words::word(decision));
+            query.push(" AND decision = ").push_bind(decision.as_str());
         }
         query.push(" ORDER BY seq LIMIT ").push_bind(i64::from(limit));
         self.rows(OPERATION, query.build()).await

@@ -1,6 +1,6 @@
 //! The table of results.
 
-use shenfen_core::CardColumns;
+use shenfen_core::{CardColumns, Decision, Status};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use time::Date;
@@ -38,9 +38,9 @@ pub(super) async fn insert(
     .bind(&finished.job.batch)
     .bind(&finished.job.reference)
     .bind(&finished.job.source)
-    .bind(&stored.status)
-    .bind(&stored.decision)
-    .bind(&stored.sides)
+    .bind(stored.status)
+    .bind(stored.decision)
+    .bind(stored.sides)
     .bind(&stored.name)
     .bind(&stored.gender)
     .bind(&stored.ethnic)
@@ -78,8 +78,8 @@ impl Results for SqliteStore {
         )
         .bind(after)
         .bind(&filter.batch)
-        .bind(filter.status.map(|status| words::word(&status)))
-        .bind(filter.decision.map(|decision| words::word(&decision)))
+        .bind(filter.status.map(Status::as_str))
+        .bind(filter.decision.map(Decision::as_str))
         .bind(limit)
         .fetch_all(&self.readers)
         .await
