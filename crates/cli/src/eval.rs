@@ -1,5 +1,6 @@
 //! `shenfen eval`: how well labelled pictures are read, so that users can measure on their own.
 
+mod automatic_share;
 mod calibration;
 mod dump;
 mod html;
@@ -8,7 +9,6 @@ mod locating;
 mod quality;
 mod report;
 mod score;
-mod unseen;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};

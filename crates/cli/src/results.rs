@@ -64,7 +64,10 @@ fn parse_status(text: &str) -> Result<Status, String> {
 
 fn parse_decision(text: &str) -> Result<Decision, String> {
     let known = [Decision::Accept, Decision::Review, Decision::Reject];
-    known.into_iter().find(|decision| decision.as_str() == text).ok_or_else(|| "expected accept, review or reject".into())
+    known
+        .into_iter()
+        .find(|decision| decision.as_str() == text)
+        .ok_or_else(|| "expected accept, review or reject".into())
 }
 
 /// Runs the command.

@@ -2,11 +2,11 @@
 
 use shenfen_core::Side;
 
+use super::automatic_share::PRECISION;
 use super::calibration::Bin;
 use super::locating::Located;
 use super::quality::Worth;
 use super::score::{Score, Scores, Tally};
-use super::unseen::PRECISION;
 
 /// A table with what has to be said before it.
 pub(super) struct Section {
@@ -63,11 +63,12 @@ fn slices(scores: &Scores) -> Section {
             percent(score.pictures.accuracy()),
             percent(score.accepted.share),
             score.accepted.precision.map(percent).unwrap_or_default(),
-            percent(score.unseen.best().map_or(0.0, |best| best.0)),
+            percent(score.automatic_share.best().map_or(0.0, |best| best.0)),
             score.calibration.error().map(|error| format!("{error:.4}")).unwrap_or_default(),
         ]
     };
-    let head = ["SLICE", "PICTURES", "FIELDS", "WHOLLY RIGHT", "ACCEPTED", "OF THESE RIGHT", "UNSEEN", "CALIBRATION"];
+    let head =
+        ["SLICE", "PICTURES", "FIELDS", "WHOLLY RIGHT", "ACCEPTED", "OF THESE RIGHT", "AUTOMATIC", "CALIBRATION"];
     Section::new(Vec::new(), head, scores.slices.iter().map(row).collect())
 }
 
@@ -84,13 +85,13 @@ fn reliability(score: &Score) -> Section {
         Some(right) => format!("accepted: {}, {} of these right", percent(score.accepted.share), percent(right)),
         None => "accepted: none".to_owned(),
     };
-    let unseen = match score.unseen.best() {
+    let automatic_share = match score.automatic_share.best() {
         Some((share, from)) => format!(
-            "at {} precision {} could be accepted unseen, those with confidence {from:.4} and more",
+            "at {} precision {} could be accepted automatically, those with confidence {from:.4} and more",
             percent(PRECISION),
             percent(share)
         ),
-        None => format!("none could be accepted unseen at {} precision", percent(PRECISION)),
+        None => format!("none could be accepted automatically at {} precision", percent(PRECISION)),
     };
     let error = score.calibration.error().unwrap_or_default();
     let error = format!("expected calibration error of the fields' confidences: {error:.4}");
@@ -99,7 +100,7 @@ fn reliability(score: &Score) -> Section {
         [range, bin.fields.to_string(), percent(bin.confidence), percent(bin.right)]
     };
     let rows = score.calibration.bins().iter().map(row).collect();
-    Section::new(vec![accepted, unseen, error], ["CONFIDENCE", "FIELDS", "MEAN", "RIGHT"], rows)
+    Section::new(vec![accepted, automatic_share, error], ["CONFIDENCE", "FIELDS", "MEAN", "RIGHT"], rows)
 }
 
 fn locating(located: &Located) -> Section {

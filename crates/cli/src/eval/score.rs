@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use shenfen_core::{Decision, FieldName, PictureResult, Quad, Side, Status};
 
+use super::automatic_share::AutomaticShare;
 use super::calibration::Calibration;
 use super::labels::{Label, LabelledPicture};
 use super::locating::Locating;
 use super::quality::QualityScores;
 use super::text_of;
-use super::unseen::Unseen;
 
 /// How many of something were exactly right.
 #[derive(Default, Serialize)]
@@ -61,7 +61,8 @@ pub(super) struct Score {
     /// Those accepted by the policy.
     pub(super) accepted: Accepted,
     /// Those that could be accepted by their confidences alone.
-    pub(super) unseen: Unseen,
+    #[serde(rename = "unseen")]
+    pub(super) automatic_share: AutomaticShare,
     /// Over the fields that were read.
     pub(super) calibration: Calibration,
 }
@@ -146,7 +147,7 @@ impl Scores {
         for score in self.scores_of(labelled) {
             score.pictures.add(exact);
             score.accepted.add(result.decision == Decision::Accept, exact, score.pictures.total);
-            score.unseen.add((result.status == Status::Ok).then_some(confidence), exact);
+            score.automatic_share.add((result.status == Status::Ok).then_some(confidence), exact);
         }
         misread
     }

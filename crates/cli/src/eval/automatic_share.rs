@@ -1,17 +1,17 @@
-//! How many pictures could be accepted unseen if nothing but their confidence counted.
+//! The share of pictures that could be accepted automatically if nothing but their confidence counted.
 
 use serde::{Serialize, Serializer};
 
-/// Of the pictures accepted unseen so many have to be wholly right.
+/// The least share of the automatically accepted pictures that are entirely right.
 pub(super) const PRECISION: f64 = 0.999;
 
 /// All pictures with their confidence (of the least sure card; `None` for a refused picture) and whether they are right.
 #[derive(Default)]
-pub(super) struct Unseen {
+pub(super) struct AutomaticShare {
     pictures: Vec<(Option<f32>, bool)>,
 }
 
-impl Unseen {
+impl AutomaticShare {
     /// Counts a picture.
     pub(super) fn add(&mut self, confidence: Option<f32>, right: bool) {
         self.pictures.push((confidence, right));
@@ -38,7 +38,7 @@ impl Unseen {
     }
 }
 
-impl Serialize for Unseen {
+impl Serialize for AutomaticShare {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
         struct Shape {
@@ -54,32 +54,32 @@ impl Serialize for Unseen {
 
 #[cfg(test)]
 mod tests {
-    use super::Unseen;
+    use super::AutomaticShare;
 
     #[test]
     fn the_share_ends_before_the_first_error_of_a_small_set() {
-        let mut unseen = Unseen::default();
-        assert_eq!(unseen.best(), None);
+        let mut share = AutomaticShare::default();
+        assert_eq!(share.best(), None);
         for (confidence, right) in [(0.9, true), (0.99, true), (0.8, false), (0.7, true)] {
-            unseen.add(Some(confidence), right);
+            share.add(Some(confidence), right);
         }
-        unseen.add(None, false);
-        assert_eq!(unseen.best(), Some((0.4, 0.9)));
+        share.add(None, false);
+        assert_eq!(share.best(), Some((0.4, 0.9)));
     }
 
     #[test]
     fn pictures_of_one_confidence_are_accepted_together() {
-        let mut unseen = Unseen::default();
+        let mut share = AutomaticShare::default();
         for (confidence, right) in [(0.9, true), (0.9, false), (0.95, true)] {
-            unseen.add(Some(confidence), right);
+            share.add(Some(confidence), right);
         }
-        assert_eq!(unseen.best(), Some((1.0 / 3.0, 0.95)));
+        assert_eq!(share.best(), Some((1.0 / 3.0, 0.95)));
     }
 
     #[test]
     fn one_error_in_a_thousand_is_allowed() {
-        let mut unseen = Unseen::default();
-        (0..1000).for_each(|number| unseen.add(Some(0.9), number != 500));
-        assert_eq!(unseen.best(), Some((1.0, 0.9)));
+        let mut share = AutomaticShare::default();
+        (0..1000).for_each(|number| share.add(Some(0.9), number != 500));
+        assert_eq!(share.best(), Some((1.0, 0.9)));
     }
 }
