@@ -243,7 +243,9 @@ fn dump_holds_what_assessment_starts_from_and_what_lies_behind_it() {
         let again = assess(read.collect(), date!(2026 - 11 - 26), &Policy::default());
         assert_eq!(picture["decision"], serde_json::to_value(again.decision).unwrap());
         for (card, again) in cards.iter().zip(&again.cards) {
-            assert_eq!(card["result"], serde_json::to_value(again).unwrap());
+            // As text, because a Value keeps more digits of an f32 than JSON has.
+            let again = serde_json::to_string(again).unwrap();
+            assert_eq!(card["result"], serde_json::from_str::<Value>(&again).unwrap());
             let labelled = format!(r#""path": {}, "side": {}"#, picture["path"], card["label"]["side"]);
             assert!(labels.contains(&labelled), "{labelled}");
             for (name, field) in card["read"]["fields"].as_object().unwrap() {

@@ -123,7 +123,7 @@ fn submit_names_pictures_that_cannot_be_sent() {
     fs::File::options().write(true).open(large).unwrap().set_len(13 << 20).unwrap();
     let ran = bench.run(&["submit", "cards"]);
     assert_eq!((ran.code, ran.lines().len()), (Some(1), 1), "{}", ran.err);
-    for words in [["empty.jpg", "is empty"], ["large.jpg", "--by-path"], ["1 published", "2 left out"]] {
+    for words in [["empty.jpg", "is empty"], ["large.jpg", "--by-path"], ["1 published", "2 not published"]] {
         assert!(ran.err.lines().any(|line| words.iter().all(|word| line.contains(word))), "{words:?} in {}", ran.err);
     }
     bench.run(&["submit", "cards", "--batch", "two\nlines"]).fails_in_one_line(&["batch must be"]);
