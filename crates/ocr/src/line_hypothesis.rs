@@ -8,28 +8,14 @@ use crate::illumination::Illumination;
 use crate::lines::TextLine;
 use crate::multiversioned::multiversioned;
 use crate::net::{NetworkError, Scratch, StripOutput, sigmoid};
+use crate::parameters::spacing::{
+    CERTAIN_CENTRE, MAX_MARK_GAP, MAX_NARROW_GAP_IN_ADDRESS, MAX_UNCERTAIN_GAP, MIN_ROOM, SAME_BRACKET, SAME_CHARACTER,
+};
 use crate::quality::stroke_contrast;
 use crate::rectify::Picture;
 use crate::strip::{CropVariant, Strip, network_input};
 use crate::weights::RecogniserModel;
 
-/// Detections of two crops nearer to each other than this share of an em are the same character. Digits are half an em wide.
-const SAME: f32 = 0.25;
-// The spacing rules: seven lengths chosen by looking at misread drawn cards, measured in docs/accuracy.md ("Calibration") against a
-// fitted logistic model, which accepted more wrong cards on a second draw.
-
-/// Two characters of which none, one or both are as wide as an em have none between them if their middles are nearer than this many
-/// em. Two narrow ones may have a full stop between them.
-const NO_ROOM: [f32; 3] = [0.0, 0.9, 1.2];
-/// Letters and marks of a line are never farther from what stands before them than this many em.
-const APART: f32 = 1.5;
-/// The same in an address, where they and digits follow other characters closely; and for a wide character that is not sure.
-const APART_IN_ADDRESS: f32 = 1.15;
-const WIDE_APART: f32 = 1.35;
-/// A wide character surer than this stands there, however far.
-const CLEAR: f32 = 0.9;
-/// Two brackets that open, or two that close, are one when they are nearer than this many em.
-const ONE_BRACKET: f32 = 0.6;
 /// How many readings of a character are kept.
 pub(crate) const CANDIDATES: usize = 16;
 /// Of so many characters, the likeliest at first sight, the logits are computed exactly.
@@ -140,7 +126,7 @@ impl LineHypothesis {
             new.centre *= other.crops / crops;
             let distance = |detection: &CharDetection| (detection.along - new.along).abs();
             match self.detections.iter_mut().min_by(|a, b| distance(a).total_cmp(&distance(b))) {
-                Some(same) if distance(same) < SAME * em => same.add(&new),
+                Some(same) if distance(same) < SAME_CHARACTER * em => same.add(&new),
                 _ => self.detections.push(new),
             }
         }
@@ -152,7 +138,7 @@ impl LineHypothesis {
     /// printed beside it; and a stroke of a character taken for another, between two that stand as near as they can. `em` is the
     /// height of the line's em box.
     pub(crate) fn remove_spurious(&mut self, threshold: f32, em: f32, field: FieldName) {
-        while let Some(end) = self.apart_at_end(threshold, em, field) {
+        while let Some(end) = self.stray_at_end(threshold, em, field) {
             self.detections.truncate(end);
         }
         let sure: Vec<(usize, f32, bool)> = (self.detections.iter().enumerate())
@@ -165,13 +151,13 @@ impl LineHypothesis {
             let after = sure.iter().find(|&&(other, ..)| other > at);
             is_spurious[at] = match (before, after) {
                 (Some(before), _) if self.is_same_bracket(before.0, at) => {
-                    detection.along - before.1 < ONE_BRACKET * em
+                    detection.along - before.1 < SAME_BRACKET * em
                 }
                 (Some(before), Some(after)) => {
-                    let no_room = NO_ROOM[usize::from(before.2) + usize::from(after.2)];
-                    after.1 - before.1 < no_room * em
+                    let min_room = MIN_ROOM[usize::from(before.2) + usize::from(after.2)];
+                    after.1 - before.1 < min_room * em
                 }
-                (Some(before), None) => detection.along - before.1 > detection.most_apart(field) * em,
+                (Some(before), None) => detection.along - before.1 > detection.max_gap(field) * em,
                 _ => false,
             } && !detection.is(MIDDLE_DOT);
         }
@@ -180,10 +166,10 @@ impl LineHypothesis {
     }
 
     /// Where the last detection surer than `threshold` is, if it is too far from the one before it.
-    fn apart_at_end(&self, threshold: f32, em: f32, field: FieldName) -> Option<usize> {
+    fn stray_at_end(&self, threshold: f32, em: f32, field: FieldName) -> Option<usize> {
         let mut sure = self.detections.iter().enumerate().rev().filter(|(_, detection)| detection.centre > threshold);
         let ((at, last), (_, before)) = (sure.next()?, sure.next()?);
-        (!last.is(MIDDLE_DOT) && last.along - before.along > last.most_apart(field) * em).then_some(at)
+        (!last.is(MIDDLE_DOT) && last.along - before.along > last.max_gap(field) * em).then_some(at)
     }
 
     /// Whether two detections are brackets of one direction.
@@ -241,11 +227,11 @@ impl CharDetection {
     }
 
     /// How far from what stands before it, in em, it may be at the end of a line.
-    fn most_apart(&self, field: FieldName) -> f32 {
+    fn max_gap(&self, field: FieldName) -> f32 {
         match field {
-            FieldName::Address if !self.is_wide() && !self.is_wide_bracket() => APART_IN_ADDRESS,
-            FieldName::Address if self.is_wide() && self.centre < CLEAR => WIDE_APART,
-            _ if self.is_letter_or_mark() => APART,
+            FieldName::Address if !self.is_wide() && !self.is_wide_bracket() => MAX_NARROW_GAP_IN_ADDRESS,
+            FieldName::Address if self.is_wide() && self.centre < CERTAIN_CENTRE => MAX_UNCERTAIN_GAP,
+            _ if self.is_letter_or_mark() => MAX_MARK_GAP,
             _ => f32::INFINITY,
         }
     }

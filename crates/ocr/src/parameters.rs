@@ -1,5 +1,5 @@
 //! The constants that the engine alone has, by stage. Those that the trainer shares are in the networks' `config.json` (see
-//! `contract.rs`); those of the spacing of characters stand in `line_hypothesis.rs`.
+//! `contract.rs`).
 //!
 //! Each group says where its values come from. "Compared" means: chosen by hand, and kept because the count of wrong fields on
 //! drawn, held-back pictures fell (docs/accuracy.md has the counts). To compare a change, draw a set that nothing was chosen on and
@@ -51,6 +51,29 @@ pub(crate) mod locate {
     pub(crate) const SAME_CORNERS: f32 = 0.05;
     /// The least height of a card in pixels of the picture; type on smaller ones is a smear.
     pub(crate) const MIN_HEIGHT: f32 = 24.0;
+}
+
+/// Which detections are characters of a line, by the room between them. All lengths are in em.
+///
+/// Chosen by hand on 2026-11-23 and 2026-11-25 from misread drawn cards. Compared on 2026-11-26, on dumps (`shenfen eval --dump`) of
+/// two draws of 1,800 pictures, with a logistic model fitted on the first: on the second it read one more field right, but 5 instead
+/// of 3 of about 1,270 accepted pictures were wrong (docs/accuracy.md, "Calibration"), so these stayed.
+pub(crate) mod spacing {
+    /// Detections of two crops nearer to each other than this are the same character. Digits are half an em wide.
+    pub(crate) const SAME_CHARACTER: f32 = 0.25;
+    /// Two characters of which none, one or both are as wide as an em have none between them if their centres are nearer than this.
+    /// Two narrow ones may have a full stop between them.
+    pub(crate) const MIN_ROOM: [f32; 3] = [0.0, 0.9, 1.2];
+    /// The largest distance of a letter or mark from the character before it.
+    pub(crate) const MAX_MARK_GAP: f32 = 1.5;
+    /// The same in an address, where letters, marks and digits follow other characters closely.
+    pub(crate) const MAX_NARROW_GAP_IN_ADDRESS: f32 = 1.15;
+    /// The same for a wide character in an address whose centre is not certain.
+    pub(crate) const MAX_UNCERTAIN_GAP: f32 = 1.35;
+    /// A wide character with a more probable centre than this is kept at any distance.
+    pub(crate) const CERTAIN_CENTRE: f32 = 0.9;
+    /// Two opening or two closing brackets nearer to each other than this are the same one.
+    pub(crate) const SAME_BRACKET: f32 = 0.6;
 }
 
 /// Reading lines.
