@@ -119,7 +119,7 @@ impl Models {
         let info = ModelInfo {
             name: "shenfen".into(),
             version: versions.into_iter().collect::<Vec<_>>().join("+"),
-            sha256: hexadecimal(&Sha256::digest(&sums)),
+            sha256: hex::encode(Sha256::digest(&sums)),
         };
         Ok(Arc::new(Models { info, locator, lines, recogniser }))
     }
@@ -144,7 +144,7 @@ impl Files<'_> {
             (path.trim_start_matches([' ', '*']) == file).then_some(sum)
         });
         match listed {
-            Some(sum) if sum.eq_ignore_ascii_case(&hexadecimal(&Sha256::digest(&bytes))) => Ok(bytes),
+            Some(sum) if sum.eq_ignore_ascii_case(&hex::encode(Sha256::digest(&bytes))) => Ok(bytes),
             _ => Err(ModelError::Sum { file }),
         }
     }
@@ -201,8 +201,4 @@ fn parse_charset(text: &str) -> Option<Vec<char>> {
             chars.next().filter(|_| chars.next().is_none())
         })
         .collect()
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
