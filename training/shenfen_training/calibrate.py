@@ -5,6 +5,10 @@ A dump is what `shenfen eval DIR --dump FILE` wrote about drawn pictures with he
 its rules of spacing. How often is a field right whose probability is p? Two numbers, scale and bias on the logit of p, are fitted
 by maximum likelihood, the bias lowered by two standard errors, and written to log/calibration.json and models/recogniser/config.json.
 
+--fit-hidden takes dumps of pictures of which many have something lying on the card (`--covered 0.5`). A field is right if what was seen
+is right and nothing is hidden: three numbers, on the logits of what the line detector and the recogniser say, are fitted so that
+the product of the two probabilities is, the first one as calibrated before.
+
 --report prints a table about other dumps: expected calibration errors and how many wrong fields are confident, by level and by
 field. It tells of the confidences in those dumps as they stand, so dump again after a fit.
 """
@@ -15,8 +19,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch.nn import functional as F
 
-from .calibration import Calibration, save
+from .calibration import Calibration, load, save
 from .contract import MODELS, PROBABILITY_FLOOR, config_text
 from .dumps import Field, read_fields, read_pictures
 from .logistic import Floats, fit_logistic, sigmoid
@@ -53,6 +59,32 @@ def cautious(fitted: Calibration, probability: Floats) -> Calibration:
     information = (x * (guess * (1 - guess))[:, None]).T @ x + PULL * np.eye(2)
     error = float(np.sqrt(np.linalg.inv(information)[1, 1]))
     return replace(fitted, bias=round(fitted.bias - CAUTION * error, 4))
+
+
+def fit_hidden(confidence: Floats, frame: Floats, strips: Floats, right: Floats, known: Calibration) -> Calibration:
+    """The weights of what the line detector (`frame`) and the recogniser (`strips`) say of hidden characters, by maximum likelihood of
+    `right` under `confidence` that what was seen is right, times the probability that nothing is hidden. No weight is below 0."""
+    x = torch.from_numpy(np.stack([logit(frame), logit(strips)], axis=1))
+    seen, outcome = torch.from_numpy(np.clip(confidence, PROBABILITY_FLOOR, 1 - PROBABILITY_FLOOR)), torch.from_numpy(right)
+    weights = torch.tensor([np.log(np.expm1(0.5))] * 2 + [0.0], dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.LBFGS([weights], max_iter=200, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
+        optimiser.zero_grad()
+        whole = seen * torch.sigmoid(-(x @ F.softplus(weights[:2]) + weights[2]))
+        pull = PULL * (F.softplus(weights[:2]) - 0.5).square().sum()
+        total = F.binary_cross_entropy(whole.clamp(1e-9, 1 - 1e-9), outcome, reduction="sum") + pull
+        total.backward()
+        return total
+
+    optimiser.step(loss)
+    frame_weight, strips_weight = (round(float(value), 4) for value in F.softplus(weights[:2].detach()))
+    return replace(known, hidden_frame=frame_weight, hidden_strips=strips_weight, hidden_bias=round(weights[2].item(), 4))
+
+
+def hidden_probability(frame: Floats, strips: Floats, calibration: Calibration) -> Floats:
+    """What the engine makes of what the two networks say of hidden characters."""
+    return sigmoid(calibration.hidden_frame * logit(frame) + calibration.hidden_strips * logit(strips) + calibration.hidden_bias)
 
 
 def calibrated(probability: Floats, calibration: Calibration) -> Floats:
@@ -130,18 +162,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fit", type=Path, nargs="+", default=[], help="dumps to fit on; writes the calibration")
     parser.add_argument("--report", type=Path, nargs="+", default=[], help="dumps to report on, of another draw")
+    parser.add_argument("--fit-hidden", type=Path, nargs="+", default=[], help="dumps of partly covered pictures to fit on, after --fit")
     args = parser.parse_args()
     if args.fit:
         fields = [field for field in read_fields(args.fit) if field.raw]
         probability = np.array([field.probability for field in fields])
         right = np.array([field.raw_is_right for field in fields], float)
         fitted = cautious(fit(probability, right), probability)
-        save(fitted)
+        save(fitted := replace(load(), scale=fitted.scale, bias=fitted.bias))
         write_config()
         after = calibrated(probability, fitted)
         before = np.array([field.confidence for field in fields])
         print(f"{len(fields)} fields, right {right.mean():.4f}: {fitted}")
         for name, confidence in (("before", before), ("after", after)):
+            print(f"{name}: error {calibration_error(confidence, right):.4f}, log loss {log_loss(confidence, right):.4f}")
+    if args.fit_hidden:
+        fields = [field for field in read_fields(args.fit_hidden) if field.raw]
+        right = np.array([field.raw_is_right for field in fields], float)
+        seen = calibrated(np.array([field.probability for field in fields]), load())
+        frame, strips = (np.array(values) for values in zip(*((field.hidden, field.hidden_in_strips) for field in fields), strict=True))
+        fitted = fit_hidden(seen, frame, strips, right, load())
+        save(fitted)
+        write_config()
+        whole = seen * (1 - hidden_probability(frame, strips, fitted))
+        print(f"{len(fields)} fields, right {right.mean():.4f}: {fitted}")
+        for name, confidence in (("seen", seen), ("seen and whole", whole)):
             print(f"{name}: error {calibration_error(confidence, right):.4f}, log loss {log_loss(confidence, right):.4f}")
     if args.report:
         print("\n".join(report(read_fields(args.report))))

@@ -1,6 +1,8 @@
 """The recogniser's calibration, fitted on held-back faces and faults and kept in the repository beside the logs.
 
-`temperature` divides the class logits; `scale` and `bias` act on the logit of a field's probability.
+`temperature` divides the class logits; `scale` and `bias` act on the logit of a field's probability. The probability that a character
+of a field is hidden is sigmoid(hidden_frame * logit of what the line detector says + hidden_strips * logit of what the recogniser says
++ hidden_bias).
 """
 
 import json
@@ -18,6 +20,9 @@ class Calibration:
     temperature: float = 1.0
     scale: float = 1.0
     bias: float = 0.0
+    hidden_frame: float = 0.5
+    hidden_strips: float = 0.5
+    hidden_bias: float = 0.0
 
 
 def load() -> Calibration:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .cards.covers import HIDDEN, SEEN
 from .cards.geometry import between
 from .cards.render import map_points
 from .cards.views import lines_sample, locator_sample, refinement_sample
@@ -139,15 +140,18 @@ def locator_scores(net: Fpn, groups: list[list]) -> dict[str, Any]:
     return scores
 
 
-# --- lines: target channels 0..7 core of a field's line, 8..9 distances to the em box's top and bottom, 10 any core
+# --- lines: target channels 0..7 core of a field's line, 8..9 distances to the em box's top and bottom, 10..17 a hidden character of
+# a field (1, 0, -1 do not care), 18 any core
 
 
 def encode_lines(image: np.ndarray, lines: list) -> np.ndarray:
-    """Lines (field index, quad of the em box) -> target [11, rows, columns]."""
+    """Lines (field index, quad of the em box, characters) -> target [19, rows, columns]. Hidden characters belong to their line's core
+    like any other: a line is whole."""
     rows, columns = image.shape[0] // LINES.stride, image.shape[1] // LINES.stride
     centres = cell_centres(rows, columns, LINES.stride).reshape(-1, 2)
-    target = np.zeros((11, len(centres)), np.float32)
-    for field, quad in lines:
+    hidden = LINES.channels.hidden
+    target = np.zeros((19, len(centres)), np.float32)
+    for field, quad, chars in lines:
         quad = np.asarray(quad, np.float32)
         place = map_points(between(quad, UNIT_SQUARE), centres)
         core = (place[:, 0] >= 0) & (place[:, 0] <= 1) & (np.abs(place[:, 1] - 0.5) <= 0.25)
@@ -155,12 +159,15 @@ def encode_lines(image: np.ndarray, lines: list) -> np.ndarray:
         target[field, core] = 1
         target[8, core] = place[core, 1] * em / LINES.distance_unit
         target[9, core] = (1 - place[core, 1]) * em / LINES.distance_unit
-        target[10, core] = 1
-    return target.reshape(11, rows, columns)
+        share = chars[np.abs(place[core, 0][:, None] - chars[None, :, 0]).argmin(axis=1), 1]
+        target[hidden + field, core] = np.where(share >= HIDDEN, 1, np.where(share > SEEN, -1, 0))
+        target[18, core] = 1
+    return target.reshape(19, rows, columns)
 
 
 def lines_loss(out: Tensor, target: Tensor) -> Tensor:
-    core, any_core = target[:, :FIELD_COUNT], target[:, 10:11]
+    channels = LINES.channels
+    core, any_core = target[:, :FIELD_COUNT], target[:, 18:19]
     logits = out[:, :FIELD_COUNT]
     cross = F.binary_cross_entropy_with_logits(logits, core, reduction="none")
     # Few cells are text: they and the doubtful ones lead.
@@ -169,15 +176,24 @@ def lines_loss(out: Tensor, target: Tensor) -> Tensor:
     found = (cross * (0.2 + focus)).sum() / core.sum().clamp(min=8)
     overlap = (p * core).sum((2, 3))
     dice = 1 - (2 * overlap + 1) / (p.sum((2, 3)) + core.sum((2, 3)) + 1)
-    miss = F.smooth_l1_loss(out[:, LINES.channels.top : LINES.channels.bottom + 1], target[:, 8:10], reduction="none", beta=0.05)
-    return found + dice.mean() + 2.0 * (miss * any_core).sum() / any_core.sum().clamp(min=8)
+    miss = F.smooth_l1_loss(out[:, channels.top : channels.bottom + 1], target[:, 8:10], reduction="none", beta=0.05)
+    hidden_logits = out[:, channels.hidden : channels.hidden + FIELD_COUNT]
+    hidden = target[:, channels.hidden : channels.hidden + FIELD_COUNT]
+    # One cell in some thousands is hidden. What comes out is calibrated afterwards, so the weight does no harm.
+    unseen = F.binary_cross_entropy_with_logits(
+        hidden_logits, hidden.clamp(0, 1), (hidden >= 0).float(), pos_weight=torch.tensor(4.0, device=out.device), reduction="sum"
+    )
+    return found + dice.mean() + 2.0 * ((miss * any_core).sum() + unseen) / any_core.sum().clamp(min=8)
 
 
 @torch.inference_mode()
 def lines_scores(net: Fpn, groups: list[list]) -> dict[str, Any]:
-    """Overlap of the cores over the set (intersection over union), and the em box's error in em."""
+    """Overlap of the cores over the set (intersection over union), the em box's error in em, and for fields with and without a hidden
+    character the share in which some cell says so with more than a half."""
+    channels = LINES.channels
     inter = union = 0.0
     errors = []
+    said: dict[bool, list[bool]] = {True: [], False: []}
     for image, lines in groups[0]:
         out = net(torch.from_numpy(network_input(image, LINES.pixels))[None])[0].numpy()
         target = encode_lines(image, lines)
@@ -186,9 +202,14 @@ def lines_scores(net: Fpn, groups: list[list]) -> dict[str, Any]:
         union += (seen | true).sum()
         both = (seen & true).any(axis=0)
         em = (target[8] + target[9])[both]
+        for field, _, chars in lines:
+            said[bool((chars[:, 1] >= HIDDEN).any())].append(bool((out[channels.hidden + field] > 0).any()))
         miss = out[LINES.channels.top : LINES.channels.bottom + 1] - target[8:10]
         errors.append(np.abs(miss[:, both] / em).mean() if both.any() else 1.0)
-    return {"core_iou": round(inter / max(union, 1), 4), "box_error_em": round(float(np.mean(errors)), 4)}
+    shares = {"hidden_found": said[True], "hidden_false": said[False]}
+    return {"core_iou": round(inter / max(union, 1), 4), "box_error_em": round(float(np.mean(errors)), 4)} | {
+        name: round(float(np.mean(seen)), 4) for name, seen in shares.items()
+    }
 
 
 TASKS = {

@@ -49,6 +49,8 @@ class Line:
     """One line of a field."""
 
     length: float
+    hidden: float
+    """The probability that a character in it is hidden, by the recogniser."""
     rounds: tuple[Round, ...]
     detections: tuple[Detection, ...]
 
@@ -67,6 +69,8 @@ class Field:
     """The most probable character at each place that was kept; empty if the field was not read."""
     probability: float
     """That raw is right, before calibration."""
+    hidden: float
+    """That a character is hidden, by the line detector, before calibration."""
     confidence: float
     """The same as the engine calibrated it."""
     text: str
@@ -80,6 +84,11 @@ class Field:
         """Whether what was read is the truth, up to what the checks put right without any doubt."""
         read, truth = unified(self.raw), unified(self.truth)
         return read in (truth, LABELS[self.name] + truth)
+
+    @property
+    def hidden_in_strips(self) -> float:
+        """That a character is hidden, by the recogniser, before calibration: of the strip that says most."""
+        return max((line.hidden for line in self.lines), default=self.hidden)
 
     @property
     def text_is_right(self) -> bool:
@@ -113,7 +122,7 @@ def fields_of(picture: dict[str, Any]) -> Iterator[Field]:
         for name, truth in card["label"]["fields"].items():
             read = card["read"]["fields"].get(name, {"chars": [], "confidence": 0.0})
             result = card["result"]["fields"].get(name, {"text": "", "confidence": 0.0})
-            details = card["details"].get(name, {"probability": 0.0, "lines": []})
+            details = card["details"].get(name, {"probability": 0.0, "hidden": 0.0, "lines": []})
             yield Field(
                 picture=picture["path"],
                 level=level,
@@ -122,6 +131,7 @@ def fields_of(picture: dict[str, Any]) -> Iterator[Field]:
                 truth=truth,
                 raw="".join(char["candidates"][0][0] for char in read["chars"]),
                 probability=details["probability"],
+                hidden=details["hidden"],
                 confidence=read["confidence"],
                 text=result["text"],
                 assessed=result["confidence"],
@@ -140,4 +150,4 @@ def _line(line: dict[str, Any]) -> Line:
         for one in line["detections"]
     )
     rounds = tuple(Round(one["crops"], one["text"], one["probability"]) for one in line["rounds"])
-    return Line(length=line["length"], rounds=rounds, detections=detections)
+    return Line(length=line["length"], hidden=line["hidden"], rounds=rounds, detections=detections)

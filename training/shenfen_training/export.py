@@ -2,7 +2,9 @@
 
 For each network: model.safetensors (f16, batch norm folded into the convolutions), config.json (see contract.py), MODEL_CARD.md and
 the charset; and for all of them the parity files (see parity.py) and SHA256SUMS. With --keep-weights everything but the weights is
-written, about the weights that are in models/: after a change of the contract, the calibration or the scores.
+written, about the weights that are in models/: after a change of the contract, the calibration or the scores. With --blend SHARE the
+weights become SHARE of the run's and the rest of those that models/ has: a network that learned a new task for a short time keeps more of
+the old one that way (weight-space averaging; both start from the same weights).
 """
 
 import argparse
@@ -78,10 +80,23 @@ def exported(name: str) -> nn.Module:
     return _as_exported(NETWORKS[name](), load_file(MODELS / name / "model.safetensors"))
 
 
-def write_weights(name: str) -> None:
-    """The weights of a training run, and the charset."""
+def blended(new: dict[str, Tensor], old: dict[str, Tensor], share: float) -> dict[str, Tensor]:
+    """`share` of the new weights and the rest of the old ones. Rows that the old network lacks stay as they are."""
+    mixed = {}
+    for name, value in new.items():
+        known = old[name].float()
+        rows = value.float().clone()
+        rows[: len(known)] = share * rows[: len(known)] + (1 - share) * known
+        mixed[name] = rows.half().contiguous()
+    return mixed
+
+
+def write_weights(name: str, blend: float = 1.0) -> None:
+    """The weights of a training run, and the charset; see the module for `blend`."""
     tensors = folded(trained(name))
     folder = MODELS / name
+    if blend < 1.0:
+        tensors = blended(tensors, load_file(folder / "model.safetensors"), blend)
     folder.mkdir(parents=True, exist_ok=True)
     save_file(tensors, folder / "model.safetensors")
     if name == "recogniser":
@@ -108,10 +123,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", default=list(NETWORKS), help="networks whose weights are written")
     parser.add_argument("--keep-weights", action="store_true", help="write all but the weights, about those in models/")
+    parser.add_argument("--blend", type=float, default=1.0, help="share of the run's weights, the rest from models/")
     args = parser.parse_args()
     if not args.keep_weights:
         for name in args.names:
-            write_weights(name)
+            write_weights(name, args.blend)
     for name in NETWORKS:
         (MODELS / name / "config.json").write_text(config_text(name), encoding="utf-8")
         write_card(name)

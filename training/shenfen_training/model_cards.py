@@ -15,14 +15,16 @@ EVAL_SET = "--split val --seed 1501 --level mix --sheets 0.15 --negatives 0.1 --
 _TASK = {
     "locator": "Finds cards in a picture: the four corners, beginning with the card's own top left, and the side. A coarse pass over "
     "the whole picture (256 x 256) is followed by refinement passes over each card, warped upright (256 x 192).",
-    "lines": "Finds the lines of text on an upright card (512 x 320, grey) and the field of each.",
+    "lines": "Finds the lines of text on an upright card (512 x 320, grey) and the field of each, and says where a character of a field is "
+    "printed that cannot be seen.",
     "recogniser": "Reads one line (32 pixels high, any width, grey): where each character's centre is, and which of 21,288 characters "
-    "it is.",
+    "it is; and where a character is that cannot be seen.",
 }
 _LIMITS = {
     "locator": "Cards narrower than about 60 of the 256 pixels, or more than half outside the picture, may be missed. Trained on drawn "
     "cards with placeholders for emblem, portrait and background.",
-    "lines": "Trained on drawn layouts that follow the card within a few millimetres. Bilingual cards are a small share of them.",
+    "lines": "Trained on drawn layouts that follow the card within a few millimetres. Bilingual cards are a small share of them. "
+    "A cover of the paper's own colour without an edge leaves nothing to see at the end of a line.",
     "recogniser": "The charset is tiers 0 to 2 (see training/data/README.md) and the rest of Unicode's main block. Other characters are "
     "read as the most similar one, mostly with a low probability; `outsiders_sure` is the share that gets more than 0.9. Sans-serif "
     "(Hei) typefaces, as on cards, are read best. Handwriting is not read.",

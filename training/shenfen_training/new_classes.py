@@ -37,7 +37,7 @@ def mean_features(net: Recogniser, classes: int, seed: int = 5) -> Tensor:
         order = rng.permutation(classes)
         for at in range(0, classes, LINE):
             strip = artist.strip(rng, StripText(order[at : at + LINE]))
-            features, _ = net(torch.from_numpy(strip_input(strip.grey))[None, None].to(device))
+            features, _, _ = net(torch.from_numpy(strip_input(strip.grey))[None, None].to(device))
             steps = np.clip((strip.centres / STEP).astype(int), 0, features.shape[1] - 1)
             sums.index_add_(0, torch.from_numpy(strip.classes), features[0, steps].float().cpu())
             counts[strip.classes] += 1

@@ -131,14 +131,15 @@ def recogniser_parity(net: Recogniser, image: np.ndarray, quad: np.ndarray, line
         line = next(line for line in lines if line.field == field)
         to_frame, width = strip_frame(em_box(line))
         strip = cut_strip(brightness, to_image @ to_frame, width)
-        features, centre = net(torch.from_numpy(strip_input(strip))[None, None])
+        features, centre, hidden = net(torch.from_numpy(strip_input(strip))[None, None])
         logits = centre[0]
         steps, positions, no_missed = characters(logits.numpy())
         classified = net.classify(features[0][steps])
         tensors |= {
             f"{field}.line": floats_of([*line.start, *line.end, line.em]),
             f"{field}.crop": bytes_of(strip),
-            f"{field}.centres": logits,
+            # [steps, channels], in the order of RecogniserChannels.
+            f"{field}.channels": torch.stack([logits, hidden[0]], dim=1),
             f"{field}.positions": floats_of(positions),
             f"{field}.no_missed": floats_of([no_missed]),
             f"{field}.classes": classified.argmax(-1),

@@ -49,9 +49,8 @@ def vary(rng: np.random.Generator, image: np.ndarray, truth: list) -> tuple[np.n
     matrix: np.ndarray = cv2.getRotationMatrix2D((width / 2, height / 2), angle, scale)
     matrix[:, 2] += shift
     moved = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderValue=(OUTSIDE,) * 3)
-    truth = [(kind, quad @ matrix[:, :2].T + matrix[:, 2]) for kind, quad in truth]
-    inside = [(kind, quad) for kind, quad in truth if (quad.mean(axis=0) > 0).all() and (quad.mean(axis=0) < (width, height)).all()]
-    return moved, [(kind, quad.astype(np.float32)) for kind, quad in inside]
+    moved_truth = [(kind, (quad @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32), *rest) for kind, quad, *rest in truth]
+    return moved, [one for one in moved_truth if (one[1].mean(axis=0) > 0).all() and (one[1].mean(axis=0) < (width, height)).all()]
 
 
 class Samples(IterableDataset):

@@ -13,6 +13,7 @@ import torch
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
+from .cards.covers import HIDDEN, SEEN
 from .charset import charset
 from .checkpoint import CACHE, Run
 from .crops import strip_input
@@ -54,7 +55,7 @@ def taken_for_sure(net: Recogniser, strips: list[Strip]) -> float:
     net.eval()
     sure = 0
     for strip in strips:
-        features, _ = net(torch.from_numpy(strip_input(strip.grey))[None, None])
+        features, _, _ = net(torch.from_numpy(strip_input(strip.grey))[None, None])
         at = int(strip.centres[strip.classes >= len(charset())][0] / STEP)
         sure += float(F.softmax(net.classify(features[0, at]), -1).max()) > SURE
     net.train()
@@ -72,29 +73,41 @@ def losses_of_characters(logits: torch.Tensor, classes: torch.Tensor) -> torch.T
 
 
 @torch.inference_mode()
-def read(net: Recogniser, grey: np.ndarray) -> list[int]:
-    """Classes of the characters on a strip, in order; what the engine does, without candidates."""
-    features, centre = net(torch.from_numpy(strip_input(grey))[None, None])
+def read(net: Recogniser, grey: np.ndarray) -> tuple[list[int], float]:
+    """Classes of the characters on a strip, in order, and how likely one is hidden; what the engine does, without candidates."""
+    features, centre, hidden = net(torch.from_numpy(strip_input(grey))[None, None])
     steps, _, _ = characters(centre[0].numpy())
-    if not len(steps):
-        return []
-    return net.classify(features[0][steps]).argmax(-1).tolist()
+    classes = net.classify(features[0][steps]).argmax(-1).tolist() if len(steps) else []
+    return classes, float(torch.sigmoid(hidden[0].max()))
 
 
 def evaluate(net: Recogniser, strips: dict[str, list[Strip]]) -> dict:
-    """Share of strips wholly right by kind, and of characters over all."""
+    """Share of strips wholly right by kind, and of characters over all, where nothing is hidden; and how often a hidden character is
+    said to be there, where it is and where not."""
     net.eval()
     scores, right, total = {}, 0, 0
+    said: dict[bool, list[bool]] = {True: [], False: []}
     for kind, group in strips.items():
-        exact = 0
+        exact = []
         for strip in group:
-            seen, true = read(net, strip.grey), strip.classes.tolist()
-            exact += seen == true
+            (seen, hidden), true = read(net, strip.grey), strip.classes.tolist()
+            most = float(strip.hidden.max(initial=0))
+            if most >= HIDDEN or most <= SEEN:
+                said[most >= HIDDEN].append(hidden > 0.5)
+            if most > SEEN:
+                continue
+            exact.append(seen == true)
             right += sum(a == b for a, b in zip(seen, true, strict=True)) if len(seen) == len(true) else 0
             total += len(true)
-        scores[kind] = round(exact / len(group), 4)
+        scores[kind] = round(float(np.mean(exact)), 4)
     net.train()
-    return {"strips_right": scores, "mean": round(float(np.mean(list(scores.values()))), 4), "characters": round(right / total, 4)}
+    return {
+        "strips_right": scores,
+        "mean": round(float(np.mean(list(scores.values()))), 4),
+        "characters": round(right / total, 4),
+        "hidden_found": round(float(np.mean(said[True])), 4),
+        "hidden_false": round(float(np.mean(said[False])), 4),
+    }
 
 
 def train(args: argparse.Namespace) -> None:
@@ -123,7 +136,7 @@ def train(args: argparse.Namespace) -> None:
         for group in run.optimiser.param_groups:
             group["lr"] = schedule.rate()
         with torch.autocast(device, torch.bfloat16):
-            features, centre = net(batch.strips.to(device))
+            features, centre, hidden = net(batch.strips.to(device))
             logits = net.classify(features.flatten(0, 1)[batch.step.to(device)])
         target = batch.centre.to(device)
         care = (target >= 0).float()
@@ -132,9 +145,12 @@ def train(args: argparse.Namespace) -> None:
         )
         each = losses_of_characters(logits.float(), batch.classes.to(device))
         class_loss = each.mean()
+        unseen = batch.hidden.to(device)
+        # Plain cross entropy: what it says is used as a probability.
+        hidden_loss = F.binary_cross_entropy_with_logits(hidden.float(), unseen.clamp(0, 1), (unseen >= 0).float())
         known = batch.classes < len(charset())
         difficulty.see(batch.classes[known], each.detach().cpu()[known])
-        loss = class_loss + CENTRE_WEIGHT * centre_loss
+        loss = class_loss + CENTRE_WEIGHT * (centre_loss + hidden_loss)
         run.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
@@ -142,11 +158,12 @@ def train(args: argparse.Namespace) -> None:
         run.step(len(batch))
         losses["class"] += class_loss.item() / 100
         losses["centre"] += centre_loss.item() / 100
+        losses["hidden"] += hidden_loss.item() / 100
         run.seconds = before + schedule.elapsed
         if run.steps % 100 == 0:
             rate = run.samples / max(run.seconds, 1)
             print(f"{run.steps} {schedule.elapsed / 60:.1f} min {rate:.0f}/s "
-                  f"class {losses['class']:.3f} centre {losses['centre']:.4f}", flush=True)
+                  f"class {losses['class']:.3f} centre {losses['centre']:.4f} hidden {losses['hidden']:.4f}", flush=True)
             losses.clear()
         if schedule.elapsed - last_save > 240 or schedule.over:
             run.save(config)

@@ -68,6 +68,24 @@ def fewer_classes(net: nn.Module, tensors: dict[str, Tensor]) -> nn.Linear | Non
     return known
 
 
+GROWN_BIAS = -4.0
+"""Logit of an output that the exported network lacks, before it has learned anything: what it stands for is rare."""
+
+
+def more_outputs(net: nn.Module, tensors: dict[str, Tensor]) -> None:
+    """Adds rows for outputs that the network has and `tensors` lack, to the detectors' head and the recogniser's centre: an output may
+    have got new channels, at its end."""
+    for name in ("head", "centre"):
+        layer = getattr(net, name, None)
+        if not isinstance(layer, nn.Conv2d) or f"{name}.weight" not in tensors:
+            continue
+        weight, bias = tensors[f"{name}.weight"].float(), tensors[f"{name}.bias"].float()
+        missing = layer.out_channels - len(bias)
+        if missing > 0:
+            tensors[f"{name}.weight"] = torch.cat([weight, torch.zeros(missing, *weight.shape[1:])])
+            tensors[f"{name}.bias"] = torch.cat([bias, torch.full((missing,), GROWN_BIAS)])
+
+
 def warm_start(run: Run, batch: Tensor) -> None:
     """Fills a run that has not begun from models/, if there are weights of its shape; says what it did."""
     path = MODELS / run.name / "model.safetensors"
@@ -76,6 +94,7 @@ def warm_start(run: Run, batch: Tensor) -> None:
     tensors = load_file(path)
     net = run.net
     known = fewer_classes(net, tensors)
+    more_outputs(net, tensors)
     try:
         unfold(net, tensors, batch)
         if known is not None and isinstance(net, Recogniser):

@@ -11,12 +11,12 @@ from shenfen_training.detection_tasks import (
     encode_locator,
     locate,
 )
-from shenfen_training.export import _as_exported, folded
+from shenfen_training.export import _as_exported, blended, folded
 from shenfen_training.nets.fpn import Fpn, FpnConfig
 from shenfen_training.nets.recogniser import Recogniser, RecogniserConfig
 from shenfen_training.new_classes import SHYNESS, rows_of
 from shenfen_training.schedule import Schedule
-from shenfen_training.warm_start import fewer_classes, unfold
+from shenfen_training.warm_start import GROWN_BIAS, fewer_classes, more_outputs, unfold
 
 FPN = FpnConfig(inputs=3, outputs=10, widths=(4, 6, 8), blocks=(0, 1, 1), top=8, output_stage=1)
 
@@ -86,10 +86,15 @@ def test_locator_target_is_decoded_back_to_the_card():
 
 def test_lines_target_covers_the_middle_half_of_the_em_box():
     quad = np.array([[100, 40], [300, 40], [300, 60], [100, 60]], np.float32)
-    target = encode_lines(np.zeros((320, 512), np.uint8), [(3, quad)])
+    chars = np.array([[0.1, 0.0], [0.5, 0.3], [0.9, 1.0]], np.float32)
+    target = encode_lines(np.zeros((320, 512), np.uint8), [(3, quad, chars)])
     centres = cell_centres(80, 128, LINES.stride)
     core = target[3] > 0
     assert core.any() and not target[[0, 1, 2, 4, 5, 6, 7]].any()
+    hidden = target[LINES.channels.hidden + 3]
+    along = (centres[..., 0] - 100) / 200
+    assert (hidden[core & (along > 0.72)] == 1).all() and (hidden[core & (along < 0.28)] == 0).all()
+    assert (hidden[core & (along > 0.32) & (along < 0.68)] == -1).all() and not hidden[~core].any()
     assert (centres[core][:, 1] > 45).all() and (centres[core][:, 1] < 55).all()
     assert np.allclose((target[8] + target[9])[core] * LINES.distance_unit, 20, atol=1e-3)
     assert np.allclose((centres[..., 1] - target[8] * LINES.distance_unit)[core], 40, atol=1e-3)
@@ -124,3 +129,22 @@ def test_only_a_classifier_that_has_fewer_classes_is_taken_out():
     assert known.out_features == 20 and "classifier.bias" not in tensors and "classifier.weight" not in tensors
     assert torch.allclose(known.weight, net.classifier.weight, atol=1e-3)
     assert fewer_classes(Fpn(FPN), folded(Fpn(FPN))) is None
+
+
+def test_warm_start_adds_new_channels_behind_the_known_ones_and_keeps_these():
+    known = Fpn(FPN)
+    tensors = folded(known.eval())
+    grown = Fpn(FpnConfig(**{**vars(FPN), "outputs": 13}))
+    more_outputs(grown, tensors)
+    assert tensors["head.weight"].shape[0] == 13 and torch.allclose(tensors["head.bias"][10:], torch.full((3,), GROWN_BIAS))
+    batch = torch.randn(2, 3, 32, 64)
+    unfold(grown, tensors, batch)
+    known.train()
+    assert torch.allclose(grown(batch)[:, :10], known(batch), atol=0.02)
+
+
+def test_blended_weights_lie_between_and_new_rows_stay_whole():
+    old = {"centre.weight": torch.ones(1, 4).half()}
+    new = {"centre.weight": torch.full((2, 4), 3.0).half()}
+    mixed = blended(new, old, 0.25)["centre.weight"]
+    assert torch.equal(mixed, torch.tensor([[1.5] * 4, [3.0] * 4]).half())

@@ -2,6 +2,7 @@
 
 mod automatic_share;
 mod calibration;
+mod cover;
 mod dump;
 mod html;
 mod labels;
@@ -26,6 +27,7 @@ use crate::engine::EngineArgs;
 use crate::pictures::{ReadingArgs, reasons};
 use crate::table::{Format, Table};
 
+use cover::CoverArgs;
 use dump::DumpFile;
 use html::Report;
 use labels::{LabelledPicture, read_labels};
@@ -61,6 +63,9 @@ pub(crate) struct EvalArgs {
     strict: bool,
 
     #[command(flatten)]
+    cover: CoverArgs,
+
+    #[command(flatten)]
     reading: ReadingArgs,
 
     #[command(flatten)]
@@ -73,6 +78,9 @@ pub(crate) struct EvalArgs {
 /// When the labels or a labelled picture cannot be read, or the output cannot be written.
 pub(crate) fn run(args: EvalArgs) -> anyhow::Result<ExitCode> {
     let pictures = read_labels(&args.folder)?;
+    if args.cover.is_asked_for() {
+        return cover(&args, &pictures);
+    }
     let mut errors = args.errors.map(ErrorFile::create).transpose()?;
     let mut report = args.html.map(|path| Report::create(path, args.reading.limits())).transpose()?;
     let mut dump = args.dump.map(|path| DumpFile::create(path, args.reading.today().date())).transpose()?;
@@ -128,6 +136,27 @@ pub(crate) fn run(args: EvalArgs) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// Runs the cover test instead of scoring.
+fn cover(args: &EvalArgs, pictures: &[LabelledPicture]) -> anyhow::Result<ExitCode> {
+    let reading = cover::Reading {
+        models: args.reading.models_for(args.engine.engine()?)?,
+        limits: args.reading.limits(),
+        today: args.reading.today().date(),
+        threads: args.reading.threads(),
+    };
+    let scores = args.cover.run(pictures, &reading)?;
+    let mut out = BufWriter::new(io::stdout());
+    match Format::or_default(args.format) {
+        Format::Json => {
+            serde_json::to_writer(&mut out, &scores)?;
+            out.write_all(b"\n")?;
+        }
+        Format::Table => print(&mut out, &scores.sections())?,
+    }
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The result of a picture whose bytes could be had. Labels without their picture are a mistake in the labelled set, and

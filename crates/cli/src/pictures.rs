@@ -1,6 +1,7 @@
 //! Arguments of the commands that read pictures.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 
 use anyhow::Context;
@@ -66,12 +67,19 @@ impl ReadingArgs {
     /// # Errors
     /// When the networks cannot be loaded, or this build or machine does not have what the engine needs.
     pub(crate) fn reader_for(&self, engine: Engine) -> anyhow::Result<CardPictures> {
+        Ok(CardPictures::new(self.models_for(engine)?, self.limits(), self.today(), Policy::default()))
+    }
+
+    /// The networks that were asked for, for an engine.
+    ///
+    /// # Errors
+    /// When they cannot be loaded, or this build or machine does not have what the engine needs.
+    pub(crate) fn models_for(&self, engine: Engine) -> anyhow::Result<Arc<Models>> {
         let models = match &self.models {
             Some(folder) => Models::load_for(engine, folder),
             None => Models::embedded_for(engine),
         };
-        let models = models.context("cannot load the networks")?;
-        Ok(CardPictures::new(models, self.limits(), self.today(), Policy::default()))
+        models.context("cannot load the networks")
     }
 }
 

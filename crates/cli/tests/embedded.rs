@@ -267,6 +267,41 @@ fn dump_holds_what_assessment_starts_from_and_what_lies_behind_it() {
 }
 
 #[test]
+fn covered_pictures_are_counted_by_place_field_and_material_whatever_the_threads() {
+    let place = Place::new();
+    let samples = samples();
+    let run = |threads: &str, seed: &str| {
+        let args = ["eval", samples.to_str().unwrap(), "--today", "2026-11-26", "--cover=2", "--cover-seed", seed];
+        place.run(&[&args[..], &["--threads", threads, "--format", "json"]].concat()).lines().remove(0)
+    };
+    let scores = run("1", "7");
+    assert_eq!(run("3", "7"), scores);
+    assert_ne!(run("2", "8"), scores);
+
+    let count = |tally: &Value, name: &str| tally[name].as_u64().unwrap();
+    let covered = count(&scores["all"], "covered");
+    assert!(count(&scores, "right") > 5 && covered <= 2 * count(&scores, "right") && covered > 5);
+    for group in ["fields", "places", "materials"] {
+        let tallies = scores[group].as_object().unwrap();
+        assert_eq!(tallies.values().map(|tally| count(tally, "covered")).sum::<u64>(), covered, "{group}");
+    }
+    let all = &scores["all"];
+    let outcomes = ["accepted_right", "accepted_wrong", "flagged"].map(|name| count(all, name));
+    assert_eq!(outcomes.iter().sum::<u64>(), covered);
+    let table = place.run(&["eval", samples.to_str().unwrap(), "--cover=1", "--format", "table"]).out;
+    assert!(table.contains("ACCEPTED WRONG") && table.contains("PLACE") && table.contains("MATERIAL"), "{table}");
+}
+
+#[test]
+fn cover_test_names_what_it_cannot_read_or_write() {
+    let place = Place::new();
+    place.write("set/labels.jsonl", r#"{"path":"gone.jpg","side":"front","fields":{"name":"x"}}"#);
+    place.run(&["eval", "set", "--cover"]).fails_in_one_line(&["cannot read", "gone.jpg"]);
+    place.write("file", "");
+    place.run(&["eval", "set", "--cover", "--cover-save", "file/x"]).fails_in_one_line(&["cannot create file/x"]);
+}
+
+#[test]
 fn eval_scores_labelled_corners() {
     let place = Place::new();
     let picture = place.write("set/card.jpg", fs::read(samples().join("photo-1.jpg")).unwrap());

@@ -32,7 +32,7 @@ fn front(best: f32) -> ReadCard {
     let fields: BTreeMap<FieldName, ReadField> = texts.into_iter().map(|(name, text)| (name, field(text))).collect();
     let quality =
         Quality { sharpness: 1.0, exposure: 1.0, glare: 1.0, resolution: 1.0, completeness: 1.0, monochrome: false };
-    ReadCard { side: Side::Front, quad: QUAD, rotation: Rotation::Deg0, fields, quality }
+    ReadCard { side: Side::Front, quad: QUAD, rotation: Rotation::Deg0, fields, hidden: BTreeMap::new(), quality }
 }
 
 fn card(criterion: &mut Criterion) {

@@ -7,7 +7,7 @@ use time::Date;
 
 use crate::constraint::parameters::{Context, Parameters};
 use crate::constraint::settle::Settled;
-use crate::constraint::{identity, validity, words};
+use crate::constraint::{identity, truncation, validity, words};
 use crate::cross::{Back, Front, check_sides};
 use crate::field::{Authority, Ethnicity};
 use crate::finding::Finding;
@@ -21,6 +21,9 @@ use crate::rule::Rule;
 /// A picture without a field as sure as this shows no card, whatever looked like one: other documents have lines too. The
 /// name counts for nothing, because any characters can be one, and no more do words that a card does not print.
 const LEGIBLE_FROM: f32 = 0.5;
+
+/// A field of which a part is hidden with at least this probability is called occluded: more likely than not.
+const OCCLUDED_FROM: f64 = 0.5;
 
 /// Everything that the rules say about the cards of one picture.
 #[derive(Clone, PartialEq)]
@@ -117,6 +120,7 @@ impl Checked {
             Side::Front => (read_front(card, context, &mut fields, &mut findings), Back::default()),
             Side::Back => (Front::default(), read_back(card, context, &mut fields, &mut findings)),
         };
+        findings.extend(hide(card, &mut fields, context.parameters));
         findings.extend(front.check(today));
         findings.extend(back.check(today));
         let expected = FieldName::of_side(card.side).iter().copied();
@@ -172,6 +176,23 @@ fn keep<T>(name: FieldName, settled: Settled<T>, fields: &mut Fields) -> Option<
         fields.insert(name, result);
     }
     settled.value
+}
+
+/// Takes the probability that something of a field is hidden into its confidence: P(right) means right and whole. What the networks
+/// see is weighed together with what the text looks like. A finding for each field of which a part is more likely hidden than not.
+fn hide(card: &ReadCard, fields: &mut Fields, parameters: &Parameters) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (&name, &hidden) in &card.hidden {
+        let mut hidden = if hidden.is_finite() { f64::from(hidden.clamp(0.0, 1.0)) } else { 1.0 };
+        if let Some(field) = fields.get_mut(&name) {
+            hidden = truncation::given(hidden, truncation::ratio(name, &field.text, parameters));
+            field.confidence *= (1.0 - hidden) as f32;
+        }
+        if hidden >= OCCLUDED_FROM {
+            findings.push(Rule::Occluded.of(name));
+        }
+    }
+    findings
 }
 
 /// A field that is missing or not sure.

@@ -5,7 +5,7 @@
 //! readings are possible: [`number`], [`birth_date`], [`gender`], [`validity`] and [`words`]; for the latter [`bigram`] knows
 //! usual pairs of characters, [`lexicon`] the names of regions and towns, and [`place_prior`] how usual a place is.
 //! [`posterior`] holds the probability of each possible reading. [`identity`] weighs number, birth date and gender together.
-//! [`settle`] takes a reading and reports what was changed.
+//! [`settle`] takes a reading and reports what was changed; [`truncation`] says whether it looks cut off.
 //!
 //! A reading consists of candidates only, with two exceptions, each with its finding: a digit missing in the date of the
 //! number comes from the birth date, and a birth date or gender that cannot be read comes from the number.
@@ -24,6 +24,7 @@ pub(crate) mod place_prior;
 pub(crate) mod posterior;
 pub(crate) mod settle;
 pub(crate) mod trim;
+pub(crate) mod truncation;
 pub(crate) mod validity;
 pub(crate) mod words;
 

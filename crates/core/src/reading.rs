@@ -202,6 +202,10 @@ pub struct ReadCard {
     pub rotation: Rotation,
     /// The fields that were found. A field that is absent was not found at all.
     pub fields: BTreeMap<FieldName, ReadField>,
+    /// For each field the probability, 0..1, that a character of it is printed on the card and cannot be seen, because something covers
+    /// it or it is washed out or cut off. Absent is 0. What was read of such a field may be right in every character and still not be all.
+    #[serde(default)]
+    pub hidden: BTreeMap<FieldName, f32>,
     /// How good the picture of this card is.
     pub quality: Quality,
 }

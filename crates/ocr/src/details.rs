@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use shenfen_core::{Candidate, FieldName};
+use shenfen_core::{Candidate, FieldName, Quad};
 
 use crate::contract::RecogniserDecoding;
+use crate::geometry::Homography;
 use crate::line_hypothesis::{CharDetection, LineHypothesis};
 use crate::lines::TextLine;
 use crate::reader::Reading;
@@ -27,6 +28,8 @@ pub type CardDetails = BTreeMap<FieldName, FieldDetails>;
 pub struct FieldDetails {
     /// The probability, 0..1, that every character is right and none is missing, before it is calibrated.
     pub probability: f32,
+    /// The probability that a character of it is hidden, by the line detector, before it is calibrated.
+    pub hidden: f32,
     /// Its lines, top to bottom.
     pub lines: Vec<LineDetails>,
 }
@@ -36,6 +39,10 @@ pub struct FieldDetails {
 pub struct LineDetails {
     /// The distance between the line's ends as the line finder set them, in em.
     pub length: f32,
+    /// Its em box in the picture, from its own top left.
+    pub quad: Quad,
+    /// The probability that a character in its strip is hidden, by the recogniser: the mean of all crops, before it is calibrated.
+    pub hidden: f32,
     /// What was read after one crop, after three, and after five, as far as it went.
     pub rounds: Vec<Round>,
     /// Everything that may be a character, from left to right.
@@ -85,9 +92,11 @@ impl Recorder {
     }
 
     /// Records all detections of all lines, before any is left out.
-    pub(crate) fn detections(&mut self, lines: &[TextLine], seen: &[LineHypothesis]) {
+    pub(crate) fn detections(&mut self, lines: &[TextLine], to_picture: &Homography, seen: &[LineHypothesis]) {
         for ((details, line), seen) in self.lines.iter_mut().zip(lines).zip(seen) {
             details.length = line.length() / line.em;
+            details.hidden = seen.hidden;
+            details.quad = to_picture.map_quad(&line.quad());
             let detection = |found: &CharDetection| DetectionDetails {
                 position: found.along / line.em,
                 centre: found.centre,
@@ -109,13 +118,19 @@ impl Recorder {
     }
 
     /// What was recorded, by field: the lines of a field stand together, and `probabilities` are those of the fields in
-    /// their order.
-    pub(crate) fn into_details(self, lines: &[TextLine], probabilities: &[f32]) -> CardDetails {
+    /// their order; `hidden` is what the line detector says.
+    pub(crate) fn into_details(
+        self,
+        lines: &[TextLine],
+        probabilities: &[f32],
+        hidden: &BTreeMap<FieldName, f32>,
+    ) -> CardDetails {
         let mut recorded = self.lines.into_iter();
         let fields = lines.chunk_by(|a, b| a.field == b.field).zip(probabilities);
         let details = fields.map(|(lines, &probability)| {
-            let recorded = recorded.by_ref().take(lines.len()).collect();
-            (lines[0].field, FieldDetails { probability, lines: recorded })
+            let recorded: Vec<LineDetails> = recorded.by_ref().take(lines.len()).collect();
+            let (field, lines) = (lines[0].field, recorded);
+            (field, FieldDetails { probability, hidden: hidden.get(&field).copied().unwrap_or_default(), lines })
         });
         details.collect()
     }

@@ -17,6 +17,12 @@ pub enum ReadError {
     /// The content is no JPEG, PNG, WebP, BMP or TIFF, whatever its name says.
     #[error("unknown picture format: expected JPEG, PNG, WebP, BMP or TIFF")]
     UnknownFormat,
+    /// A format, or a kind of one, that is known by name and not decoded.
+    #[error("{format} pictures are not supported: convert the picture to JPEG or PNG")]
+    Unsupported {
+        /// Its name.
+        format: String,
+    },
     /// The format is known, the content is broken or cut off. Partly decoded pictures are refused, because what is
     /// missing could be a field.
     #[error("damaged {format} picture: {reason}")]
@@ -64,7 +70,7 @@ impl From<ReadError> for ReadOutcome {
     fn from(error: ReadError) -> ReadOutcome {
         let rule = match error {
             ReadError::Empty => Rule::PictureEmpty,
-            ReadError::UnknownFormat => Rule::PictureFormat,
+            ReadError::UnknownFormat | ReadError::Unsupported { .. } => Rule::PictureFormat,
             ReadError::Damaged { .. } => Rule::PictureDamaged,
             ReadError::TooManyBytes { .. } => Rule::PictureBytes,
             ReadError::TooManyPixels { .. } => Rule::PicturePixels,

@@ -3,11 +3,12 @@
 
 use image::GrayImage;
 
+use crate::contract::IlluminationRules;
 use crate::geometry::Homography;
-use crate::parameters::illumination::{BLOCK, CLOSING_RADIUS, MIN_PAPER, TARGET_PAPER};
 
 /// The gain by which brightness is multiplied, for each block of a card's frame.
 pub(crate) struct Illumination {
+    rules: IlluminationRules,
     gain: Vec<f32>,
     width: usize,
     height: usize,
@@ -16,19 +17,20 @@ pub(crate) struct Illumination {
 impl Illumination {
     /// Estimates the illumination of a card's frame: the brightest pixel of each block is paper, after a morphological closing
     /// over strokes.
-    pub(crate) fn estimate(frame: &GrayImage) -> Illumination {
-        let [width, height] = [frame.width(), frame.height()].map(|side| side as usize / BLOCK);
+    pub(crate) fn estimate(rules: IlluminationRules, frame: &GrayImage) -> Illumination {
+        let IlluminationRules { block, closing_radius, target_paper, min_paper } = rules;
+        let [width, height] = [frame.width(), frame.height()].map(|side| side as usize / block);
         let row_length = frame.width() as usize;
         let mut brightest = vec![0_u8; width * height];
         for (y, blocks) in brightest.chunks_exact_mut(width).enumerate() {
-            for row in frame.as_raw()[y * BLOCK * row_length..][..BLOCK * row_length].chunks_exact(row_length) {
-                for (block, pixels) in blocks.iter_mut().zip(row.as_chunks::<BLOCK>().0) {
-                    *block = pixels.iter().fold(*block, |most, &pixel| most.max(pixel));
+            for row in frame.as_raw()[y * block * row_length..][..block * row_length].chunks_exact(row_length) {
+                for (brightest, pixels) in blocks.iter_mut().zip(row.chunks_exact(block)) {
+                    *brightest = pixels.iter().fold(*brightest, |most, &pixel| most.max(pixel));
                 }
             }
         }
-        let dilated = morphological(&brightest, width, CLOSING_RADIUS, u8::max);
-        let closed = morphological(&dilated, width, CLOSING_RADIUS, u8::min);
+        let dilated = morphological(&brightest, width, closing_radius, u8::max);
+        let closed = morphological(&dilated, width, closing_radius, u8::min);
         let paper = |x: usize, y: usize| {
             let [left, right] = [x.saturating_sub(1), (x + 2).min(width)];
             let [top, bottom] = [y.saturating_sub(1), (y + 2).min(height)];
@@ -36,24 +38,25 @@ impl Illumination {
             let sum: u32 = beside.map(|&value| u32::from(value)).sum();
             sum as f32 / ((right - left) * (bottom - top)) as f32
         };
-        let gain = |(x, y): (usize, usize)| TARGET_PAPER / paper(x, y).max(MIN_PAPER);
+        let gain = |(x, y): (usize, usize)| target_paper / paper(x, y).max(min_paper);
         let gain = (0..height).flat_map(|y| (0..width).map(move |x| (x, y))).map(gain).collect();
-        Illumination { gain, width, height }
+        Illumination { rules, gain, width, height }
     }
 
-    /// The brightness of the paper in each block, no less than [`MIN_PAPER`], with the block's upper left pixel.
+    /// The brightness of the paper in each block, no less than `min_paper`, with the block's upper left pixel.
     pub(crate) fn paper(&self) -> impl Iterator<Item = ([usize; 2], u8)> {
-        let place = |at: usize| [at % self.width * BLOCK, at / self.width * BLOCK];
-        self.gain.iter().enumerate().map(move |(at, gain)| (place(at), (TARGET_PAPER / gain + 0.5) as u8))
+        let IlluminationRules { block, target_paper, .. } = self.rules;
+        let place = move |at: usize| [at % self.width * block, at / self.width * block];
+        self.gain.iter().enumerate().map(move |(at, gain)| (place(at), (target_paper / gain + 0.5) as u8))
     }
 
     /// The card's frame, normalised. Block by block, which is fine enough to detect lines.
     pub(crate) fn normalised(&self, frame: &GrayImage) -> GrayImage {
         let mut normalised = frame.clone();
-        let row_length = frame.width() as usize;
+        let (row_length, block) = (frame.width() as usize, self.rules.block);
         for (y, row) in normalised.chunks_exact_mut(row_length).enumerate() {
-            let gains = &self.gain[(y / BLOCK).min(self.height - 1) * self.width..][..self.width];
-            for (pixels, gain) in row.as_chunks_mut::<BLOCK>().0.iter_mut().zip(gains) {
+            let gains = &self.gain[(y / block).min(self.height - 1) * self.width..][..self.width];
+            for (pixels, gain) in row.chunks_exact_mut(block).zip(gains) {
                 pixels.iter_mut().for_each(|pixel| *pixel = brightened(*pixel, *gain));
             }
         }
@@ -71,7 +74,7 @@ impl Illumination {
     /// The gain at a point of the frame, interpolated between the blocks around it.
     fn at(&self, [x, y]: [f32; 2]) -> f32 {
         let place = |at: f32, count: usize| {
-            let at = (at / BLOCK as f32 - 0.5).clamp(0.0, (count - 1) as f32);
+            let at = (at / self.rules.block as f32 - 0.5).clamp(0.0, (count - 1) as f32);
             let first = (at as usize).min(count.saturating_sub(2));
             (first, at - first as f32)
         };
@@ -104,6 +107,7 @@ mod tests {
     use image::Luma;
 
     use super::*;
+    use crate::contract::{LinesConfig, shipped};
 
     const SIZE: [u32; 2] = [512, 320];
 
@@ -115,6 +119,10 @@ mod tests {
         })
     }
 
+    fn estimate(frame: &GrayImage) -> Illumination {
+        Illumination::estimate(shipped::<LinesConfig>().illumination, frame)
+    }
+
     fn half_in_shadow() -> GrayImage {
         card(|x, _| if x < 150 { 40.0 } else { 220.0 })
     }
@@ -122,7 +130,7 @@ mod tests {
     #[test]
     fn normalised_paper_is_even_and_ink_stays_dark() {
         for frame in [half_in_shadow(), card(|x, y| 60.0 + (x + y) as f32 / 6.0), card(|_, _| 230.0)] {
-            let even = Illumination::estimate(&frame).normalised(&frame);
+            let even = estimate(&frame).normalised(&frame);
             for x in [30, 60, 100, 200, 400, 490] {
                 let [paper, ink] = [4, 0].map(|beside| even.get_pixel(x / 7 * 7 + beside, 108).0[0]);
                 assert!(paper.abs_diff(200) < 16 && ink < 40, "{paper} and {ink} at {x}");
@@ -132,7 +140,7 @@ mod tests {
 
     #[test]
     fn crop_is_normalised_by_its_position_in_the_frame() {
-        let illumination = Illumination::estimate(&half_in_shadow());
+        let illumination = estimate(&half_in_shadow());
         let mut part = GrayImage::from_pixel(40, 32, Luma([40]));
         illumination.normalise(&mut part, &Homography::scale_and_move(0.5, [20.0, 200.0]));
         assert!(part.pixels().all(|pixel| pixel.0[0] == 200));
@@ -143,7 +151,7 @@ mod tests {
     #[test]
     fn noise_of_a_black_frame_stays_small() {
         let mut black = GrayImage::from_fn(SIZE[0], SIZE[1], |x, _| Luma([x as u8 % 2]));
-        black = Illumination::estimate(&black).normalised(&black);
+        black = estimate(&black).normalised(&black);
         assert!(black.pixels().all(|pixel| pixel.0[0] <= 50));
     }
 }

@@ -6,6 +6,7 @@ pub mod reader;
 pub mod stages;
 
 mod contract;
+mod cover;
 mod engine;
 mod error;
 mod limits;
@@ -29,11 +30,12 @@ mod multiversioned;
 pub mod net;
 mod weights;
 
+pub use cover::{Cover, Material, Random};
 pub use crop::Cropper;
 pub use details::{CardDetails, DetailedReading, DetectionDetails, FieldDetails, LineDetails, Round};
 pub use engine::{Device, Engine};
 pub use error::{ModelError, ReadError};
-pub use image::RgbImage;
+pub use image::{ImageFormat, RgbImage};
 pub use limits::Limits;
 pub use reader::{CardReader, Reading};
 pub use weights::Models;

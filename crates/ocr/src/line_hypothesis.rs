@@ -7,7 +7,7 @@ use crate::geometry::Homography;
 use crate::illumination::Illumination;
 use crate::lines::TextLine;
 use crate::multiversioned::multiversioned;
-use crate::net::{NetworkError, Scratch, StripOutput, sigmoid};
+use crate::net::{NetworkError, Scratch, StripOutput, nth_surest, sigmoid};
 use crate::parameters::spacing::{
     CERTAIN_CENTRE, MAX_MARK_GAP, MAX_NARROW_GAP_IN_ADDRESS, MAX_UNCERTAIN_GAP, MIN_ROOM, SAME_BRACKET, SAME_CHARACTER,
 };
@@ -24,6 +24,9 @@ const SHORTLIST: usize = 24;
 const BLOCK: usize = 128;
 /// Logits this far below the best add less than 2e-7 of its probability each.
 const NEGLIGIBLE: f32 = 16.0;
+
+/// The narrowest character covers so many steps: a single one that calls itself hidden is noise.
+const HIDDEN_STEPS: usize = 2;
 
 /// It stands between two characters of a name, in some types without any room of its own.
 const MIDDLE_DOT: char = '\u{b7}';
@@ -48,6 +51,10 @@ pub(crate) struct LineHypothesis {
     pub(crate) detections: Vec<CharDetection>,
     /// The [`stroke_contrast`] of the first crop.
     pub(crate) contrast: f32,
+    /// The probability that a character stands somewhere in the crop that cannot be seen: the mean of all crops.
+    pub(crate) hidden: f32,
+    /// The probability that nothing that was left out as spurious was a character of the line after all.
+    rightly_left_out: f32,
     /// How many crops were averaged.
     crops: f32,
 }
@@ -108,8 +115,17 @@ impl LineHypothesis {
             features: output.features[step * width..(step + 1) * width].to_vec(),
             count: 1.0,
         };
-        let possible = peaks(&output.centres).filter(|&(_, centre)| centre > config.decoding.missed_threshold);
-        LineHypothesis { detections: possible.map(detection).collect(), contrast, crops: 1.0 }
+        let channel = |channel: usize| output.channels.iter().skip(channel).step_by(config.channels.count).copied();
+        let centres: Vec<f32> = channel(config.channels.centre).collect();
+        let possible = peaks(&centres).filter(|&(_, centre)| centre > config.decoding.missed_threshold);
+        let hidden = nth_surest::<HIDDEN_STEPS>(channel(config.channels.hidden));
+        LineHypothesis {
+            detections: possible.map(detection).collect(),
+            contrast,
+            hidden,
+            rightly_left_out: 1.0,
+            crops: 1.0,
+        }
     }
 
     /// How many crops of the line were averaged.
@@ -121,6 +137,7 @@ impl LineHypothesis {
     /// averages the crops' log-probabilities of a character. Must be classified again.
     pub(crate) fn add(&mut self, other: LineHypothesis, em: f32) {
         let crops = self.crops + other.crops;
+        self.hidden = (self.hidden * self.crops + other.hidden * other.crops) / crops;
         self.detections.iter_mut().for_each(|detection| detection.centre *= self.crops / crops);
         for mut new in other.detections {
             new.centre *= other.crops / crops;
@@ -136,10 +153,10 @@ impl LineHypothesis {
 
     /// Leaves out what cannot be a character of the line, once classified: what stands behind a gap at its end, part of what is
     /// printed beside it; and a stroke of a character taken for another, between two that stand as near as they can. `em` is the
-    /// height of the line's em box.
+    /// height of the line's em box. What was clearly a character, wherever it comes from, leaves a doubt behind.
     pub(crate) fn remove_spurious(&mut self, threshold: f32, em: f32, field: FieldName) {
         while let Some(end) = self.stray_at_end(threshold, em, field) {
-            self.detections.truncate(end);
+            self.leave_out(threshold, |at| at >= end);
         }
         let sure: Vec<(usize, f32, bool)> = (self.detections.iter().enumerate())
             .filter(|(_, detection)| detection.centre > threshold)
@@ -161,8 +178,21 @@ impl LineHypothesis {
                 _ => false,
             } && !detection.is(MIDDLE_DOT);
         }
-        let mut is_spurious = is_spurious.into_iter();
-        self.detections.retain(|_| !is_spurious.next().unwrap_or(false));
+        self.leave_out(threshold, |at| is_spurious[at]);
+    }
+
+    /// Leaves out some detections, by their place in the list.
+    fn leave_out(&mut self, threshold: f32, is_spurious: impl Fn(usize) -> bool) {
+        let mut at = 0..;
+        let mut doubt = 1.0;
+        self.detections.retain(|detection| {
+            let is_spurious = at.next().is_some_and(&is_spurious);
+            if is_spurious && detection.centre > threshold {
+                doubt *= 1.0 - detection.centre * detection.candidates.first().map_or(0.0, |best| best.probability);
+            }
+            !is_spurious
+        });
+        self.rightly_left_out *= doubt;
     }
 
     /// Where the last detection surer than `threshold` is, if it is too far from the one before it.
@@ -182,7 +212,7 @@ impl LineHypothesis {
 
     /// The probability that every best reading is right and that no character was missed, once classified; not calibrated.
     pub(crate) fn right_probability(&self, rules: &RecogniserDecoding) -> f32 {
-        self.probability(rules.centre_threshold) * self.no_missed_probability(rules)
+        self.probability(rules.centre_threshold) * self.no_missed_probability(rules) * self.rightly_left_out
     }
 
     /// The probability that there is no character but those surer than the threshold.
@@ -356,7 +386,13 @@ mod tests {
             features: Vec::new(),
             count: 1.0,
         };
-        LineHypothesis { detections: seen.iter().map(detection).collect(), contrast: 0.0, crops: 1.0 }
+        LineHypothesis {
+            detections: seen.iter().map(detection).collect(),
+            contrast: 0.0,
+            hidden: 0.0,
+            rightly_left_out: 1.0,
+            crops: 1.0,
+        }
     }
 
     fn remaining(mut line: LineHypothesis) -> String {
@@ -389,6 +425,11 @@ mod tests {
         assert_eq!(remaining(line(&[('大', 5.0, 0.99), ('、', 17.7, 0.6), ('S', 29.7, 0.99)])), "大");
         assert_eq!(remaining(line(&[('号', 5.0, 0.99), ('日', 20.4, 0.7)])), "号");
         assert_eq!(remaining(line(&[('号', 5.0, 0.99), ('楼', 25.0, 0.99)])), "号楼");
+        let mut gone = line(&[('巴', 5.0, 1.0), ('楞', 15.0, 1.0), ('S', 32.0, 0.9)]);
+        let rules = RecogniserDecoding { centre_threshold: 0.5, missed_threshold: 0.2 };
+        assert!(gone.right_probability(&rules) > 0.99);
+        gone.remove_spurious(0.5, 10.0, FieldName::Address);
+        assert!((gone.right_probability(&rules) - 0.1).abs() < 1e-3, "what was clearly a character leaves a doubt");
         let mut term = line(&[('3', 5.0, 0.9), ('1', 30.0, 0.9)]);
         term.remove_spurious(0.5, 10.0, FieldName::EffectiveDate);
         assert_eq!(term.detections.len(), 2, "where digits are all there is, a gap tells nothing");
@@ -402,7 +443,13 @@ mod tests {
             features: vec![feature],
             count: 1.0,
         };
-        LineHypothesis { detections: seen.iter().map(detection).collect(), contrast: 0.0, crops: 1.0 }
+        LineHypothesis {
+            detections: seen.iter().map(detection).collect(),
+            contrast: 0.0,
+            hidden: 0.0,
+            rightly_left_out: 1.0,
+            crops: 1.0,
+        }
     }
 
     #[test]

@@ -1,14 +1,19 @@
 //! A rectified card to its lines: which field stands where, in the pixels of the card's frame.
 
+use std::collections::BTreeMap;
+
 use image::GrayImage;
 use shenfen_core::{FieldName, Point, Quad, Side};
 
 use crate::contract::{LinesConfig, LinesDecoding};
 use crate::geometry::{Homography, distance};
-use crate::net::sigmoid;
 use crate::net::{FeatureMap, NetworkError, Scratch};
+use crate::net::{nth_surest, sigmoid};
 use crate::rectify::Frame;
 use crate::weights::Detector;
+
+/// The narrowest character covers more cells than this, so fewer that call themselves hidden are noise.
+const HIDDEN_CELLS: usize = 3;
 
 /// A line of a field in the pixels of the card's frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -68,7 +73,15 @@ pub(crate) fn card_frame(config: &LinesConfig, quad: &Quad) -> Option<Frame> {
     Some(Frame { to_picture, width, height, resampling: config.resampling })
 }
 
-/// Finds the lines of a side's fields on a card, from its frame; by field in the order of the side, then top to bottom.
+/// The lines of a card's fields, and what of them is hidden.
+pub(crate) struct FoundLines {
+    /// By field in the order of the side, then top to bottom.
+    pub(crate) lines: Vec<TextLine>,
+    /// For each field of the side the probability that a character of it is printed somewhere and cannot be seen.
+    pub(crate) hidden: BTreeMap<FieldName, f32>,
+}
+
+/// Finds the lines of a side's fields on a card, from its frame.
 ///
 /// # Errors
 /// When the network fails.
@@ -77,8 +90,9 @@ pub(crate) fn find_lines(
     frame: &GrayImage,
     side: Side,
     scratch: &Scratch,
-) -> Result<Vec<TextLine>, NetworkError> {
-    Ok(run(model, frame, scratch)?.decode(side))
+) -> Result<FoundLines, NetworkError> {
+    let output = run(model, frame, scratch)?;
+    Ok(FoundLines { lines: output.decode(side), hidden: output.hidden(side) })
 }
 
 /// A frame's pixels as the network takes them.
@@ -110,9 +124,22 @@ pub(crate) struct Output<'a> {
 impl Output<'_> {
     /// The lines of a side's fields, by field in the order of the channels, then top to bottom.
     pub(crate) fn decode(&self, side: Side) -> Vec<TextLine> {
+        self.fields(side).flat_map(|(channel, field)| lines_of_field(self, channel, field)).collect()
+    }
+
+    /// For each field of a side the probability that a character of it is hidden.
+    pub(crate) fn hidden(&self, side: Side) -> BTreeMap<FieldName, f32> {
+        let channels = &self.config.channels;
+        let cells = self.values.chunks_exact(channels.count);
+        let hidden =
+            |channel: usize| nth_surest::<HIDDEN_CELLS>(cells.clone().map(|cell| cell[channels.hidden + channel]));
+        self.fields(side).map(|(channel, field)| (field, hidden(channel))).collect()
+    }
+
+    /// The fields of a side with their channels.
+    fn fields(&self, side: Side) -> impl Iterator<Item = (usize, FieldName)> {
         let of_side = FieldName::of_side(side);
-        let fields = self.config.channels.fields.iter().enumerate().filter(|(_, field)| of_side.contains(field));
-        fields.flat_map(|(channel, &field)| lines_of_field(self, channel, field)).collect()
+        self.config.channels.fields.iter().copied().enumerate().filter(|(_, field)| of_side.contains(field))
     }
 
     fn at(&self, x: usize, y: usize, channel: usize) -> f32 {

@@ -49,3 +49,33 @@ pub fn fastest_rate(time: Duration) -> Result<f64, NetworkError> {
 pub(crate) fn sigmoid(logit: f32) -> f32 {
     1.0 / (1.0 + (-logit).exp())
 }
+
+/// The probability of the N-th surest of some logits; 0 where there are fewer.
+pub(crate) fn nth_surest<const N: usize>(logits: impl Iterator<Item = f32>) -> f32 {
+    let mut surest = [f32::NEG_INFINITY; N];
+    for logit in logits {
+        if surest.last().is_some_and(|&least| logit > least) {
+            surest[N - 1] = logit;
+            surest.sort_by(|a, b| b.total_cmp(a));
+        }
+    }
+    surest.last().copied().map_or(0.0, sigmoid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nth_surest_passes_over_the_surer_ones() {
+        let logits = [-1.0, 4.0, 0.5, 2.0];
+        let nth = |n: usize| match n {
+            1 => nth_surest::<1>(logits.into_iter()),
+            2 => nth_surest::<2>(logits.into_iter()),
+            3 => nth_surest::<3>(logits.into_iter()),
+            _ => nth_surest::<5>(logits.into_iter()),
+        };
+        assert_eq!([nth(1), nth(2), nth(3)], [4.0, 2.0, 0.5].map(sigmoid));
+        assert_eq!(nth(5), 0.0);
+    }
+}

@@ -118,20 +118,6 @@ pub(crate) mod recognise {
     pub(crate) const LONG_TERM_LENGTH: usize = 13;
 }
 
-/// Illumination normalisation.
-///
-/// Compared on 2026-11-25, on 420 hard photos and pictures with several cards: wrong fields from 57 to 56.
-pub(crate) mod illumination {
-    /// Side of the blocks of a card's frame (5.75 pixels a millimetre) that share one gain.
-    pub(crate) const BLOCK: usize = 4;
-    /// Strokes and the gaps between them are narrower than twice this many blocks; larger dark areas are taken for dark paper.
-    pub(crate) const CLOSING_RADIUS: usize = 2;
-    /// Brightness of paper after normalisation.
-    pub(crate) const TARGET_PAPER: f32 = 200.0;
-    /// Paper is taken to be at least this bright: below, there is only noise.
-    pub(crate) const MIN_PAPER: f32 = 4.0;
-}
-
 /// The quality figures, which are formulas for people and not fitted to anything.
 ///
 /// Sharpness: the two contrasts measured on 2026-11-24, of noise on blank paper and of good scans. Exposure and bright paper: set

@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use image::{GrayImage, RgbImage};
 use shenfen_core::{Elapsed, Quad, ReadCard};
 
-use crate::decode::Encoded;
+use crate::decode::{Decoded, Encoded};
 use crate::details::{CardDetails, DetailedReading};
 use crate::error::ReadError;
 use crate::geometry::{rotated_180, rotation};
 use crate::illumination::Illumination;
 use crate::limits::Limits;
 use crate::line_hypothesis::Buffers;
-use crate::lines::{TextLine, card_frame, find_lines};
+use crate::lines::{FoundLines, card_frame, find_lines};
 use crate::locate::{Located, locate};
 use crate::net::{Observer, Scratch};
 use crate::parameters::reader::{EXPECTED_CARD_WIDTH, FEW_FIELDS, ROTATED_WEIGHT_RATIO, SUFFICIENT_PIXELS_PER_MM};
@@ -31,6 +31,11 @@ pub struct Reading {
     pub width: u32,
     /// The picture's height in pixels, EXIF orientation applied.
     pub height: u32,
+    /// The picture is mirrored: the cards were read in its mirror image. Their corners are still in pixels of the picture, in the
+    /// card's own order, which there runs counterclockwise.
+    pub mirrored: bool,
+    /// How many pictures the file holds, of which only the first one is read.
+    pub pages: usize,
     /// Milliseconds by stage.
     pub elapsed: Elapsed,
 }
@@ -109,18 +114,33 @@ impl CardReader {
         }
 
         let begin_reading = Instant::now();
-        let mut cards = self.read_cards(&mut picture, &found, downscale_log2, details)?;
-        for card in &mut cards {
-            card.quad = scaled(&card.quad, scale(downscale_log2));
-            card.fields.values_mut().for_each(|field| field.quad = scaled(&field.quad, scale(downscale_log2)));
+        let mut details = details;
+        let mut cards = self.read_cards(&mut picture, &found, downscale_log2, details.as_deref_mut())?;
+        drop(picture);
+        let mut mirrored = false;
+        if !cards.iter().any(is_legible) {
+            let mut of_mirror = details.is_some().then(Vec::new);
+            if let Some(read) = self.read_mirrored(&first, of_mirror.as_mut())? {
+                (cards, downscale_log2, mirrored) = (read, first.downscale_log2, true);
+                if let (Some(details), Some(of_mirror)) = (details.as_deref_mut(), of_mirror) {
+                    *details = of_mirror;
+                }
+            }
         }
+        let factor = scale(downscale_log2);
+        for card in &mut cards {
+            card.quad = scaled(&card.quad, factor);
+            card.fields.values_mut().for_each(|field| field.quad = scaled(&field.quad, factor));
+        }
+        let fields = details.into_iter().flatten().flat_map(|card| card.values_mut());
+        fields.flat_map(|field| &mut field.lines).for_each(|line| line.quad = scaled(&line.quad, factor));
         let elapsed = Elapsed {
             decode: milliseconds(decoding),
             locate: milliseconds(locating),
             recognise: milliseconds(begin_reading.elapsed()),
             total: milliseconds(begin.elapsed()),
         };
-        Ok(Reading { cards, width: size[0], height: size[1], elapsed })
+        Ok(Reading { cards, width: size[0], height: size[1], mirrored, pages: encoded.pages(), elapsed })
     }
 
     /// Reads every card in a decoded picture. `Elapsed::decode` is 0.
@@ -128,6 +148,20 @@ impl CardReader {
     /// # Errors
     /// When the picture has a side shorter than `Limits::min_side`, or a network fails.
     pub fn read_image(&mut self, image: &RgbImage) -> Result<Reading, ReadError> {
+        self.read_pixels(image, None)
+    }
+
+    /// The same, with everything that lies behind what was read.
+    ///
+    /// # Errors
+    /// As [`CardReader::read_image`].
+    pub fn read_image_detailed(&mut self, image: &RgbImage) -> Result<DetailedReading, ReadError> {
+        let mut details = Vec::new();
+        let reading = self.read_pixels(image, Some(&mut details))?;
+        Ok(DetailedReading { reading, details })
+    }
+
+    fn read_pixels(&mut self, image: &RgbImage, details: Option<&mut Vec<CardDetails>>) -> Result<Reading, ReadError> {
         let (width, height) = image.dimensions();
         if width.min(height) < self.limits.min_side.max(1) {
             return Err(ReadError::TooSmall { width, height, limit: self.limits.min_side });
@@ -136,7 +170,7 @@ impl CardReader {
         let mut picture = Picture::new(image);
         let found = self.locate(&mut picture)?;
         let locating = begin.elapsed();
-        let cards = self.read_cards(&mut picture, &found, 0, None)?;
+        let cards = self.read_cards(&mut picture, &found, 0, details)?;
         let total = begin.elapsed();
         let elapsed = Elapsed {
             decode: 0.0,
@@ -144,11 +178,37 @@ impl CardReader {
             recognise: milliseconds(total - locating),
             total: milliseconds(total),
         };
-        Ok(Reading { cards, width, height, elapsed })
+        Ok(Reading { cards, width, height, mirrored: false, pages: 1, elapsed })
     }
 
     fn locate(&self, picture: &mut Picture) -> Result<Vec<Located>, ReadError> {
         Ok(locate(&self.models.locator, picture, self.limits.max_cards, &self.buffers.scratch)?)
+    }
+
+    /// Reads the cards in the mirror image of a decoded picture, with their corners in the picture itself. `None` if nothing is legible
+    /// there either.
+    fn read_mirrored(
+        &mut self,
+        decoded: &Decoded,
+        details: Option<&mut Vec<CardDetails>>,
+    ) -> Result<Option<Vec<ReadCard>>, ReadError> {
+        let mirror = image::imageops::flip_horizontal(&decoded.pixels);
+        let mut picture = Picture::new(&mirror);
+        let found = self.locate(&mut picture)?;
+        let mut details = details;
+        let mut cards = self.read_cards(&mut picture, &found, decoded.downscale_log2, details.as_deref_mut())?;
+        if !cards.iter().any(is_legible) {
+            return Ok(None);
+        }
+        let width = mirror.width() as f32;
+        let back = |quad: &mut Quad| quad.iter_mut().for_each(|corner| corner[0] = width - corner[0]);
+        for card in &mut cards {
+            back(&mut card.quad);
+            card.fields.values_mut().for_each(|field| back(&mut field.quad));
+        }
+        let fields = details.into_iter().flatten().flat_map(|card| card.values_mut());
+        fields.flat_map(|field| &mut field.lines).for_each(|line| back(&mut line.quad));
+        Ok(Some(cards))
     }
 
     /// Reads the cards found in a picture whose sides were divided by 2^`downscale_log2`.
@@ -186,13 +246,13 @@ impl CardReader {
                 _ => rectified,
             };
         }
-        let RectifiedCard { card, frame, pixels, illumination, lines } = rectified;
-        let RecognisedFields { fields, lowest_contrast } = recognise(
+        let RectifiedCard { card, frame, pixels, illumination, found: lines } = rectified;
+        let RecognisedFields { fields, hidden, lowest_contrast } = recognise(
             &self.models.recogniser,
             picture,
             &frame.to_picture,
             &illumination,
-            &lines,
+            lines,
             &mut self.buffers,
             details,
         )?;
@@ -208,17 +268,18 @@ impl CardReader {
             card_mm: self.models.lines.config.frame.card_mm,
             downscale_log2,
         });
-        Ok(Some(ReadCard { side: card.side, quad: card.quad, rotation: rotation(&card.quad), fields, quality }))
+        let rotation = rotation(&card.quad);
+        Ok(Some(ReadCard { side: card.side, quad: card.quad, rotation, fields, hidden, quality }))
     }
 
     /// Rectifies a card and finds its lines; `None` when its corners are no quad.
     fn rectify(&self, picture: &mut Picture, card: &Located) -> Result<Option<RectifiedCard>, ReadError> {
         let Some(frame) = card_frame(&self.models.lines.config, &card.quad) else { return Ok(None) };
         let pixels = picture.cut_grey(&frame);
-        let illumination = Illumination::estimate(&pixels);
-        let lines =
+        let illumination = Illumination::estimate(self.models.lines.config.illumination, &pixels);
+        let found =
             find_lines(&self.models.lines, &illumination.normalised(&pixels), card.side, &self.buffers.scratch)?;
-        Ok(Some(RectifiedCard { card: *card, frame, pixels, illumination, lines }))
+        Ok(Some(RectifiedCard { card: *card, frame, pixels, illumination, found }))
     }
 }
 
@@ -228,23 +289,28 @@ struct RectifiedCard {
     frame: Frame,
     pixels: GrayImage,
     illumination: Illumination,
-    lines: Vec<TextLine>,
+    found: FoundLines,
 }
 
 impl RectifiedCard {
     /// How many different fields have a line.
     fn fields(&self) -> usize {
         // The lines of a field stand together.
-        self.lines.chunk_by(|a, b| a.field == b.field).count()
+        self.found.lines.chunk_by(|a, b| a.field == b.field).count()
     }
 
     /// Whether it has more fields, or as many with clearly more weight. Dark bars look like lines either way up, so a slight
     /// difference proves nothing.
     fn is_clearly_better_than(&self, other: &RectifiedCard) -> bool {
-        let weight = |card: &RectifiedCard| card.lines.iter().map(|line| line.weight).sum::<f32>();
+        let weight = |card: &RectifiedCard| card.found.lines.iter().map(|line| line.weight).sum::<f32>();
         let more_fields = self.fields() > other.fields();
         more_fields || (self.fields() == other.fields() && weight(self) > weight(other) * ROTATED_WEIGHT_RATIO)
     }
+}
+
+/// Whether some field of a card was read with more confidence than not.
+fn is_legible(card: &ReadCard) -> bool {
+    card.fields.values().any(|field| field.confidence > 0.5)
 }
 
 /// The largest downscale factor (log2) that leaves a card of so many pixels per millimetre with sufficient ones.

@@ -10,7 +10,7 @@ use crate::details::{CardDetails, Recorder};
 use crate::geometry::{Homography, rectangle};
 use crate::illumination::Illumination;
 use crate::line_hypothesis::{Buffers, LineHypothesis, classify};
-use crate::lines::TextLine;
+use crate::lines::{FoundLines, TextLine};
 use crate::net::{NetworkError, sigmoid};
 use crate::parameters::recognise::{
     AUGMENTATION_CROPS, BRACKET_EXTENSION, ETHNIC_EXTENSION, EXTENSION, LONG_TERM_LENGTH, NUMBER_LENGTH, SURE,
@@ -23,6 +23,8 @@ use crate::weights::RecogniserModel;
 /// What the lines of a card say.
 pub(crate) struct RecognisedFields {
     pub(crate) fields: BTreeMap<FieldName, ReadField>,
+    /// For each field the probability that a character of it is printed and cannot be seen: by the line detector or in a strip.
+    pub(crate) hidden: BTreeMap<FieldName, f32>,
     /// The contrast of strokes of the faintest line in grey levels (`quality::stroke_contrast`); 0 of none.
     pub(crate) lowest_contrast: f32,
 }
@@ -30,7 +32,7 @@ pub(crate) struct RecognisedFields {
 /// Reads the lines of one card into fields.
 ///
 /// `to_picture` leads from the lines' frame to the picture; `illumination` is the frame's. A field whose lines hold no character is
-/// left out. `details`, if asked for, is filled with what lies behind.
+/// left out, but may be hidden. `details`, if asked for, is filled with what lies behind.
 ///
 /// # Errors
 /// When the network fails.
@@ -40,7 +42,7 @@ pub(crate) fn recognise(
     picture: &mut Picture,
     to_picture: &Homography,
     illumination: &Illumination,
-    lines: &[TextLine],
+    FoundLines { lines, mut hidden }: FoundLines,
     buffers: &mut Buffers,
     details: Option<&mut CardDetails>,
 ) -> Result<RecognisedFields, NetworkError> {
@@ -48,7 +50,7 @@ pub(crate) fn recognise(
     let threshold = rules.centre_threshold;
     let trained = CropVariant::trained(&model.config.strip);
     let mut recorder = details.is_some().then(|| Recorder::new(lines.len()));
-    let mut lines = lines.to_vec();
+    let mut lines = lines;
     let mut hypotheses = Vec::with_capacity(lines.len());
     for line in &lines {
         hypotheses.push(LineHypothesis::new(
@@ -104,7 +106,7 @@ pub(crate) fn recognise(
     }
 
     if let Some(recorder) = &mut recorder {
-        recorder.detections(&lines, &hypotheses);
+        recorder.detections(&lines, to_picture, &hypotheses);
     }
     lines
         .iter()
@@ -116,6 +118,7 @@ pub(crate) fn recognise(
 
     let mut fields = BTreeMap::new();
     let mut probabilities = Vec::new();
+    let mut in_strips = BTreeMap::new();
     // The lines of a field stand together.
     let of_fields = lines.chunk_by(|a, b| a.field == b.field);
     let mut hypotheses = hypotheses.into_iter();
@@ -124,6 +127,8 @@ pub(crate) fn recognise(
         let read = |hypothesis: &LineHypothesis| hypothesis.right_probability(rules);
         let probability = hypotheses.iter().map(read).product();
         probabilities.push(probability);
+        let most = hypotheses.iter().map(|hypothesis| hypothesis.hidden).fold(0.0, f32::max);
+        in_strips.insert(lines[0].field, most);
         let confidence = calibrated(probability, model.config.calibration);
         let chars: Vec<ReadChar> = lines
             .iter()
@@ -137,9 +142,15 @@ pub(crate) fn recognise(
         }
     }
     if let (Some(recorder), Some(details)) = (recorder, details) {
-        *details = recorder.into_details(&lines, &probabilities);
+        *details = recorder.into_details(&lines, &probabilities, &hidden);
     }
-    Ok(RecognisedFields { fields, lowest_contrast })
+    let calibration = model.config.calibration;
+    for (field, hidden) in &mut hidden {
+        // A field without a strip has only the line detector's word.
+        let in_strips = in_strips.get(field).copied().unwrap_or(*hidden);
+        *hidden = hidden_probability(*hidden, in_strips, calibration);
+    }
+    Ok(RecognisedFields { fields, hidden, lowest_contrast })
 }
 
 /// Whether characters have the form of a line of a field. Where they have not, the line's end may have been missed.
@@ -171,10 +182,19 @@ fn chars(number: usize, line: &TextLine, hypothesis: LineHypothesis, threshold: 
     })
 }
 
-/// A product of probabilities to the probability that all is right, by a line fitted to its logit.
-fn calibrated(product: f32, Calibration { scale, bias, floor }: Calibration) -> f32 {
-    let p = product.clamp(floor, 1.0 - floor);
-    sigmoid(scale * (p / (1.0 - p)).ln() + bias)
+/// A product of probabilities to the probability that all that was seen is right, by a line fitted to its logit.
+fn calibrated(product: f32, Calibration { scale, bias, floor, .. }: Calibration) -> f32 {
+    sigmoid(scale * logit(product, floor) + bias)
+}
+
+/// The probability that something of a field is hidden, by what the line detector and the recogniser say.
+fn hidden_probability(in_frame: f32, in_strips: f32, Calibration { hidden, floor, .. }: Calibration) -> f32 {
+    sigmoid(hidden.frame * logit(in_frame, floor) + hidden.strips * logit(in_strips, floor) + hidden.bias)
+}
+
+fn logit(probability: f32, floor: f32) -> f32 {
+    let p = probability.clamp(floor, 1.0 - floor);
+    (p / (1.0 - p)).ln()
 }
 
 /// The upright rectangle around some lines, in their frame.
@@ -189,6 +209,7 @@ fn around(lines: &[TextLine]) -> Quad {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contract::HiddenCalibration;
 
     #[test]
     fn truncated_number_date_or_validity_is_incomplete() {
@@ -209,7 +230,12 @@ mod tests {
         assert!(whole(FieldName::Address, "号（东岸）") && !whole(FieldName::Address, "12号（东"));
     }
 
-    const IDENTITY: Calibration = Calibration { scale: 1.0, bias: 0.0, floor: 1e-6 };
+    const IDENTITY: Calibration = Calibration {
+        scale: 1.0,
+        bias: 0.0,
+        floor: 1e-6,
+        hidden: HiddenCalibration { frame: 0.5, strips: 0.5, bias: 0.0 },
+    };
 
     #[test]
     fn identity_calibration_is_a_no_op_and_bias_shifts_the_logit() {
@@ -219,5 +245,14 @@ mod tests {
         let shifted = calibrated(0.5, Calibration { bias: -1.0, ..IDENTITY });
         assert!((shifted - 0.2689).abs() < 1e-3);
         assert!(calibrated(0.0, IDENTITY) < 1e-5);
+    }
+
+    #[test]
+    fn hidden_is_more_probable_the_more_either_network_says_so() {
+        let hidden = |frame, strips| hidden_probability(frame, strips, IDENTITY);
+        assert!((hidden(0.3, 0.3) - 0.3).abs() < 1e-5);
+        for (less, more) in [((0.1, 0.2), (0.1, 0.9)), ((0.1, 0.2), (0.6, 0.2)), ((0.0, 0.0), (1.0, 1.0))] {
+            assert!(hidden(less.0, less.1) < hidden(more.0, more.1));
+        }
     }
 }

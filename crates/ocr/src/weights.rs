@@ -8,7 +8,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use shenfen_core::ModelInfo;
 
-use crate::contract::{self, Config, LinesConfig, LocatorConfig, RecogniserConfig};
+use crate::contract::{self, Config, Contract, LinesConfig, LocatorConfig, RecogniserConfig};
 use crate::engine::Engine;
 use crate::error::ModelError;
 use crate::net::{DetectorNetwork, FeatureMap, NetworkBuilder, RecogniserNetwork, Scratch, builder};
@@ -21,12 +21,14 @@ const SUMS: &str = "SHA256SUMS";
 /// An FPN with its config.
 pub(crate) struct Detector<C> {
     pub(crate) network: Box<dyn DetectorNetwork>,
+    pub(crate) version: String,
     pub(crate) config: C,
 }
 
 /// The recogniser with its config and its charset.
 pub(crate) struct RecogniserModel {
     pub(crate) network: Box<dyn RecogniserNetwork>,
+    pub(crate) version: String,
     pub(crate) config: RecogniserConfig,
     /// Class i is the i-th character.
     pub(crate) charset: Vec<char>,
@@ -114,8 +116,7 @@ impl Models {
         let lines =
             files.detector(|config: &LinesConfig| (config.inputs, config.output_stage, config.channels.count))?;
         let recogniser = files.recogniser()?;
-        let versions: BTreeSet<_> =
-            [locator.config.version(), lines.config.version(), recogniser.config.version()].into();
+        let versions: BTreeSet<_> = [&*locator.version, &*lines.version, &*recogniser.version].into();
         let info = ModelInfo {
             name: "shenfen".into(),
             version: versions.into_iter().collect::<Vec<_>>().join("+"),
@@ -149,14 +150,14 @@ impl Files<'_> {
         }
     }
 
-    fn config<C: Config>(&self) -> Result<C, ModelError> {
+    fn config<C: Config>(&self) -> Result<Contract<C>, ModelError> {
         contract::parse(&self.read(C::NETWORK, "config.json")?)
     }
 
     /// A detector; `shape` gives its inputs, output stage and outputs from its config.
     fn detector<C: Config>(&self, shape: impl Fn(&C) -> (usize, usize, usize)) -> Result<Detector<C>, ModelError> {
         let network = C::NETWORK;
-        let config: C = self.config()?;
+        let Contract { version, config } = self.config()?;
         let (inputs, output_stage, outputs) = shape(&config);
         let detector = self.builder.detector(network, &self.read(network, "model.safetensors")?, output_stage)?;
         // One pass over a small picture meets every layer, so a misfit shows here and not in the first job.
@@ -167,12 +168,12 @@ impl Files<'_> {
         if probe.shape() != [side, side, outputs] {
             return Err(ModelError::shape(network, format!("its output is {:?}", probe.shape())));
         }
-        Ok(Detector { network: detector, config })
+        Ok(Detector { network: detector, version, config })
     }
 
     fn recogniser(&self) -> Result<RecogniserModel, ModelError> {
         let network = RecogniserConfig::NETWORK;
-        let config: RecogniserConfig = self.config()?;
+        let Contract { version, config } = self.config::<RecogniserConfig>()?;
         let recogniser = self.builder.recogniser(network, &self.read(network, "model.safetensors")?)?;
         let charset = parse_charset(&String::from_utf8_lossy(&self.read(network, "charset.txt")?))
             .ok_or_else(|| ModelError::shape(network, "a line of charset.txt is not one character"))?;
@@ -180,7 +181,7 @@ impl Files<'_> {
         let output = recogniser
             .forward(&FeatureMap::zeros([config.strip.height, width, config.inputs]), &Scratch::default())
             .map_err(|error| ModelError::shape(network, error))?;
-        if output.centres.len() != width / config.step {
+        if output.channels.len() != width / config.step * config.channels.count {
             return Err(ModelError::shape(network, "its steps are not as wide as its config says"));
         }
         let classes = recogniser.classes();
@@ -189,7 +190,7 @@ impl Files<'_> {
                 format!("{} characters, {} in its config, for {classes} classes", charset.len(), config.classes);
             return Err(ModelError::shape(network, reason));
         }
-        Ok(RecogniserModel { network: recogniser, config, charset })
+        Ok(RecogniserModel { network: recogniser, version, config, charset })
     }
 }
 

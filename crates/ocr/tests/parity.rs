@@ -204,12 +204,12 @@ fn check_strip(field: &str, name: FieldName) {
     assert_crops_agree(field, ours.as_raw(), exported.bytes(&part("crop")), 1);
 
     let input = stages().strip_input(&exported.grey(&part("crop"))).unwrap();
-    let (centres, characters) = (exported.values(&part("centres")), characters(&exported, field));
+    let (channels, characters) = (exported.values(&part("channels")), characters(&exported, field));
     for (models, tolerance) in engines() {
         let output = models.recogniser().forward(&input, &Scratch::default()).unwrap();
-        assert_close(field, &output.centres, &centres, tolerance);
+        assert_close(field, &output.channels, &channels, tolerance);
         check_logits(field, models, &output, &characters, &exported.values(&part("logits")), tolerance);
-        let given = StripOutput { features: output.features, centres: centres.clone() };
+        let given = StripOutput { features: output.features, channels: channels.clone() };
         let read = Stages(models).decode_characters(&given).unwrap();
         assert_characters_agree(field, &read, &characters, DECODER_TOLERANCE);
     }

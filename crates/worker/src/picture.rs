@@ -25,7 +25,15 @@ pub fn read_picture(reader: &mut CardReader, bytes: &[u8], today: Date, policy: 
 /// The outcome of what the networks `model` read in a picture.
 fn outcome_of(reading: Result<Reading, ReadError>, model: ModelInfo, today: Date, policy: &Policy) -> ReadOutcome {
     match reading {
-        Ok(reading) => ReadOutcome::Read(assess(reading.cards, today, policy).into_result(model, reading.elapsed)),
+        Ok(reading) => {
+            let raised = [(reading.mirrored, Rule::Mirrored), (reading.pages > 1, Rule::PagesLeft)];
+            let mut result = assess(reading.cards, today, policy).into_result(model, reading.elapsed);
+            for (_, rule) in raised.into_iter().filter(|(is_raised, _)| *is_raised) {
+                result.findings.push(rule.of_card());
+                result.decision = result.decision.max(Decision::Review);
+            }
+            ReadOutcome::Read(result)
+        }
         Err(error) => error.into(),
     }
 }

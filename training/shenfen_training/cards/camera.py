@@ -5,10 +5,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from .covers import Covers, cover_card, hidden_shares
 from .faults import Faults, decode, encode, expose, random_faults
 from .geometry import between, scaling, side_lengths, translation, turning, warp
 from .identity import pick
 from .layout import HEIGHT, WIDTH
+from .marks import add_marks
 from .render import Card, Line, corner_mask, map_points
 from .surfaces import surface
 
@@ -19,11 +21,13 @@ CARD_MM = np.array([[0, 0], [WIDTH, 0], [WIDTH, HEIGHT], [0, HEIGHT]], np.float3
 
 @dataclass(frozen=True)
 class CardTruth:
-    """One card in a photograph: its corners from its own top left, side, lines in pixels of the photograph."""
+    """One card in a photograph: its corners from its own top left, side, lines in pixels of the photograph, and for each line how much
+    of every character something hides, 0..1 [n]."""
 
     quad: np.ndarray
     side: str
     lines: tuple[Line, ...]
+    hidden: tuple[np.ndarray, ...]
     card: Card
 
 
@@ -201,9 +205,17 @@ def _ground(rng: np.random.Generator, level: str, count: int, width: int, height
 
 
 def photograph(cards: list[Card], rng: np.random.Generator, level: str, split: str = "train",
-               size: tuple[int, int] | None = None) -> Photo:
-    """Photographs `cards` lying on one surface at `level` ("scan", "photo", "hard"); `size` (width, height) if fixed."""
+               size: tuple[int, int] | None = None, covered: bool = False, marked: bool = False) -> Photo:
+    """Photographs `cards` lying on one surface at `level` ("scan", "photo", "hard"); `size` (width, height) if fixed. `covered`:
+    something lies on each card. `marked`: it is watermarked, stamped or signed."""
     image, quads = compose(cards, rng, level, size)
+    if marked:
+        add_marks(rng, image, float(np.mean([side_lengths(quad)[0] for quad in quads])) / WIDTH, split)
+    covers = Covers(rng, image, split)
+    if covered:
+        for card, quad in zip(cards, quads, strict=True):
+            homography = between(card.corners, quad)
+            cover_card(rng, covers, quad, tuple(line.mapped(homography) for line in card.lines))
     faults = random_faults(rng, level, split)
     ppm = float(np.mean([side_lengths(quad)[0] for quad in quads])) / WIDTH
     encoded = encode(expose(image, faults, rng, ppm), faults.quality)
@@ -211,5 +223,6 @@ def photograph(cards: list[Card], rng: np.random.Generator, level: str, split: s
     truths = []
     for card, quad in zip(cards, quads, strict=True):
         homography = between(card.corners, quad)
-        truths.append(CardTruth(quad, card.side, tuple(line.mapped(homography) for line in card.lines), card))
+        lines = tuple(line.mapped(homography) for line in card.lines)
+        truths.append(CardTruth(quad, card.side, lines, tuple(hidden_shares(covers.hidden, line) for line in lines), card))
     return Photo(image, encoded, tuple(truths), level, faults)

@@ -20,6 +20,7 @@ import numpy as np
 
 from ..charset import charset, class_of, outsiders, usual
 from .camera import CardTruth, photograph
+from .covers import HIDDEN, SEEN
 from .faults import LEVELS, Faults, encode, expose, random_faults
 from .identity import Person, pick, random_person
 from .negatives import negative
@@ -42,6 +43,8 @@ class Order:
     geometry: bool = False
     outsiders: float = 0.0
     rare: float = 0.0
+    covered: float = 0.0
+    marked: float = 0.0
 
 
 COMMON = 3554
@@ -115,7 +118,9 @@ def make_picture(index: int, order: Order) -> list[dict]:
         encoded = encode(expose(image, random_faults(rng, level, order.split), rng, 8), 85)
         (order.out / f"{name}.jpg").write_bytes(encoded.tobytes())
         return [{"path": f"{name}.jpg", "slice": ["no card"]}]
-    photo = photograph(_cards(rng, order), rng, level, order.split)
+    covered = order.covered > 0.0 and rng.random() < order.covered
+    marked = order.marked > 0.0 and rng.random() < order.marked
+    photo = photograph(_cards(rng, order), rng, level, order.split, covered=covered, marked=marked)
     path = f"{name}.jpg"
     if level == "scan" and rng.random() < 0.1:
         path = f"{name}.png"
@@ -123,6 +128,11 @@ def make_picture(index: int, order: Order) -> list[dict]:
     else:
         (order.out / path).write_bytes(photo.encoded.tobytes())
     slices = slices_of(level, photo.cards, photo.faults)
+    if marked:
+        slices.append("marked")
+    if covered:
+        most = max(float(shares.max()) for truth in photo.cards for shares in truth.hidden)
+        slices.append("hidden" if most >= HIDDEN else "partly hidden" if most > SEEN else "covered beside the text")
     return [label_of(path, truth, slices, order.geometry) for truth in photo.cards]
 
 
@@ -157,10 +167,13 @@ def main() -> None:
     parser.add_argument("--negatives", type=float, default=0.0, help="share of pictures without a card")
     parser.add_argument("--outsiders", type=float, default=0.0, help="share of names with a character outside the charset")
     parser.add_argument("--rare", type=float, default=0.0, help="share of names with a character beyond tier 2")
+    parser.add_argument("--covered", type=float, default=0.0, help="share of pictures in which something lies on the card")
+    parser.add_argument("--marked", type=float, default=0.0, help="share of pictures with watermarks, stamps or signatures")
     parser.add_argument("--geometry", action="store_true", help="labels tell each line and character's place")
     parser.add_argument("--processes", type=int, default=1)
     a = parser.parse_args()
-    write(Order(a.out, a.level, a.split, a.seed, a.sheets, a.negatives, a.geometry, a.outsiders, a.rare), a.count, a.processes)
+    order = Order(a.out, a.level, a.split, a.seed, a.sheets, a.negatives, a.geometry, a.outsiders, a.rare, a.covered, a.marked)
+    write(order, a.count, a.processes)
 
 
 if __name__ == "__main__":

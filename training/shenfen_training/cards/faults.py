@@ -214,7 +214,9 @@ def _add_glare(lit: np.ndarray, x: float, y: float, strength: float, rng: np.ran
 def _noise(rng: np.random.Generator, shape: tuple[int, ...], sigma: float) -> np.ndarray:
     grain = np.empty(shape, np.float32)
     cv2.setRNGSeed(int(rng.integers(2**31)))
-    cv2.randn(grain, 0, sigma)  # type: ignore[call-overload]  # numbers are taken, the types do not say so
+    # A plain number would fill the first channel alone.
+    channels = shape[2] if len(shape) == 3 else 1
+    cv2.randn(grain, np.zeros(channels), np.full(channels, sigma))
     if rng.random() < 0.4:  # what a phone's denoiser leaves is coarser
         grain = cv2.GaussianBlur(grain, (0, 0), 0.8) * 2.2
     return grain

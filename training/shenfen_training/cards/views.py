@@ -10,11 +10,14 @@ import numpy as np
 
 from ..contract import FIELDS, LINES, LOCATOR, OUTSIDE
 from ..crops import cut_strip, refinement_quad, strip_frame
+from ..illumination import gains, normalised, normalised_crop
 from .camera import CARD_MM, compose
+from .covers import Covers, cover_card, hidden_shares, lost_shares
 from .faults import Faults, compress, expose, random_faults
 from .geometry import between, side_lengths, translation, turning, warp
 from .identity import pick, random_person
 from .layout import WIDTH
+from .marks import add_marks
 from .negatives import negative
 from .render import Card, Line, map_points, render_card
 from .surfaces import surface
@@ -64,6 +67,7 @@ def locator_sample(rng: np.random.Generator, size: int = LOCATOR.coarse_side, sp
         count = _count(rng)
         cards = _cards(rng, count, split, 4.2 if count == 1 else 3.2)
         image, quads = compose(cards, rng, level, (width, height))
+        _cover_some(rng, image, cards, quads, split)
     ppm = side_lengths(quads[0])[0] / WIDTH if quads else 2.0
     faults = _shrunk_faults(rng, level, split)
     image = compress(expose(image, faults, rng, ppm), faults.quality)
@@ -71,6 +75,24 @@ def locator_sample(rng: np.random.Generator, size: int = LOCATOR.coarse_side, sp
     x, y = (size - width) // 2, (size - height) // 2
     view[y:y + height, x:x + width] = image
     return view, [(card.side, quad + np.array([x, y], np.float32)) for card, quad in zip(cards, quads, strict=True)]
+
+
+COVERED = 0.35
+"""How many of the cards in a picture have something lying on them."""
+COVERED_SHOTS = 0.5
+"""The same of the cards that are photographed alone."""
+MARKED = 0.25
+"""How many cards something is printed, stamped or written over."""
+
+
+def _cover_some(rng: np.random.Generator, image: np.ndarray, cards: list[Card], quads: list[np.ndarray], split: str) -> None:
+    """Marks and covers some cards of a picture, in place. Corners and sides stay what they are, seen or not."""
+    for card, quad in zip(cards, quads, strict=True):
+        if rng.random() < MARKED:
+            add_marks(rng, image, side_lengths(quad)[0] / WIDTH, split)
+        if rng.random() < COVERED:
+            homography = between(card.corners, quad)
+            cover_card(rng, Covers(rng, image, split), quad, tuple(line.mapped(homography) for line in card.lines))
 
 
 def _rough(rng: np.random.Generator, quad: np.ndarray, most: float) -> np.ndarray:
@@ -95,6 +117,7 @@ def refinement_sample(rng: np.random.Generator, split: str = "train",
     else:
         cards = _cards(rng, 1 if rng.random() < 0.85 else 2, split, 4.5)
         image, quads = compose(cards, rng, level, size)
+        _cover_some(rng, image, cards, quads, split)
         # Mostly as good as the coarse pass should be; now and then as bad as one can be.
         rough = _rough(rng, quads[0], 0.04 if rng.random() < 0.6 else 0.14)
         if rng.random() < 0.06:  # the coarse pass took it upside down
@@ -111,11 +134,13 @@ def refinement_sample(rng: np.random.Generator, split: str = "train",
 
 @dataclass(frozen=True)
 class GreyShot:
-    """A grey photograph of little more than one card: uint8 [h, w], the card's quad and lines in its pixels."""
+    """A grey photograph of little more than one card: uint8 [h, w], the card's quad and lines in its pixels, and for each line how much
+    of every character is hidden, 0..1 [n]."""
 
     image: np.ndarray
     quad: np.ndarray
     lines: tuple[Line, ...]
+    hidden: tuple[np.ndarray, ...]
 
 
 def grey_shot(rng: np.random.Generator, split: str, density: float) -> GreyShot:
@@ -143,9 +168,39 @@ def grey_shot(rng: np.random.Generator, split: str, density: float) -> GreyShot:
         image[outside] = ground[outside]
     else:
         image[outside] = int(rng.integers(256))
+    lines = tuple(line.mapped(homography) for line in card.lines)
+    printed = image.copy()
+    covers = Covers(rng, image, split)
+    if rng.random() < MARKED:
+        add_marks(rng, image, density, split)
+    if rng.random() < COVERED_SHOTS:
+        cover_card(rng, covers, quad, lines)
     faults = random_faults(rng, level, split)
-    image = compress(expose(image, faults, rng, density), faults.quality)
-    return GreyShot(image, quad, tuple(line.mapped(homography) for line in card.lines))
+    image = _toned(rng, compress(expose(image, faults, rng, density), faults.quality))
+    hidden = tuple(np.maximum(hidden_shares(covers.hidden, line), lost_shares(printed, image, line)) for line in lines)
+    return GreyShot(image, quad, lines, hidden)
+
+
+def _toned(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
+    """What people and programs do to the tones of a picture: stretched levels, a threshold, few steps, faded contrast."""
+    chance = rng.random()
+    if chance > 0.28:
+        return image
+    levels = np.arange(256, dtype=np.float32)
+    paper, ink = np.percentile(image, (75, 2))
+    if chance < 0.10:  # levels stretched far beyond what the picture has
+        low, high = rng.uniform(0, 0.5) * ink, rng.uniform(0.35, 1.0) * paper
+        table = (levels - low) / max(high - low, 12.0) * 255
+    elif chance < 0.15:
+        return np.where(image > ink + (paper - ink) * rng.uniform(0.3, 0.75), 255, 0).astype(np.uint8)
+    elif chance < 0.18:
+        step = 255 / float(rng.integers(2, 9))
+        table = np.round(levels / step) * step
+    elif chance < 0.23:
+        table = 255 * (levels / 255) ** rng.choice([rng.uniform(0.3, 0.7), rng.uniform(1.6, 3.0)])
+    else:
+        table = levels * rng.uniform(0.25, 0.7) + rng.uniform(0, 120)
+    return np.clip(table, 0, 255).astype(np.uint8)[image]
 
 
 def _plain_grey(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
@@ -154,12 +209,21 @@ def _plain_grey(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     return cv2.transform(image, (weights / weights.sum())[None].astype(np.float32))
 
 
-def lines_sample(rng: np.random.Generator, split: str = "train") -> tuple[np.ndarray, list[tuple[int, np.ndarray]]]:
-    """The line detector's frame, uint8 grey, and (field's index in FIELDS, quad of the em box) of each line."""
+def lines_sample(rng: np.random.Generator, split: str = "train") -> tuple[np.ndarray, list[tuple[int, np.ndarray, np.ndarray]]]:
+    """The line detector's frame, uint8 grey and mostly normalised, and (field's index in FIELDS, quad of the em box, characters [n, 2])
+    of each line: of a character where along the quad its middle is, 0..1, and how much of it is hidden, 0..1."""
     shot = grey_shot(rng, split, rng.uniform(4.0, 8.0))
-    homography = between(_rough(rng, shot.quad, 0.016), LINES.frame.card)
+    # Now and then as bad as the locator can be where a corner is covered.
+    rough = _rough(rng, shot.quad, 0.016 if rng.random() < 0.85 else 0.05)
+    homography = between(rough, LINES.frame.card)
     frame = warp(shot.image, homography, LINES.frame.size, OUTSIDE)
-    return frame, [(FIELDS.index(line.field), map_points(homography, line.quad)) for line in shot.lines]
+    if rng.random() < 0.85:
+        frame = normalised(frame)
+    lines = []
+    for line, hidden in zip(shot.lines, shot.hidden, strict=True):
+        along = (line.centres - line.quad[0])[:, 0] / max(float(line.quad[1, 0] - line.quad[0, 0]), 1e-6)
+        lines.append((FIELDS.index(line.field), map_points(homography, line.quad), np.stack([along, hidden], 1).astype(np.float32)))
+    return frame, lines
 
 
 def _found(rng: np.random.Generator, quad: np.ndarray) -> np.ndarray:
@@ -174,18 +238,21 @@ def _found(rng: np.random.Generator, quad: np.ndarray) -> np.ndarray:
     return (quad + np.array([a * along + d * down for a, d in moves])).astype(np.float32)
 
 
-def strip_samples(rng: np.random.Generator, split: str = "train") -> list[tuple[np.ndarray, str, np.ndarray]]:
+def strip_samples(rng: np.random.Generator, split: str = "train") -> list[tuple[np.ndarray, str, np.ndarray, np.ndarray]]:
     """All lines of one photographed card as the recogniser gets them.
 
-    Each is (strip uint8 grey before normalisation, text, x of each character's middle in strip pixels).
+    Each is (strip uint8 grey, lit evenly but not yet standardised, text, x of each character's middle in strip pixels, how much of each
+    is hidden, 0..1).
     """
     shot = grey_shot(rng, split, float(rng.choice([rng.uniform(4.5, 7), rng.uniform(6, 12)])))
     to_shot = between(LINES.frame.card, _rough(rng, shot.quad, 0.01))
     to_frame = np.linalg.inv(to_shot)
+    frame_gains = gains(warp(shot.image, to_frame, LINES.frame.size, OUTSIDE))
     samples = []
-    for line in shot.lines:
+    for line, hidden in zip(shot.lines, shot.hidden, strict=True):
         in_frame, width = strip_frame(_found(rng, map_points(to_frame, line.quad)))
         to_image = to_shot @ in_frame
         centres = map_points(np.linalg.inv(to_image), line.centres)[:, 0]
-        samples.append((cut_strip(shot.image, to_image, width), line.text, centres))
+        strip = normalised_crop(cut_strip(shot.image, to_image, width), frame_gains, in_frame)
+        samples.append((strip, line.text, centres, hidden))
     return samples

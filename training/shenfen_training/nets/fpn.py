@@ -37,11 +37,11 @@ LINES_NET = FpnConfig(
     inputs=LINES.inputs,
     outputs=LINES.channels.count,
     widths=(12, 24, 32, 48, 64),
-    blocks=(0, 0, 1, 1, 1),
+    blocks=(0, 1, 1, 2, 2),
     top=32,
     output_stage=LINES.output_stage,
 )
-"""Card [B, 1, 320, 512] -> [B, 10, 80, 128]; LinesChannels says what the channels are."""
+"""Card [B, 1, 320, 512] -> [B, 18, 80, 128]; LinesChannels says what the channels are."""
 
 
 class Stage(nn.Module):

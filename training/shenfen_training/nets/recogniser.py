@@ -30,7 +30,7 @@ class RecogniserConfig:
 
 
 class Recogniser(nn.Module):
-    """Strip [B, 1, HEIGHT, W] -> features [B, W / STEP, model] and centre logits [B, W / STEP].
+    """Strip [B, 1, HEIGHT, W] -> features [B, W / STEP, model], centre logits and hidden logits, both [B, W / STEP].
 
     The classifier is a separate call, so that only the steps with a character pay for it.
     """
@@ -47,16 +47,17 @@ class Recogniser(nn.Module):
         self.blocks2 = nn.Sequential(*[Residual(c.high) for _ in range(c.blocks2)])
         self.collapse = ConvBn(c.high, c.model, (HEIGHT // 8, 1), padding=0)
         self.context = nn.Sequential(*[Residual(c.model, (1, 3)) for _ in range(c.context)])
-        self.centre = nn.Conv2d(c.model, 1, 1)
+        self.centre = nn.Conv2d(c.model, RECOGNISER.channels.count, 1)
         self.classifier = nn.Linear(c.model, c.classes)
 
-    def forward(self, strip: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, strip: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x = self.blocks0(self.stem(strip))
         x = self.blocks1(self.down1(x))
         x = self.blocks2(self.down2(x))
         x = self.context(self.collapse(x))
-        centre = self.centre(x).flatten(1)
-        return x.squeeze(2).transpose(1, 2), centre
+        marks = self.centre(x).squeeze(2)
+        channels = RECOGNISER.channels
+        return x.squeeze(2).transpose(1, 2), marks[:, channels.centre], marks[:, channels.hidden]
 
     def classify(self, features: Tensor) -> Tensor:
         """Features of the chosen steps [N, model] -> logits [N, classes]."""

@@ -6,12 +6,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ..cards.covers import Covers, cover_line, hidden_shares, lost_shares
+from ..cards.render import Line
 from ..charset import class_of, drawable
 from ..contract import RECOGNISER
 from ..fonts import DIGIT_TRAIN, DIGIT_VAL, FALLBACK, HAN_TRAIN, HAN_VAL, Face, installed
 from .atlas import CELL, EM, Atlas, load
 from .design import Design
-from .faults import Faults, photograph
+from .faults import Faults, lit_evenly, photograph
 from .text import SEPARATOR, StripText, flat_han, random_text, with_outsider
 
 STRIP = RECOGNISER.strip
@@ -19,18 +21,23 @@ _CANVAS_MARGIN = 2.0
 """Margin of the drawing canvas around the text, in em: room for the neighbours."""
 _CANVAS_HEIGHT = int(3.2 * EM)
 _ASCII = np.array([ord(char) < 0x80 for char in drawable()])
+_COVERED = 0.35
+"""How many strips have something lying on them."""
+_LONGER = 1.5
+"""How much longer, in em at either end, a line may be found where something lies on it."""
 _OCR_B_SCALE = 0.833
 """Debian's OCR-B is drawn larger in its em than the card's OCR-B 10 BT (fonts.md: 0.723 against 0.602 em advance)."""
 
 
 @dataclass
 class Strip:
-    """A strip in grey levels [height, W], with the number among the drawable characters and the centre (x in strip
-    pixels) of every character."""
+    """A strip in grey levels [height, W], with the number among the drawable characters, the centre (x in strip pixels) of every
+    character, and how much of it is hidden, 0..1."""
 
     grey: np.ndarray
     classes: np.ndarray
     centres: np.ndarray
+    hidden: np.ndarray
 
 
 @dataclass
@@ -92,8 +99,8 @@ class StripArtist:
         text = text or with_outsider(rng, random_text(rng))
         setting = self._setting(rng, text.number)
         ink, label_ink, centres = self._set(rng, text, setting)
-        grey, centres = self._cut(rng, ink, label_ink, centres)
-        return Strip(grey, text.classes, centres)
+        grey, centres, hidden = self._cut(rng, ink, label_ink, centres)
+        return Strip(grey, text.classes, centres, hidden)
 
     def _glyph(self, cls: int, setting: Setting) -> tuple[np.ndarray, float, float]:
         """Bitmap, advance in em and scale of a character."""
@@ -149,13 +156,19 @@ class StripArtist:
             _paste(ink, self._glyph(cls, setting)[0], (_CANVAS_MARGIN - rng.uniform(1.05, 1.6)) * EM, _CANVAS_HEIGHT / 2, 0.83)
 
     def _cut(self, rng: np.random.Generator, ink: np.ndarray, label_ink: np.ndarray | None,
-             centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Prints and photographs the canvas at a camera's resolution and cuts the strip out, not quite exactly."""
+             centres: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Prints and photographs the canvas at a camera's resolution and cuts the strip out, not quite exactly: grey levels, centres,
+        and how much of each character is hidden."""
         source_em = float(np.exp(rng.uniform(np.log(10.5), np.log(38))))
         zoom = float(rng.uniform(0.84, 1.16))
         stretch = float(rng.uniform(0.88, 1.10))
         text_em = ink.shape[1] / EM - 2 * _CANVAS_MARGIN
         before, after = STRIP.side_margin + rng.uniform(-0.22, 0.3, 2)
+        covered = rng.random() < _COVERED
+        if rng.random() < (0.4 if covered else 0.06):
+            # Where something lies beyond an end, the line may have been found longer than it is.
+            longer = rng.uniform(0, _LONGER, 2) * (rng.random(2) < 0.5)
+            before, after = before + longer[0], after + longer[1]
         strip_width = int(np.ceil((text_em * stretch + before + after) * STRIP.em * zoom / STRIP.width_multiple) * STRIP.width_multiple)
         strip_width = max(strip_width, STRIP.min_width)
         ratio = source_em / (STRIP.em * zoom)
@@ -171,10 +184,33 @@ class StripArtist:
         ink = self.faults.weight(rng, ink)
         paper = cv2.warpAffine(_soften(ink, scale), matrix, size, flags=cv2.INTER_LINEAR)
         label = None if label_ink is None else cv2.warpAffine(_soften(label_ink, scale), matrix, size, flags=cv2.INTER_LINEAR)
-        source = photograph(rng, self.faults, paper, label, source_em)
+        line = _line_at(matrix, centres, source_em)
+        masks: list[np.ndarray] = []
+
+        def cover(picture: np.ndarray) -> None:
+            covers = Covers(rng, picture, "val" if self.faults.held_back else "train")
+            cover_line(rng, covers, line)
+            masks.append(covers.hidden)
+
+        source = photograph(rng, self.faults, paper, label, source_em, cover if covered else None)
+        if rng.random() < 0.6:
+            source = lit_evenly(source, source_em)
         grey = cv2.resize(source, (strip_width, STRIP.height), interpolation=cv2.INTER_AREA if ratio > 1 else cv2.INTER_LINEAR)
-        x = matrix[0, 0] * centres + matrix[0, 1] * _CANVAS_HEIGHT / 2 + matrix[0, 2]
-        return grey, (x * strip_width / size[0]).astype(np.float32)
+        printed = paper if label is None else np.maximum(paper, label)
+        hidden = lost_shares(255 - printed, source, line)
+        if masks:
+            hidden = np.maximum(hidden, hidden_shares(masks[0], line))
+        return grey, (line.centres[:, 0] * strip_width / size[0]).astype(np.float32), hidden.astype(np.float32)
+
+
+def _line_at(matrix: np.ndarray, centres: np.ndarray, em: float) -> Line:
+    """The line whose characters have their centres at `centres` on the canvas' middle, through the affine `matrix` [2, 3]."""
+    on_canvas = np.stack([centres, np.full(len(centres), _CANVAS_HEIGHT / 2)], 1)
+    points = (on_canvas @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+    left, right, half = points[0], points[-1], np.array([em / 2, 0.0])
+    up = np.array([0.0, em / 2])
+    quad = np.stack([left - half - up, right + half - up, right + half + up, left - half + up]).astype(np.float32)
+    return Line("", "", quad, points)
 
 
 def _paste(canvas: np.ndarray, bitmap: np.ndarray, x: float, y: float, scale: float) -> None:

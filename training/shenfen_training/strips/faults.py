@@ -1,11 +1,20 @@
 """What printing and a camera do to a strip. Validation has other textures and other strengths than training."""
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
+
+from ..cards.marks import add_marks
+from ..illumination import RULES, gains
 
 _TEXTURES = 48
 _TEXTURE_SIZE = (160, 1536)
 _WAVES = 24
+MARKED = 0.2
+"""How many strips something is printed, stamped or written over."""
+EM_MM = 3.1
+"""Height of an em box on a card, between that of an address and that of a number."""
 
 
 class Faults:
@@ -79,8 +88,10 @@ def _wave(rng: np.random.Generator) -> np.ndarray:
     return np.clip(cv2.resize(coarse, (1600, 160), interpolation=cv2.INTER_CUBIC), -2.5, 2.5)
 
 
-def photograph(rng: np.random.Generator, faults: Faults, ink: np.ndarray, label: np.ndarray | None, em: float) -> np.ndarray:
-    """Ink (uint8, 255 = full) at the camera's resolution -> grey levels uint8 of the same size. `em` is in its pixels."""
+def photograph(rng: np.random.Generator, faults: Faults, ink: np.ndarray, label: np.ndarray | None, em: float,
+               cover: Callable[[np.ndarray], None] | None = None) -> np.ndarray:
+    """Ink (uint8, 255 = full) at the camera's resolution -> grey levels uint8 of the same size. `em` is in its pixels; `cover` draws
+    what lies on the print into the picture, float32 grey levels, before light and lens."""
     h, w = ink.shape
     paper = float(rng.uniform(120, 252))
     ground = np.full((h, w), paper, np.float32)
@@ -93,6 +104,10 @@ def photograph(rng: np.random.Generator, faults: Faults, ink: np.ndarray, label:
     if label is not None:
         blue = black + (paper - black) * float(rng.uniform(0.0, 0.6))
         picture += (blue - picture) * (label.astype(np.float32) * (1 / 255))
+    if rng.random() < MARKED:
+        add_marks(rng, picture, em / EM_MM, "val" if faults.held_back else "train")
+    if cover is not None:
+        cover(picture)
     picture = _light(rng, picture)
     if not faults.held_back and rng.random() < 0.12:
         picture = picture * _screen(rng, h, w, em)
@@ -103,6 +118,20 @@ def photograph(rng: np.random.Generator, faults: Faults, ink: np.ndarray, label:
     if not faults.held_back and rng.random() < 0.25:
         out = _processed(rng, out, em)
     return _jpeg(rng, out) if rng.random() < 0.65 else out
+
+
+_EM_IN_FRAME = 17.0
+"""Height of an em box in the card's frame, in pixels: about that of an address."""
+
+
+def lit_evenly(grey: np.ndarray, em: float) -> np.ndarray:
+    """A strip with the brightness of its paper divided out, about as the engine does on a card's frame. `em` is in pixels."""
+    block = max(1, round(em * RULES.block / _EM_IN_FRAME))
+    height, width = grey.shape
+    if min(height, width) < 2 * block:
+        return grey
+    gain = cv2.resize(gains(grey, block).astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.clip(grey * gain + 0.5, 0, 255).astype(np.uint8)
 
 
 def _light(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:

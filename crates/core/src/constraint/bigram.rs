@@ -88,6 +88,12 @@ impl Bigrams {
         found.and_then(|at| self.costs.get(bounds[0] + at)).map_or(alone, |&cost| f64::from(cost))
     }
 
+    /// How many times as often a character stands inside of a name as it begins one.
+    pub(crate) fn inside_to_start(&self, character: char, parameters: &Parameters) -> f64 {
+        let [inside, start] = [Before::Other, Before::Start].map(|before| self.cost(before, character, parameters));
+        ((start - inside) / COSTS_PER_BIT).exp2()
+    }
+
     fn probability(&self, before: Before, character: char, trust: f64, parameters: &Parameters) -> f64 {
         (-self.cost(before, character, parameters) / COSTS_PER_BIT * trust).exp2()
     }

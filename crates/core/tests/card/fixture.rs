@@ -1,5 +1,7 @@
 //! Cards as a reader might see them.
 
+use std::collections::BTreeMap;
+
 use shenfen_core::{
     Assessment, Candidate, FieldName, Policy, Quality, ReadCard, ReadChar, ReadField, Rotation, Side, assess,
 };
@@ -37,6 +39,7 @@ pub(crate) fn card(side: Side, fields: impl IntoIterator<Item = (FieldName, Read
         quad: [[0.0, 0.0], [856.0, 0.0], [856.0, 540.0], [0.0, 540.0]],
         rotation: Rotation::Deg0,
         fields: fields.into_iter().collect(),
+        hidden: BTreeMap::new(),
         quality: Quality {
             sharpness: 1.0,
             exposure: 1.0,

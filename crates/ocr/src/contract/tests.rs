@@ -6,7 +6,7 @@ use super::*;
 
 /// The config that ships, as its network's tests use it.
 pub(crate) fn shipped<C: Config>() -> C {
-    parse(&json_of::<C>()).unwrap()
+    parse(&json_of::<C>()).unwrap().config
 }
 
 fn json_of<C: Config>() -> Vec<u8> {
@@ -25,9 +25,12 @@ fn refusal<C: Config>(change: impl Fn(&mut Value)) -> String {
 
 #[test]
 fn shipped_configs_are_accepted() {
-    assert_eq!(shipped::<LocatorConfig>().name(), "locator");
-    assert_eq!(shipped::<LinesConfig>().name(), "lines");
-    assert_eq!(shipped::<RecogniserConfig>().name(), "recogniser");
+    fn version<C: Config>() -> String {
+        parse::<C>(&json_of::<C>()).unwrap().version
+    }
+    for version in [version::<LocatorConfig>(), version::<LinesConfig>(), version::<RecogniserConfig>()] {
+        assert_eq!(version.split('.').count(), 3, "{version}");
+    }
 }
 
 #[test]
@@ -49,6 +52,10 @@ fn rejects_missing_keys_at_any_depth() {
         remove(&mut config["calibration"], "bias");
     });
     assert!(refused.contains("missing field `bias`"), "{refused}");
+    let refused = refusal::<LinesConfig>(|config| {
+        remove(config, "version");
+    });
+    assert!(refused.contains("missing field `version`"), "{refused}");
 }
 
 #[test]
@@ -71,6 +78,14 @@ fn rejects_configs_of_other_networks_and_numbers_that_contradict_each_other() {
     assert!(refused.contains("channels.fields must be all fields"), "{refused}");
     let refused = refusal::<RecogniserConfig>(|config| config["strip"]["width_multiple"] = json!(6));
     assert!(refused.contains("strip.width_multiple must be a multiple of step"), "{refused}");
+    let refused = refusal::<LinesConfig>(|config| config["channels"]["hidden"] = json!(11));
+    assert!(refused.contains("channels must lie below channels.count"), "{refused}");
+    let refused = refusal::<LinesConfig>(|config| config["illumination"]["block"] = json!(7));
+    assert!(refused.contains("illumination.block must divide frame.size"), "{refused}");
+    let refused = refusal::<RecogniserConfig>(|config| config["channels"]["centre"] = json!(2));
+    assert!(refused.contains("channels must lie below channels.count"), "{refused}");
+    let refused = refusal::<RecogniserConfig>(|config| config["calibration"]["hidden"]["frame"] = json!(-0.1));
+    assert!(refused.contains("calibration.hidden"), "{refused}");
     let refused = refusal::<RecogniserConfig>(|config| config["temperature"] = json!(0));
     assert!(refused.contains("temperature"), "{refused}");
 }

@@ -66,6 +66,47 @@ fn detects_format_by_content() {
 }
 
 #[test]
+fn formats_that_are_not_decoded_are_refused_by_name() {
+    for (bytes, name) in [
+        (&b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"[..], "HEIC"),
+        (b"\0\0\0\x1cftypmif1\0\0\0\0mif1heic", "HEIC"),
+        (b"\0\0\0\x20ftypavif\0\0\0\0avifmif1", "AVIF"),
+        (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "PDF"),
+        (b"GIF89a\x60\0\x40\0", "GIF"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
+    ] {
+        let error = read(bytes).unwrap_err().to_string();
+        assert!(error.starts_with(name) && error.contains("convert the picture to JPEG or PNG"), "{error}");
+    }
+    assert!(matches!(read(b"\0\0\0\x18ftypisom\0\0\0\0isom").unwrap_err(), ReadError::UnknownFormat));
+    assert!(matches!(read(b"hello").unwrap_err(), ReadError::UnknownFormat));
+}
+
+/// A TIFF whose directories follow each other as `next` says, by their offsets; 0 ends the chain.
+fn tiff_chain(next: &[u32]) -> Vec<u8> {
+    let mut bytes = b"II\x2a\0".to_vec();
+    for (number, offset) in next.iter().enumerate() {
+        bytes.extend(offset.to_le_bytes());
+        if number + 1 < next.len() {
+            bytes.extend([0, 0]);
+        }
+    }
+    bytes
+}
+
+#[test]
+fn pages_of_a_tiff_are_counted_and_a_chain_in_a_circle_ends() {
+    for (next, pages) in [(&[8, 0][..], 1), (&[8, 14, 0], 2), (&[8, 14, 20, 0], 3), (&[8, 9999], 1), (&[0], 1)] {
+        assert_eq!(tiff::pages(&tiff_chain(next)), pages, "{next:?}");
+    }
+    assert_eq!(tiff::pages(&tiff_chain(&[8, 14, 8])), 1000);
+    assert_eq!(tiff::pages(b"II"), 1);
+    let one = encoded(two_halves(), ImageFormat::Tiff);
+    assert_eq!(Encoded::open(&one, &Limits::default()).unwrap().pages(), 1);
+}
+
+#[test]
 fn converts_every_pixel_type_to_rgb() {
     let (width, height) = SIZE;
     let deep: ImageBuffer<Rgb<u16>, _> = ImageBuffer::from_pixel(width, height, Rgb([65535_u16, 32896, 0]));

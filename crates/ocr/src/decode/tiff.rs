@@ -4,6 +4,9 @@
 /// Bytes of a value by its type, 1 to 18; types that nobody knows have none.
 const VALUE_BYTES: [u64; 19] = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8];
 
+/// More pages than any scanner puts into one file of an identity card.
+const MOST_PAGES: usize = 1000;
+
 /// Checks that no tag of the first picture has more values than the file has bytes for.
 ///
 /// # Errors
@@ -19,23 +22,59 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), String> {
     }
 }
 
+/// How many directories a file has, that is, pictures; at least 1. Counts no further than [`MOST_PAGES`], so a chain that runs in a
+/// circle ends.
+pub(super) fn pages(bytes: &[u8]) -> usize {
+    let reader = Reader { bytes, is_little: bytes.starts_with(b"II") };
+    let next = |directory: &Directory| {
+        let after = directory.first_tag.checked_add(directory.count.checked_mul(directory.layout.tag_bytes)?)?;
+        reader.directory(directory.layout, after)
+    };
+    let first = Layout::of(&reader).and_then(|layout| reader.directory(layout, layout.offset_at));
+    std::iter::successors(first, next).take(MOST_PAGES).count().max(1)
+}
+
 /// Type and count of values of each tag of the first picture.
 fn tags(bytes: &[u8]) -> Option<impl Iterator<Item = (u16, u64)>> {
     let reader = Reader { bytes, is_little: bytes.starts_with(b"II") };
-    // Where the first directory stands, how it counts its tags, and how long each is.
-    let is_big = reader.number(2, 2)? == 43;
-    let [offset_at, offset_bytes, count_bytes, tag_bytes, value_count_bytes] =
-        if is_big { [8, 8, 8, 20, 8] } else { [4, 4, 2, 12, 4] };
-    let directory = usize::try_from(reader.number(offset_at, offset_bytes)?).ok()?;
-    let count = usize::try_from(reader.number(directory, count_bytes)?).ok()?;
-    let first = directory.checked_add(count_bytes)?;
+    let layout = Layout::of(&reader)?;
+    let Directory { first_tag, count, .. } = reader.directory(layout, layout.offset_at)?;
     // It ends where the file does, whatever it counts.
     Some((0..count).map_while(move |tag| {
-        let at = first.checked_add(tag.checked_mul(tag_bytes)?)?;
-        Some((reader.number(at + 2, 2)? as u16, reader.number(at.checked_add(4)?, value_count_bytes)?))
+        let at = first_tag.checked_add(tag.checked_mul(layout.tag_bytes)?)?;
+        Some((reader.number(at + 2, 2)? as u16, reader.number(at.checked_add(4)?, layout.value_count_bytes)?))
     }))
 }
 
+/// Where the first directory is said to be, how a directory counts its tags, and how long each is.
+#[derive(Clone, Copy)]
+struct Layout {
+    offset_at: usize,
+    offset_bytes: usize,
+    count_bytes: usize,
+    tag_bytes: usize,
+    value_count_bytes: usize,
+}
+
+impl Layout {
+    fn of(reader: &Reader) -> Option<Layout> {
+        let is_big = reader.number(2, 2)? == 43;
+        Some(if is_big {
+            Layout { offset_at: 8, offset_bytes: 8, count_bytes: 8, tag_bytes: 20, value_count_bytes: 8 }
+        } else {
+            Layout { offset_at: 4, offset_bytes: 4, count_bytes: 2, tag_bytes: 12, value_count_bytes: 4 }
+        })
+    }
+}
+
+/// The tags of one picture.
+struct Directory {
+    layout: Layout,
+    first_tag: usize,
+    count: usize,
+}
+
+#[derive(Clone, Copy)]
 struct Reader<'a> {
     bytes: &'a [u8],
     is_little: bool,
@@ -47,5 +86,12 @@ impl Reader<'_> {
         let bytes = self.bytes.get(at..at.checked_add(count)?)?;
         let join = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
         Some(if self.is_little { bytes.iter().rev().fold(0, join) } else { bytes.iter().fold(0, join) })
+    }
+
+    /// The directory whose offset stands at `offset_at`; `None` where that is 0, which ends the chain, or beyond the file.
+    fn directory(&self, layout: Layout, offset_at: usize) -> Option<Directory> {
+        let at = usize::try_from(self.number(offset_at, layout.offset_bytes)?).ok().filter(|&at| at > 0)?;
+        let count = usize::try_from(self.number(at, layout.count_bytes)?).ok()?;
+        Some(Directory { layout, first_tag: at.checked_add(layout.count_bytes)?, count })
     }
 }

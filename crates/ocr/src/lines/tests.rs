@@ -8,11 +8,13 @@ const STRIDE: f32 = 4.0;
 const DISTANCE_UNIT: f32 = 16.0;
 static CONFIG: LazyLock<LinesConfig> = LazyLock::new(shipped);
 
+/// One for each field, two distances, and one for what is hidden of each field.
+const CHANNELS: usize = 18;
 const ADDRESS: usize = 4;
 
 /// A map where no field is anywhere.
 fn empty() -> Output<'static> {
-    Output { config: &CONFIG, values: [-10.0; 10].repeat(128 * 80), height: 80, width: 128 }
+    Output { config: &CONFIG, values: [-10.0; CHANNELS].repeat(128 * 80), height: 80, width: 128 }
 }
 
 /// Draws a level line as the trainer labels it: the cells whose middle lies in the core of the em box.
@@ -22,7 +24,7 @@ fn draw(map: &mut Output, channel: usize, [left, right]: [f32; 2], middle: impl 
             let at = [(x as f32 + 0.5) * STRIDE, (y as f32 + 0.5) * STRIDE];
             let off = at[1] - middle(at[0]);
             if (left..=right).contains(&at[0]) && off.abs() <= em / 4.0 {
-                let cell = &mut map.values[(y * 128 + x) * 10..][..10];
+                let cell = &mut map.values[(y * 128 + x) * CHANNELS..][..CHANNELS];
                 cell[channel] = 10.0;
                 cell[8] = (em / 2.0 + off) / DISTANCE_UNIT;
                 cell[9] = (em / 2.0 - off) / DISTANCE_UNIT;
@@ -152,4 +154,28 @@ fn hysteresis_extends_lines_but_does_not_start_them() {
     let lines = address(&map);
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!((lines[0].start[0] - 90.0).abs() <= 2.0 && lines[0].end[0] > 290.0, "{lines:?}");
+}
+
+#[test]
+fn field_is_as_hidden_as_its_third_surest_cell_says() {
+    let mut map = empty();
+    let hidden = CONFIG.channels.hidden;
+    for (cell, field, logit) in [
+        (700, ADDRESS, 0.0),
+        (701, ADDRESS, 1.0),
+        (9000, ADDRESS, 4.0),
+        (9001, ADDRESS, 2.0),
+        (50, 0, 5.0),
+        (9001, 7, 3.0),
+        (9002, 7, 3.0),
+        (9003, 7, 3.0),
+    ] {
+        map.values[cell * CHANNELS + hidden + field] = logit;
+    }
+    let front = map.hidden(Side::Front);
+    assert_eq!(front.keys().copied().collect::<Vec<_>>(), FieldName::FRONT);
+    assert!((front[&FieldName::Address] - sigmoid(1.0)).abs() < 1e-6);
+    assert!(front[&FieldName::Name] < 1e-4, "one cell is noise");
+    let back = map.hidden(Side::Back);
+    assert!(back[&FieldName::EffectiveDate] > 0.9 && back[&FieldName::Authority] < 1e-4);
 }

@@ -16,13 +16,13 @@ pub trait DetectorNetwork: Send + Sync {
 pub struct StripOutput {
     /// [steps, width of the model]: what the classifier works on.
     pub features: Vec<f32>,
-    /// For each step, the logit that a character's centre lies in it.
-    pub centres: Vec<f32>,
+    /// [steps, channels]: what the channels of the recogniser's config say of each step.
+    pub channels: Vec<f32>,
 }
 
 /// The network that reads a line.
 pub trait RecogniserNetwork: Send + Sync {
-    /// Strip [32, W, 1] -> features and centre logits of its W / 4 steps.
+    /// Strip [32, W, 1] -> features and channels of its W / 4 steps.
     ///
     /// # Errors
     /// When the strip does not fit.

@@ -55,8 +55,8 @@ impl RecogniserNetwork for Recogniser {
         let x = self.down2.apply(&x, Step { stride: [2, 1], relu: true }, scratch)?;
         let x = Residual::chain(&self.blocks2, x, scratch)?;
         let x = Residual::chain(&self.context, self.collapse.apply(&x, Step::RELU, scratch)?, scratch)?;
-        let centres = self.centre.apply(&x, Step::PLAIN, scratch)?.into_values();
-        Ok(StripOutput { features: x.into_values(), centres })
+        let channels = self.centre.apply(&x, Step::PLAIN, scratch)?.into_values();
+        Ok(StripOutput { features: x.into_values(), channels })
     }
 
     fn width(&self) -> usize {

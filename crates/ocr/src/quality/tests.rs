@@ -25,7 +25,7 @@ fn assessed_as(side: Side, image: &RgbImage, quad: &Quad, size: [u32; 2]) -> Qua
     let mut picture = Picture::new(image);
     let (brightness, colours) = (picture.cut_grey(&frame), picture.cut(&coarse_frame(&frame)));
     let card = Located { quad: *quad, side, confidence: 1.0 };
-    let illumination = Illumination::estimate(&brightness);
+    let illumination = Illumination::estimate(shipped::<LinesConfig>().illumination, &brightness);
     assess(QualityInput {
         frame: &brightness,
         illumination: &illumination,

@@ -52,9 +52,9 @@ impl Recogniser {
         let x = self.down2.relu(&Residual::chain(&self.blocks1, x, scratch)?, scratch)?;
         let x = self.collapse.relu(&Residual::chain(&self.blocks2, x, scratch)?, scratch)?;
         let x = Residual::chain(&self.context, x, scratch)?;
-        let centres = self.centre.plain(&x, scratch)?.flatten_all()?.to_vec1()?;
-        let steps_first = x.squeeze(0)?.squeeze(1)?.t()?.contiguous()?;
-        Ok(StripOutput { features: steps_first.flatten_all()?.to_vec1()?, centres })
+        let steps_first = |map: Tensor| map.squeeze(0)?.squeeze(1)?.t()?.contiguous()?.flatten_all()?.to_vec1();
+        let channels = steps_first(self.centre.plain(&x, scratch)?)?;
+        Ok(StripOutput { features: steps_first(x)?, channels })
     }
 
     fn logits(&self, features: &[f32], scratch: &Scratch) -> Result<Vec<f32>> {

@@ -1,4 +1,4 @@
-//! Pictures of many megapixels, through the networks that the product ships.
+//! Pictures of many megapixels, and mirrored ones, through the networks that the product ships.
 
 #![expect(clippy::unwrap_used, reason = "test code, its helpers too")]
 
@@ -68,4 +68,20 @@ fn large_card_reads_the_same_from_downscaled_jpeg_and_png() {
 #[test]
 fn small_card_in_large_jpeg_is_read_at_full_resolution() {
     assert_jpeg_and_png_agree(1500);
+}
+
+#[test]
+fn mirrored_picture_is_read_in_its_mirror_image_and_says_so() {
+    let picture = image::open(root().join("samples/scan-3.jpg")).unwrap().into_rgb8();
+    let straight = read_as(ImageFormat::Png, &picture);
+    let mirrored = read_as(ImageFormat::Png, &image::imageops::flip_horizontal(&picture));
+    assert!(mirrored.mirrored && !straight.mirrored);
+    let ([card], [original]) = (&mirrored.cards[..], &straight.cards[..]) else { panic!("one card") };
+    assert_eq!(texts(card), texts(original));
+    for (corner, other) in card.quad.iter().zip(&original.quad) {
+        let apart = (picture.width() as f32 - corner[0] - other[0]).abs().max((corner[1] - other[1]).abs());
+        assert!(apart < 1.0, "corners are those of the picture, not of its mirror image");
+    }
+    let table = read_as(ImageFormat::Png, &RgbImage::from_pixel(400, 300, Rgb([96, 84, 70])));
+    assert!(table.cards.is_empty() && !table.mirrored);
 }
