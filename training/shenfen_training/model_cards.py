@@ -9,7 +9,7 @@ from .checkpoint import LOG
 
 EVAL = LOG / "eval.json"
 """What `shenfen eval --format json` printed for the set of [`EVAL_SET`] with the committed weights."""
-EVAL_SET = "--split val --seed 1501 --level mix --sheets 0.15 --negatives 0.1 --count 800"
+EVAL_SET = "--split val --seed 2801 --level mix --sheets 0.05 --count 400"
 """The set: arguments of `python -m shenfen_training.cards.dataset`."""
 
 _TASK = {

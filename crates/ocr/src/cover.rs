@@ -141,7 +141,7 @@ impl Look {
             }
             Material::Object => {
                 let tone = [0, 1, 2].map(|_| random.between(20.0, 235.0));
-                Look { tone, power: 6.0, stripes: random.between(0.0, 60.0), ..plain }
+                Look { tone, power: 6.0, stripes: random.between(0.0, 25.0), ..plain }
             }
         }
     }

@@ -57,7 +57,9 @@ pub(crate) mod locate {
 ///
 /// Chosen by hand on 2026-11-23 and 2026-11-25 from misread drawn cards. Compared on 2026-11-26, on dumps (`shenfen eval --dump`) of
 /// two draws of 1,800 pictures, with a logistic model fitted on the first: on the second it read one more field right, but 5 instead
-/// of 3 of about 1,270 accepted pictures were wrong (docs/accuracy.md, "Calibration"), so these stayed.
+/// of 3 of about 1,270 accepted pictures were wrong (docs/accuracy.md, "Calibration"), so these stayed. Fitted on the same day with
+/// networks 0.6.0 (`python -m shenfen_training.fit_spacing --fit DUMP... --report DUMP...`): no length changes more than one field of
+/// 4,787 fitted on or of 4,838 reported on, so the values are at their best to within a field.
 pub(crate) mod spacing {
     /// Detections of two crops nearer to each other than this are the same character. Digits are half an em wide.
     pub(crate) const SAME_CHARACTER: f32 = 0.25;

@@ -17,9 +17,9 @@ mod exported;
 /// Mean difference of a crop's pixels, in grey levels. OpenCV samples at 32nds of a pixel and the engine at 256ths, which costs up to
 /// 0.05 on these crops; a shift by a pixel costs 2.7 or more.
 const CROP_TOLERANCE: f64 = 0.2;
-/// The int8 kernels' [`error`]. Rounding to bytes adds up layer by layer: it costs up to 0.044 here; a layer that is out of place
+/// The int8 kernels' [`error`]. Rounding to bytes adds up layer by layer: it costs up to 0.068 here; a layer that is out of place
 /// costs 1.
-const QUANTISED_TOLERANCE: f32 = 0.06;
+const QUANTISED_TOLERANCE: f32 = 0.085;
 /// The reference engine's: it sums in another order than PyTorch.
 const REFERENCE_TOLERANCE: f32 = 1e-5;
 /// Pixels between what both decode from the trainer's output: single against double precision costs 0.0002.

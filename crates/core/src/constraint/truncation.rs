@@ -40,7 +40,8 @@ fn address_ratio(address: &str) -> f64 {
 /// A probability, given evidence that is `ratio` times as usual if it is true as if it is not.
 pub(crate) fn given(probability: f64, ratio: f64) -> f64 {
     let for_it = probability * ratio;
-    for_it / (for_it + 1.0 - probability)
+    // Added in this order, the sum is never less than its first part.
+    for_it / (for_it + (1.0 - probability))
 }
 
 #[cfg(test)]
@@ -75,7 +76,7 @@ mod tests {
     #[test]
     fn evidence_moves_a_probability_and_never_out_of_its_range() {
         assert!((given(0.01, 16.0) - 0.1391).abs() < 1e-3 && (given(0.3, 1.0) - 0.3).abs() < 1e-12);
-        for (probability, ratio) in [(0.0, 100.0), (1.0, 0.01), (0.5, 1e9), (0.5, 0.0)] {
+        for (probability, ratio) in [(0.0, 100.0), (1.0, 0.01), (1.0, 0.9 / 0.06), (1.0, 7.3), (0.5, 1e9), (0.5, 0.0)] {
             assert!((0.0..=1.0).contains(&given(probability, ratio)));
         }
     }

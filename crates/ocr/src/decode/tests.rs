@@ -137,7 +137,7 @@ fn applies_exif_orientation() {
 fn rejects_empty_unknown_and_damaged_input_by_kind() {
     assert!(matches!(read(&[]), Err(ReadError::Empty)));
     assert!(matches!(read(b"name,number\nmade up,1\n"), Err(ReadError::UnknownFormat)));
-    assert!(matches!(read(b"GIF89a\x01\0\x01\0\0\0\0"), Err(ReadError::UnknownFormat)));
+    assert!(matches!(read(b"GIF89a\x01\0\x01\0\0\0\0"), Err(ReadError::Unsupported { .. })));
     assert!(matches!(read(b"\xFF\xD8\xFF"), Err(ReadError::Damaged { format: "JPEG", .. })));
 }
 

@@ -81,7 +81,7 @@ fn column_of_probability_one_half_moves_the_end_by_half_a_cell() {
     let sharp = address(&map)[0];
     let column = (sharp.start[0] / STRIDE) as usize - 1;
     for y in 38..43 {
-        map.values[(y * 128 + column) * 10 + ADDRESS] = -1e-3;
+        map.values[(y * 128 + column) * CHANNELS + ADDRESS] = -1e-3;
     }
     let soft = address(&map)[0];
     assert!((sharp.start[0] - soft.start[0] - STRIDE / 2.0).abs() < 0.1, "{sharp:?} {soft:?}");
@@ -117,7 +117,7 @@ fn single_row_field_keeps_the_strongest_line_and_drops_specks() {
     let mut map = empty();
     draw(&mut map, 1, [90.0, 108.0], |_| 100.0, 18.0);
     draw(&mut map, 1, [300.0, 312.0], |_| 200.0, 10.0);
-    map.values[(10 * 128 + 10) * 10 + 1] = 10.0;
+    map.values[(10 * 128 + 10) * CHANNELS + 1] = 10.0;
     let lines = lines_of_field(&map, 1, FieldName::Gender);
     assert_eq!(lines.len(), 1);
     assert!((lines[0].start[1] - 100.0).abs() < 1.0);
@@ -145,7 +145,7 @@ fn hysteresis_extends_lines_but_does_not_start_them() {
     // Beyond the middle of the first line, and all of the second: more likely than 0.3, less than 0.5.
     for y in 0..80 {
         for x in 0..128 {
-            let logit = &mut map.values[(y * 128 + x) * 10 + ADDRESS];
+            let logit = &mut map.values[(y * 128 + x) * CHANNELS + ADDRESS];
             if *logit > 0.0 && (x > 50 || y > 35) {
                 *logit = -0.5;
             }
