@@ -1,5 +1,6 @@
 """Covers hide what they say they hide, and nothing else; frames are lit evenly as the engine does it."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -12,6 +13,7 @@ from shenfen_training.cards.covers import (
     Place,
     cover_line,
     hidden_shares,
+    lost_shares,
 )
 from shenfen_training.cards.identity import random_person
 from shenfen_training.cards.render import Line, render_card
@@ -54,6 +56,21 @@ def test_opaque_covers_hide_the_character_below_and_not_its_neighbours(material)
 def test_what_lies_outside_of_the_picture_is_hidden():
     shares = hidden_shares(np.zeros((90, 100), np.uint8), line(-48, 45, 24, 10))
     assert (shares[:2] == 1).all() and (shares[2:6] == 0).all() and (shares[7:] == 1).all()
+
+
+@pytest.mark.parametrize(("strokes", "length"), [((44,), 6), ((44,), 20), ((34, 39, 44, 49, 54), 20)], ids=["hyphen", "one", "many"])
+def test_noise_loses_no_character_however_thin_but_blank_paper_does(strokes, length):
+    text = line(20, 45, 24, 10)
+    printed = np.full((90, 300), 220, np.uint8)
+    for x, _ in text.centres.astype(int):
+        for y in strokes:
+            cv2.rectangle(printed, (x - length // 2, y), (x + length // 2, y + 1), 60, -1)
+    for seed in range(4):
+        noise = np.random.default_rng(seed).normal(0, 35, printed.shape)
+        seen = np.clip(printed * 0.8 + 20 + noise, 0, 255).astype(np.uint8)
+        assert (lost_shares(printed, seen, text) == 0).all()
+        blank = np.clip(220 + noise, 0, 255).astype(np.uint8)
+        assert (lost_shares(printed, blank, text) == 1).all()
 
 
 def test_a_line_is_covered_at_any_of_its_characters_and_beside_them():

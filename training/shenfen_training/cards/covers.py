@@ -157,9 +157,12 @@ def hidden_shares(hidden: np.ndarray, line: Line) -> np.ndarray:
 
 
 LOST = 0.35
-"""A character is lost when its cell correlates less than this with what was printed there."""
+"""A character is lost when its ink correlates less than this with what was printed there."""
 FADED = 0.55
-"""It is seen when the cell correlates at least so much."""
+"""It is seen when it correlates at least so much."""
+_AROUND_INK = 0.12
+"""How far around a stroke, in em, the picture counts: thin characters leave most of their cell empty, and what noise does there says
+nothing of them."""
 
 
 def lost_shares(printed: np.ndarray, seen: np.ndarray, line: Line) -> np.ndarray:
@@ -172,9 +175,10 @@ def lost_shares(printed: np.ndarray, seen: np.ndarray, line: Line) -> np.ndarray
         before, after = printed[rows, columns].astype(np.float32), seen[rows, columns].astype(np.float32)
         if not before.size:
             continue
-        before, after = before - before.mean(), after - after.mean()
-        spread = float(np.sqrt((before**2).sum() * (after**2).sum()))
-        likeness = float((before * after).sum()) / spread if spread > 0 else 0.0
+        weight = cv2.GaussianBlur(np.abs(before - np.median(before)), (0, 0), _AROUND_INK * line.em)
+        before, after = (cell - np.average(cell, weights=weight + 1e-6) for cell in (before, after))
+        spread = float(np.sqrt((weight * before**2).sum() * (weight * after**2).sum()))
+        likeness = float((weight * before * after).sum()) / spread if spread > 0 else 0.0
         shares[at] = 1.0 if likeness < LOST else (HIDDEN + SEEN) / 2 if likeness < FADED else 0.0
     return shares
 
