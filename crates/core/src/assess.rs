@@ -120,7 +120,7 @@ impl Checked {
             Side::Front => (read_front(card, context, &mut fields, &mut findings), Back::default()),
             Side::Back => (Front::default(), read_back(card, context, &mut fields, &mut findings)),
         };
-        findings.extend(hide(card, &mut fields, context.parameters));
+        findings.extend(hide(card, &front, &mut fields, context.parameters));
         findings.extend(front.check(today));
         findings.extend(back.check(today));
         let expected = FieldName::of_side(card.side).iter().copied();
@@ -179,20 +179,24 @@ fn keep<T>(name: FieldName, settled: Settled<T>, fields: &mut Fields) -> Option<
 }
 
 /// Takes the probability that something of a field is hidden into its confidence: P(right) means right and whole. What the networks
-/// see is weighed together with what the text looks like. A finding for each field of which a part is more likely hidden than not.
-fn hide(card: &ReadCard, fields: &mut Fields, parameters: &Parameters) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for (&name, &hidden) in &card.hidden {
-        let mut hidden = if hidden.is_finite() { f64::from(hidden.clamp(0.0, 1.0)) } else { 1.0 };
-        if let Some(field) = fields.get_mut(&name) {
-            hidden = truncation::given(hidden, truncation::ratio(name, &field.text, parameters));
-            field.confidence *= (1.0 - hidden) as f32;
-        }
-        if hidden >= OCCLUDED_FROM {
-            findings.push(Rule::Occluded.of(name));
+/// see is weighed together with what the text looks like. A birth date or gender that the number repeats is whole if the number is,
+/// whatever hides a part of it. A finding for each field of which a part is more likely hidden than not.
+fn hide(card: &ReadCard, front: &Front, fields: &mut Fields, parameters: &Parameters) -> Vec<Finding> {
+    let mut hidden: BTreeMap<FieldName, f64> = BTreeMap::new();
+    for (&name, &seen) in &card.hidden {
+        let seen = if seen.is_finite() { f64::from(seen.clamp(0.0, 1.0)) } else { 1.0 };
+        let ratio = fields.get(&name).map_or(1.0, |field| truncation::ratio(name, &field.text, parameters));
+        hidden.insert(name, truncation::given(seen, ratio));
+    }
+    let number = fields.get(&FieldName::IdentityNo).map_or(0.0, |number| f64::from(number.confidence));
+    let number = number * (1.0 - hidden.get(&FieldName::IdentityNo).copied().unwrap_or(0.0));
+    for (name, &hidden) in &hidden {
+        let missing = if front.number_repeats(*name) { hidden * (1.0 - number) } else { hidden };
+        if let Some(field) = fields.get_mut(name) {
+            field.confidence *= (1.0 - missing) as f32;
         }
     }
-    findings
+    hidden.iter().filter(|(_, hidden)| **hidden >= OCCLUDED_FROM).map(|(name, _)| Rule::Occluded.of(*name)).collect()
 }
 
 /// A field that is missing or not sure.

@@ -34,6 +34,15 @@ impl Front {
         self.number.map(|number| number.birth_date()).or(self.birth_date)
     }
 
+    /// Whether the number says what was read in this field.
+    pub(crate) fn number_repeats(&self, field: FieldName) -> bool {
+        self.number.is_some_and(|number| match field {
+            FieldName::BirthDate => self.birth_date == Some(number.birth_date()),
+            FieldName::Gender => self.gender == Some(number.gender()),
+            _ => false,
+        })
+    }
+
     /// Number against birth date and gender; whose number it is; minors.
     pub(crate) fn check(&self, today: Date) -> Vec<Finding> {
         let differs = |number: &IdNumber| self.birth_date.is_some_and(|date| date != number.birth_date());

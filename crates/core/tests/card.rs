@@ -4,7 +4,9 @@
 mod fixture;
 
 use fixture::{NUMBER, back, card, check, doubt, field, front, raw, rules, text, with};
-use shenfen_core::{CardColumns, Decision, Elapsed, FieldName, ModelInfo, PictureResult, Severity, Side, Status};
+use shenfen_core::{
+    CardColumns, Decision, Elapsed, FieldName, ModelInfo, PictureResult, ReadCard, Severity, Side, Status,
+};
 use time::macros::date;
 
 fn result(assessment: shenfen_core::Assessment) -> PictureResult {
@@ -97,6 +99,23 @@ fn field_of_which_a_part_is_hidden_is_not_accepted_however_sure_its_characters_a
     covered.hidden.insert(FieldName::Name, 0.1);
     let assessment = check([covered, back()]);
     assert_eq!((rules(&assessment), assessment.decision), (vec![], Decision::Review));
+}
+
+#[test]
+fn hidden_part_of_a_birth_date_or_gender_takes_nothing_from_what_the_number_repeats() {
+    for name in [FieldName::BirthDate, FieldName::Gender] {
+        let confidence = |card: &ReadCard| check([card.clone()]).cards[0].fields[&name].confidence;
+        let mut covered = front();
+        let whole = confidence(&covered);
+        covered.hidden.insert(name, 0.3);
+        assert!(confidence(&covered) > whole - 0.01, "{name:?}");
+        // A number of which itself a part may be missing confirms nothing, and no more does one that could not be read.
+        covered.hidden.insert(FieldName::IdentityNo, 1.0);
+        assert!(confidence(&covered) < 0.71, "{name:?}");
+        covered.hidden.remove(&FieldName::IdentityNo);
+        covered.fields.remove(&FieldName::IdentityNo);
+        assert!(confidence(&covered) < 0.71, "{name:?}");
+    }
 }
 
 #[test]
