@@ -19,6 +19,7 @@ from .contract import OUTSIDE
 from .crops import network_input
 from .detection_tasks import TASKS, Task
 from .nets.fpn import Fpn
+from .precision import mixed_precision
 from .schedule import Schedule
 from .warm_start import warm_start
 
@@ -111,7 +112,7 @@ def train(args: argparse.Namespace) -> None:
     for image, target in batches:
         for group in run.optimiser.param_groups:
             group["lr"] = schedule.rate()
-        with torch.autocast(args.device, torch.bfloat16):
+        with mixed_precision(args.device):
             out = net(image.to(args.device))
         loss = task.loss(out.float(), target.to(args.device))
         run.optimiser.zero_grad(set_to_none=True)

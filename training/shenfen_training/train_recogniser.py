@@ -19,6 +19,7 @@ from .checkpoint import CACHE, Run
 from .crops import strip_input
 from .decoding import characters
 from .nets.recogniser import STEP, Recogniser, RecogniserConfig
+from .precision import mixed_precision
 from .schedule import Schedule
 from .strips import text as texts
 from .strips.batches import StripBatches
@@ -135,7 +136,7 @@ def train(args: argparse.Namespace) -> None:
     for batch in batches:
         for group in run.optimiser.param_groups:
             group["lr"] = schedule.rate()
-        with torch.autocast(device, torch.bfloat16):
+        with mixed_precision(device):
             features, centre, hidden = net(batch.strips.to(device))
             logits = net.classify(features.flatten(0, 1)[batch.step.to(device)])
         target = batch.centre.to(device)
