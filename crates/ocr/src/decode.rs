@@ -23,6 +23,8 @@ const TOO_MUCH_MEMORY: &str = "decoding it needs more memory than its size allow
 /// A picture that is still encoded. Its header is within the limits.
 pub(crate) struct Encoded<'a> {
     bytes: &'a [u8],
+    /// A TIFF in terms that the general decoder knows, where its own are others.
+    rewritten: Option<tiff::Rewritten>,
     limits: &'a Limits,
     format: ImageFormat,
     name: &'static str,
@@ -55,7 +57,12 @@ impl<'a> Encoded<'a> {
             None => ReadError::UnknownFormat,
         })?;
         let stored = [0; 2];
-        let mut encoded = Encoded { bytes, limits, format, name, stored, orientation: Orientation::NoTransforms };
+        let orientation = Orientation::NoTransforms;
+        let mut encoded = Encoded { bytes, rewritten: None, limits, format, name, stored, orientation };
+        if format == ImageFormat::Tiff {
+            tiff::check(bytes).map_err(|reason| encoded.damaged(reason))?;
+            encoded.rewritten = tiff::Rewritten::of(bytes, limits.max_pixels);
+        }
         encoded.guarded(|| encoded.read_header()).map(|(stored, orientation)| {
             (encoded.stored, encoded.orientation) = (stored, orientation);
             encoded
@@ -64,9 +71,6 @@ impl<'a> Encoded<'a> {
 
     /// The size as stored, within the limits, and the orientation.
     fn read_header(&self) -> Result<([u32; 2], Orientation), ReadError> {
-        if self.format == ImageFormat::Tiff {
-            tiff::check(self.bytes).map_err(|reason| self.damaged(reason))?;
-        }
         if let Some([width, height]) = webp::largest_frame(self.bytes).filter(|_| self.format == ImageFormat::WebP) {
             self.check_pixels(width, height)?;
         }
@@ -140,11 +144,15 @@ impl<'a> Encoded<'a> {
 
     fn decode_whole(&self) -> Result<RgbImage, ReadError> {
         let pixels = DynamicImage::from_decoder(self.decoder()?).map_err(|error| self.undecodable(&error))?;
-        Ok(opaque_rgb(pixels))
+        Ok(opaque_rgb(match &self.rewritten {
+            Some(rewritten) => rewritten.coloured(pixels),
+            None => pixels,
+        }))
     }
 
-    fn decoder(&self) -> Result<impl ImageDecoder + 'a, ReadError> {
-        let mut reader = ImageReader::with_format(Cursor::new(self.bytes), self.format);
+    fn decoder(&self) -> Result<impl ImageDecoder + '_, ReadError> {
+        let bytes = self.rewritten.as_ref().map_or(self.bytes, |rewritten| &rewritten.bytes);
+        let mut reader = ImageReader::with_format(Cursor::new(bytes), self.format);
         let mut allowed = image::Limits::no_limits();
         allowed.max_alloc = Some(self.max_memory());
         reader.limits(allowed);

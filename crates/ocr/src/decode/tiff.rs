@@ -1,5 +1,9 @@
 //! What the general decoder does not check before it takes memory: how many values the tags of a TIFF claim (TIFF 6.0,
-//! section 2; BigTIFF).
+//! section 2; BigTIFF). And how many pages there are.
+
+mod scanner;
+
+pub(super) use scanner::Rewritten;
 
 /// Bytes of a value by its type, 1 to 18; types that nobody knows have none.
 const VALUE_BYTES: [u64; 19] = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8];
@@ -12,10 +16,7 @@ const MOST_PAGES: usize = 1000;
 /// # Errors
 /// In words, why it is not decoded. A file whose tags cannot be found is left to the decoder.
 pub(super) fn check(bytes: &[u8]) -> Result<(), String> {
-    let is_short = |(kind, count): (u16, u64)| {
-        let size = VALUE_BYTES.get(usize::from(kind)).copied().unwrap_or(0);
-        count.saturating_mul(size) <= bytes.len() as u64
-    };
+    let is_short = |(kind, count): (u16, u64)| count.saturating_mul(value_bytes(kind)) <= bytes.len() as u64;
     match tags(bytes).is_none_or(|mut tags| tags.all(is_short)) {
         true => Ok(()),
         false => Err("a tag has more values than the file has bytes".into()),
@@ -25,25 +26,19 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), String> {
 /// How many directories a file has, that is, pictures; at least 1. Counts no further than [`MOST_PAGES`], so a chain that runs in a
 /// circle ends.
 pub(super) fn pages(bytes: &[u8]) -> usize {
-    let reader = Reader { bytes, is_little: bytes.starts_with(b"II") };
+    let reader = Reader::new(bytes);
     let next = |directory: &Directory| {
         let after = directory.first_tag.checked_add(directory.count.checked_mul(directory.layout.tag_bytes)?)?;
         reader.directory(directory.layout, after)
     };
-    let first = Layout::of(&reader).and_then(|layout| reader.directory(layout, layout.offset_at));
-    std::iter::successors(first, next).take(MOST_PAGES).count().max(1)
+    std::iter::successors(reader.first_directory(), next).take(MOST_PAGES).count().max(1)
 }
 
 /// Type and count of values of each tag of the first picture.
 fn tags(bytes: &[u8]) -> Option<impl Iterator<Item = (u16, u64)>> {
-    let reader = Reader { bytes, is_little: bytes.starts_with(b"II") };
-    let layout = Layout::of(&reader)?;
-    let Directory { first_tag, count, .. } = reader.directory(layout, layout.offset_at)?;
-    // It ends where the file does, whatever it counts.
-    Some((0..count).map_while(move |tag| {
-        let at = first_tag.checked_add(tag.checked_mul(layout.tag_bytes)?)?;
-        Some((reader.number(at + 2, 2)? as u16, reader.number(at.checked_add(4)?, layout.value_count_bytes)?))
-    }))
+    let reader = Reader::new(bytes);
+    let directory = reader.first_directory()?;
+    Some(directory.entries(reader).map(|entry| (entry.kind, entry.count)))
 }
 
 /// Where the first directory is said to be, how a directory counts its tags, and how long each is.
@@ -54,24 +49,76 @@ struct Layout {
     count_bytes: usize,
     tag_bytes: usize,
     value_count_bytes: usize,
+    value_bytes: usize,
 }
 
 impl Layout {
     fn of(reader: &Reader) -> Option<Layout> {
         let is_big = reader.number(2, 2)? == 43;
         Some(if is_big {
-            Layout { offset_at: 8, offset_bytes: 8, count_bytes: 8, tag_bytes: 20, value_count_bytes: 8 }
+            Layout {
+                offset_at: 8,
+                offset_bytes: 8,
+                count_bytes: 8,
+                tag_bytes: 20,
+                value_count_bytes: 8,
+                value_bytes: 8,
+            }
         } else {
-            Layout { offset_at: 4, offset_bytes: 4, count_bytes: 2, tag_bytes: 12, value_count_bytes: 4 }
+            Layout {
+                offset_at: 4,
+                offset_bytes: 4,
+                count_bytes: 2,
+                tag_bytes: 12,
+                value_count_bytes: 4,
+                value_bytes: 4,
+            }
         })
     }
 }
 
 /// The tags of one picture.
+#[derive(Clone, Copy)]
 struct Directory {
     layout: Layout,
     first_tag: usize,
     count: usize,
+}
+
+/// A tag: its number, the type of its values, how many there are, and where they stand.
+#[derive(Clone, Copy)]
+struct Entry {
+    at: usize,
+    number: u16,
+    kind: u16,
+    count: u64,
+    values_at: usize,
+}
+
+impl Directory {
+    /// Its tags. It ends where the file does, whatever it counts.
+    fn entries(self, reader: Reader<'_>) -> impl Iterator<Item = Entry> {
+        (0..self.count).map_while(move |tag| self.entry(reader, tag))
+    }
+
+    fn entry(self, reader: Reader<'_>, tag: usize) -> Option<Entry> {
+        let layout = self.layout;
+        let at = self.first_tag.checked_add(tag.checked_mul(layout.tag_bytes)?)?;
+        let number = reader.number(at, 2)? as u16;
+        let kind = reader.number(at + 2, 2)? as u16;
+        let count = reader.number(at.checked_add(4)?, layout.value_count_bytes)?;
+        let in_place = at + 4 + layout.value_count_bytes;
+        let fits = count.saturating_mul(value_bytes(kind)) <= layout.value_bytes as u64;
+        let elsewhere = || usize::try_from(reader.number(in_place, layout.value_bytes)?).ok();
+        // Where the values would stand beyond the file, there are none to read.
+        let values_at = if fits { in_place } else { elsewhere().unwrap_or(usize::MAX) };
+        Some(Entry { at, number, kind, count, values_at })
+    }
+}
+
+/// Bytes of a value of a type; 0 for types that nobody knows.
+fn value_bytes(kind: u16) -> u64 {
+    VALUE_BYTES.get(usize::from(kind)).copied().unwrap_or(0)
 }
 
 #[derive(Clone, Copy)]
@@ -80,7 +127,27 @@ struct Reader<'a> {
     is_little: bool,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(bytes: &'a [u8]) -> Reader<'a> {
+        Reader { bytes, is_little: bytes.starts_with(b"II") }
+    }
+
+    fn first_directory(&self) -> Option<Directory> {
+        let layout = Layout::of(self)?;
+        self.directory(layout, layout.offset_at)
+    }
+
+    /// The values of a tag, as far as they are in the file.
+    fn values(&self, entry: &Entry) -> Vec<u64> {
+        let size = value_bytes(entry.kind) as usize;
+        let count = entry.count.min(self.bytes.len() as u64) as usize;
+        if size == 0 {
+            return Vec::new();
+        }
+        let value = |at: usize| self.number(entry.values_at.checked_add(at.checked_mul(size)?)?, size);
+        (0..count).map_while(value).collect()
+    }
+
     /// The number that stands in `count` bytes from `at` on.
     fn number(&self, at: usize, count: usize) -> Option<u64> {
         let bytes = self.bytes.get(at..at.checked_add(count)?)?;
