@@ -17,7 +17,9 @@ import numpy as np
 FORMAT = 2
 """Version of the configs' keys and their meaning; the engine refuses others."""
 MODELS = Path(__file__).resolve().parents[2] / "models"
-FIELDS = ("name", "gender", "ethnic", "birthDate", "birthPlace", "identityNo", "authority", "effectiveDate")
+FIELDS = (
+    "name", "gender", "ethnic", "birthDate", "birthPlace", "identityNo", "authority", "effectiveDate", "permitNumber", "issueCount"
+)
 """All fields, in the order of the line detector's channels."""
 CARD_MM = (85.6, 54.0)
 """Width and height of a card in millimetres (ISO/IEC 7810 ID-1, rounded as the card's own standard has it)."""
@@ -152,11 +154,11 @@ class LinesChannels:
     printed here and cannot be seen."""
 
     fields: tuple[str, ...] = FIELDS
-    top: int = 8
-    bottom: int = 9
-    hidden: int = 10
+    top: int = len(FIELDS)
+    bottom: int = len(FIELDS) + 1
+    hidden: int = len(FIELDS) + 2
     """The first of as many as there are fields."""
-    count: int = 18
+    count: int = 2 * len(FIELDS) + 2
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,7 @@ class LinesDecoding:
     """Smallest height of an em box in frame pixels."""
     max_em: float = 40.0
     """Largest one."""
-    max_rows: tuple[int, ...] = (2, 1, 1, 1, 4, 1, 2, 1)
+    max_rows: tuple[int, ...] = (2, 1, 1, 1, 4, 1, 2, 1, 1, 1)
     """How many rows each field can take on a card, in the order of the channels."""
 
 

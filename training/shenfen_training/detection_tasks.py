@@ -140,34 +140,35 @@ def locator_scores(net: Fpn, groups: list[list]) -> dict[str, Any]:
     return scores
 
 
-# --- lines: target channels 0..7 core of a field's line, 8..9 distances to the em box's top and bottom, 10..17 a hidden character of
-# a field (1, 0, -1 do not care), 18 any core
+# --- lines: target channels as those of the output (core of a field's line, distances to the em box's top and bottom, a hidden character
+# of a field, where -1 stands for do not care), and after them any core
+ANY_CORE = LINES.channels.count
 
 
 def encode_lines(image: np.ndarray, lines: list) -> np.ndarray:
-    """Lines (field index, quad of the em box, characters) -> target [19, rows, columns]. Hidden characters belong to their line's core
-    like any other: a line is whole."""
+    """Lines (field index, quad of the em box, characters) -> target [channels + 1, rows, columns]. Hidden characters belong to their line's
+    core like any other: a line is whole."""
     rows, columns = image.shape[0] // LINES.stride, image.shape[1] // LINES.stride
     centres = cell_centres(rows, columns, LINES.stride).reshape(-1, 2)
-    hidden = LINES.channels.hidden
-    target = np.zeros((19, len(centres)), np.float32)
+    channels = LINES.channels
+    target = np.zeros((ANY_CORE + 1, len(centres)), np.float32)
     for field, quad, chars in lines:
         quad = np.asarray(quad, np.float32)
         place = map_points(between(quad, UNIT_SQUARE), centres)
         core = (place[:, 0] >= 0) & (place[:, 0] <= 1) & (np.abs(place[:, 1] - 0.5) <= 0.25)
         em = float(np.linalg.norm(quad[3] - quad[0]) + np.linalg.norm(quad[2] - quad[1])) / 2
         target[field, core] = 1
-        target[8, core] = place[core, 1] * em / LINES.distance_unit
-        target[9, core] = (1 - place[core, 1]) * em / LINES.distance_unit
+        target[channels.top, core] = place[core, 1] * em / LINES.distance_unit
+        target[channels.bottom, core] = (1 - place[core, 1]) * em / LINES.distance_unit
         share = chars[np.abs(place[core, 0][:, None] - chars[None, :, 0]).argmin(axis=1), 1]
-        target[hidden + field, core] = np.where(share >= HIDDEN, 1, np.where(share > SEEN, -1, 0))
-        target[18, core] = 1
-    return target.reshape(19, rows, columns)
+        target[channels.hidden + field, core] = np.where(share >= HIDDEN, 1, np.where(share > SEEN, -1, 0))
+        target[ANY_CORE, core] = 1
+    return target.reshape(-1, rows, columns)
 
 
 def lines_loss(out: Tensor, target: Tensor) -> Tensor:
     channels = LINES.channels
-    core, any_core = target[:, :FIELD_COUNT], target[:, 18:19]
+    core, any_core = target[:, :FIELD_COUNT], target[:, ANY_CORE : ANY_CORE + 1]
     logits = out[:, :FIELD_COUNT]
     cross = F.binary_cross_entropy_with_logits(logits, core, reduction="none")
     # Few cells are text: they and the doubtful ones lead.
@@ -176,7 +177,8 @@ def lines_loss(out: Tensor, target: Tensor) -> Tensor:
     found = (cross * (0.2 + focus)).sum() / core.sum().clamp(min=8)
     overlap = (p * core).sum((2, 3))
     dice = 1 - (2 * overlap + 1) / (p.sum((2, 3)) + core.sum((2, 3)) + 1)
-    miss = F.smooth_l1_loss(out[:, channels.top : channels.bottom + 1], target[:, 8:10], reduction="none", beta=0.05)
+    box = slice(channels.top, channels.bottom + 1)
+    miss = F.smooth_l1_loss(out[:, box], target[:, box], reduction="none", beta=0.05)
     hidden_logits = out[:, channels.hidden : channels.hidden + FIELD_COUNT]
     hidden = target[:, channels.hidden : channels.hidden + FIELD_COUNT]
     # One cell in some thousands is hidden. What comes out is calibrated afterwards, so the weight does no harm.
@@ -201,10 +203,11 @@ def lines_scores(net: Fpn, groups: list[list]) -> dict[str, Any]:
         inter += (seen & true).sum()
         union += (seen | true).sum()
         both = (seen & true).any(axis=0)
-        em = (target[8] + target[9])[both]
+        box = slice(channels.top, channels.bottom + 1)
+        em = target[box].sum(axis=0)[both]
         for field, _, chars in lines:
             said[bool((chars[:, 1] >= HIDDEN).any())].append(bool((out[channels.hidden + field] > 0).any()))
-        miss = out[LINES.channels.top : LINES.channels.bottom + 1] - target[8:10]
+        miss = out[box] - target[box]
         errors.append(np.abs(miss[:, both] / em).mean() if both.any() else 1.0)
     shares = {"hidden_found": said[True], "hidden_false": said[False]}
     return {"core_iou": round(inter / max(union, 1), 4), "box_error_em": round(float(np.mean(errors)), 4)} | {

@@ -15,6 +15,8 @@ LABELS = {
     "identityNo": "公民身份号码",
     "authority": "签发机关",
     "effectiveDate": "有效期限",
+    "permitNumber": "通行证号码",
+    "issueCount": "签发次数",
 }
 """What stands before each field on the card; the engine may read it as part of the field, and takes it off afterwards."""
 _SAME = str.maketrans("（）－—–、．Xx", "()---,.XX")

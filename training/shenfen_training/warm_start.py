@@ -6,13 +6,15 @@ every convolution its batch statistics become the norm's gain and shift, so that
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from .checkpoint import LOG, Run
-from .contract import MODELS
+from .contract import LINES, MODELS
 from .nets.blocks import ConvBn, Residual, running_statistics
 from .nets.recogniser import Recogniser
 from .new_classes import add_classes
@@ -72,18 +74,36 @@ GROWN_BIAS = -4.0
 """Logit of an output that the exported network lacks, before it has learned anything: what it stands for is rare."""
 
 
-def more_outputs(net: nn.Module, tensors: dict[str, Tensor]) -> None:
+def lines_outputs(channels: dict[str, Any]) -> list[str]:
+    """What each channel of a line detector's output means, by its config."""
+    fields = channels["fields"]
+    names = {channels["top"]: "top", channels["bottom"]: "bottom"}
+    names |= dict(enumerate(fields)) | {channels["hidden"] + at: f"hidden {field}" for at, field in enumerate(fields)}
+    return [names[at] for at in range(channels["count"])]
+
+
+def known_outputs(name: str) -> list[str] | None:
+    """What the outputs of the exported network mean, for those whose channels have names."""
+    config = json.loads((MODELS / name / "config.json").read_text(encoding="utf-8"))
+    return lines_outputs(config["channels"]) if name == "lines" else None
+
+
+def more_outputs(net: nn.Module, tensors: dict[str, Tensor], known: list[str] | None = None) -> None:
     """Adds rows for outputs that the network has and `tensors` lack, to the detectors' head and the recogniser's centre: an output may
-    have got new channels, at its end."""
+    have got new channels. They are at its end, or where the line detector's channels have them if `known` names those of `tensors`."""
     for name in ("head", "centre"):
         layer = getattr(net, name, None)
         if not isinstance(layer, nn.Conv2d) or f"{name}.weight" not in tensors:
             continue
         weight, bias = tensors[f"{name}.weight"].float(), tensors[f"{name}.bias"].float()
-        missing = layer.out_channels - len(bias)
-        if missing > 0:
-            tensors[f"{name}.weight"] = torch.cat([weight, torch.zeros(missing, *weight.shape[1:])])
-            tensors[f"{name}.bias"] = torch.cat([bias, torch.full((missing,), GROWN_BIAS)])
+        wanted = lines_outputs(asdict(LINES.channels)) if known else list(range(layer.out_channels))
+        rows = {output: at for at, output in enumerate(known or range(len(bias)))}
+        grown_weight = torch.zeros(len(wanted), *weight.shape[1:])
+        grown_bias = torch.full((len(wanted),), GROWN_BIAS)
+        for at, output in enumerate(wanted):
+            if output in rows:
+                grown_weight[at], grown_bias[at] = weight[rows[output]], bias[rows[output]]
+        tensors[f"{name}.weight"], tensors[f"{name}.bias"] = grown_weight, grown_bias
 
 
 def warm_start(run: Run, batch: Tensor) -> None:
@@ -94,7 +114,7 @@ def warm_start(run: Run, batch: Tensor) -> None:
     tensors = load_file(path)
     net = run.net
     known = fewer_classes(net, tensors)
-    more_outputs(net, tensors)
+    more_outputs(net, tensors, known_outputs(run.name))
     try:
         unfold(net, tensors, batch)
         if known is not None and isinstance(net, Recogniser):

@@ -7,10 +7,12 @@ use time::Date;
 
 use crate::constraint::parameters::{Context, Parameters};
 use crate::constraint::settle::Settled;
-use crate::constraint::{identity, truncation, validity, words};
+use crate::constraint::{identity, permit, truncation, validity, words};
 use crate::cross::{Back, Front, check_sides};
-use crate::field::{Authority, Ethnicity};
+use crate::document::DocumentType;
+use crate::field::{Authority, Ethnicity, IssueCount, PermitNumber};
 use crate::finding::Finding;
+use crate::id_number::Holder;
 use crate::mask::Count;
 use crate::policy::Policy;
 use crate::reading::{FieldName, ReadCard, Side};
@@ -88,7 +90,7 @@ pub fn assess_with(cards: Vec<ReadCard>, today: Date, policy: &Policy, parameter
         findings.push(Rule::DifferentHolders.of_card());
     }
     if let (Some(front), Some(back)) = (front, back) {
-        findings.extend(check_sides(&front.front, &back.back));
+        findings.extend(check_sides(&front.front, &back.back, back.result.document_type));
     }
     let failure = failure(&checked);
     findings.extend(failure.map(Rule::of_card));
@@ -116,29 +118,42 @@ impl Checked {
         let Context { today, policy, .. } = *context;
         let mut findings = Vec::new();
         let mut fields = BTreeMap::new();
-        let (front, back) = match card.side {
-            Side::Front => (read_front(card, context, &mut fields, &mut findings), Back::default()),
-            Side::Back => (Front::default(), read_back(card, context, &mut fields, &mut findings)),
+        let (front, back, document_type) = match card.side {
+            Side::Front => {
+                let front = read_front(card, context, &mut fields, &mut findings);
+                let document_type = front.holder().map(DocumentType::of_holder).unwrap_or_default();
+                (front, Back::default(), document_type)
+            }
+            Side::Back => {
+                let document_type = document_of_back(card);
+                (Front::default(), read_back(card, document_type, context, &mut fields, &mut findings), document_type)
+            }
         };
         findings.extend(hide(card, &front, &mut fields, context.parameters));
         findings.extend(front.check(today));
         findings.extend(back.check(today));
-        let expected = FieldName::of_side(card.side).iter().copied();
-        let expected: Vec<FieldName> =
-            expected.filter(|name| *name != FieldName::Ethnic || !front.is_non_citizen_document()).collect();
-        for &name in &expected {
+        let expected = document_type.fields(card.side);
+        for &name in expected {
             findings.extend(doubt(name, fields.get(&name), policy));
         }
         let result = CardResult {
+            document_type,
             side: card.side,
             quad: card.quad,
             rotation: card.rotation,
-            confidence: confidence(&expected, &fields),
+            confidence: confidence(expected, &fields),
             fields,
             quality: card.quality,
         };
         findings.extend(of_quality(&result, policy));
         Checked { result, front, back, findings }
+    }
+}
+
+impl Checked {
+    /// Whose travel permit a back names.
+    fn permit_holder(&self) -> Option<Holder> {
+        self.back.permit_number.as_ref().map(PermitNumber::holder)
     }
 }
 
@@ -160,14 +175,38 @@ fn read_front(card: &ReadCard, context: &Context<'_>, fields: &mut Fields, findi
     Front { number, birth_date, gender, address }
 }
 
-fn read_back(card: &ReadCard, context: &Context<'_>, fields: &mut Fields, findings: &mut Vec<Finding>) -> Back {
+/// A back with a travel permit's number, or with what may be one and a count of issues, is that of a residence permit.
+fn document_of_back(card: &ReadCard) -> DocumentType {
+    let text = |name: FieldName| card.fields.get(&name).map(|read| read.text()).unwrap_or_default();
+    let (number, count) = (text(FieldName::PermitNumber), text(FieldName::IssueCount));
+    let has_rows = !number.is_empty() && IssueCount::parse(&count).is_ok();
+    match PermitNumber::parse(&number).is_ok() || has_rows {
+        true => DocumentType::HmtResidencePermit,
+        false => DocumentType::ResidentId,
+    }
+}
+
+fn read_back(
+    card: &ReadCard,
+    document_type: DocumentType,
+    context: &Context<'_>,
+    fields: &mut Fields,
+    findings: &mut Vec<Finding>,
+) -> Back {
     let authority = card.fields.get(&FieldName::Authority);
     let authority =
         authority.and_then(|read| keep(FieldName::Authority, words::authority(read, context, findings), fields));
     let validity = card.fields.get(&FieldName::EffectiveDate).filter(|read| !read.text().is_empty());
     let validity =
         validity.and_then(|read| keep(FieldName::EffectiveDate, validity::settle(read, context, findings), fields));
-    Back { authority, validity }
+    let of_permit =
+        |name: FieldName| card.fields.get(&name).filter(|_| document_type.fields(Side::Back).contains(&name));
+    let permit_number = of_permit(FieldName::PermitNumber)
+        .and_then(|read| keep(FieldName::PermitNumber, permit::number(read, context, findings), fields));
+    if let Some(read) = of_permit(FieldName::IssueCount) {
+        keep(FieldName::IssueCount, permit::issue_count(read, context, findings), fields);
+    }
+    Back { authority, validity, permit_number }
 }
 
 /// Puts a settled field into the result, and hands on its value.
@@ -255,16 +294,19 @@ fn is_of_a_card(name: FieldName, text: &str) -> bool {
     }
 }
 
-/// The fields by the names of the documented service.
+/// The fields by the names of the documented service, which knows those of resident cards alone.
 fn message(front: Option<&Checked>, back: Option<&Checked>) -> BTreeMap<String, String> {
     let texts = [front, back].into_iter().flatten().flat_map(|card| {
-        FieldName::of_side(card.result.side).iter().map(|name| {
+        DocumentType::ResidentId.fields(card.result.side).iter().map(|name| {
             let text = card.result.fields.get(name).map(|field| field.text.clone());
             (name.as_str().to_owned(), text.unwrap_or_default())
         })
     });
-    let printed = [("nationality", "中华人民共和国"), ("cType", "居民身份证")];
-    let printed =
-        printed.iter().filter(|_| back.is_some()).map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
-    texts.chain(printed).collect()
+    // The title stands on the back; a number tells it too, where it is not the usual one.
+    let holder = front.and_then(|card| card.front.holder()).or(back.and_then(Checked::permit_holder));
+    let document = back.or(front).map(|card| card.result.document_type);
+    let title = document.filter(|document| back.is_some() || *document != DocumentType::ResidentId);
+    let nationality = back.map(|_| ("nationality", "中华人民共和国"));
+    let printed = nationality.into_iter().chain(title.map(|document| ("cType", document.title(holder))));
+    texts.chain(printed.map(|(name, text)| (name.to_owned(), text.to_owned()))).collect()
 }

@@ -2,7 +2,7 @@
 //!
 //! The reader gives every character a few candidates. [`observation`] prepares a field's characters and [`trim`] lists what
 //! may be left out at their ends; [`lattice`] enumerates whole readings, the most probable first. A constraint says which
-//! readings are possible: [`number`], [`birth_date`], [`gender`], [`validity`] and [`words`]; for the latter [`bigram`] knows
+//! readings are possible: [`number`], [`birth_date`], [`gender`], [`validity`], [`permit`] and [`words`]; for the latter [`bigram`] knows
 //! usual pairs of characters, [`lexicon`] the names of regions and towns, and [`place_prior`] how usual a place is.
 //! [`posterior`] holds the probability of each possible reading. [`identity`] weighs number, birth date and gender together.
 //! [`settle`] takes a reading and reports what was changed; [`truncation`] says whether it looks cut off.
@@ -20,6 +20,7 @@ pub(crate) mod merged;
 pub(crate) mod number;
 pub(crate) mod observation;
 pub(crate) mod parameters;
+pub(crate) mod permit;
 pub(crate) mod place_prior;
 pub(crate) mod posterior;
 pub(crate) mod settle;

@@ -2,7 +2,8 @@
 
 use time::Date;
 
-use crate::field::{Address, Authority, FIRST_ISSUE, Validity, age_on};
+use crate::document::DocumentType;
+use crate::field::{Address, Authority, FIRST_ISSUE, PermitNumber, Validity, age_on};
 use crate::finding::Finding;
 use crate::gender::Gender;
 use crate::id_number::{Holder, IdNumber};
@@ -26,6 +27,7 @@ pub(crate) struct Front {
 pub(crate) struct Back {
     pub(crate) authority: Option<Authority>,
     pub(crate) validity: Option<Validity>,
+    pub(crate) permit_number: Option<PermitNumber>,
 }
 
 impl Front {
@@ -56,9 +58,13 @@ impl Front {
         findings(&raised)
     }
 
-    /// The number is not a citizen's: such cards have no 民族.
-    pub(crate) fn is_non_citizen_document(&self) -> bool {
-        self.number.is_some_and(|number| number.holder() != Holder::Mainland)
+    /// Whose number it is.
+    pub(crate) fn holder(&self) -> Option<Holder> {
+        self.number.map(|number| number.holder())
+    }
+
+    fn is_non_citizen_document(&self) -> bool {
+        self.holder().is_some_and(|holder| holder != Holder::Mainland)
     }
 }
 
@@ -76,21 +82,29 @@ impl Back {
     }
 }
 
-/// The two sides of one card.
-pub(crate) fn check_sides(front: &Front, back: &Back) -> Vec<Finding> {
+/// The two sides of one card, of which the back is of a `document`.
+pub(crate) fn check_sides(front: &Front, back: &Back, document: DocumentType) -> Vec<Finding> {
     let validity = back.validity.zip(front.born());
     let before_birth = validity.is_some_and(|(validity, born)| validity.from() < born);
-    let wrong_term = validity
-        .is_some_and(|(validity, born)| !before_birth && validity.term().is_some() && !validity.term_fits(born));
+    // A permit's term does not depend on the holder's age.
+    let wrong_term = document == DocumentType::ResidentId
+        && validity
+            .is_some_and(|(validity, born)| !before_birth && validity.term().is_some() && !validity.term_fits(born));
     let elsewhere = match (&back.authority, &front.address) {
         (Some(authority), Some(address)) => !shares_place(authority, address),
         _ => false,
     };
-    findings(&[
+    let is_other_document = front.holder().is_some_and(|holder| {
+        let is_other_holder = back.permit_number.as_ref().is_some_and(|number| number.holder() != holder);
+        DocumentType::of_holder(holder) != document || is_other_holder
+    });
+    let mut raised = findings(&[
         (before_birth, Rule::IssuedBeforeBirth, FieldName::EffectiveDate),
         (wrong_term, Rule::TermForAge, FieldName::EffectiveDate),
         (elsewhere, Rule::AuthorityAddress, FieldName::Authority),
-    ])
+    ]);
+    raised.extend(is_other_document.then(|| Rule::DocumentMismatch.of_card()));
+    raised
 }
 
 /// Whether the place of the bureau or of its branch occurs in the address, the rank (市, 区, 县) left aside.

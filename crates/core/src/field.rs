@@ -5,6 +5,7 @@ mod authority;
 mod birth_date;
 mod ethnicity;
 mod name;
+mod permit;
 mod validity;
 
 pub use address::Address;
@@ -12,6 +13,7 @@ pub use authority::Authority;
 pub use birth_date::{BirthDate, age_on};
 pub use ethnicity::Ethnicity;
 pub use name::PersonName;
+pub use permit::{IssueCount, PermitNumber};
 pub use validity::{FIRST_ISSUE, Term, Validity};
 
 /// Whether a character is Han, 〇 included: the Unicode blocks of unified and compatibility ideographs.

@@ -104,11 +104,7 @@ impl RequestedSide {
 
     /// The name in messages, manifests and tables.
     pub fn as_str(self) -> &'static str {
-        match self {
-            RequestedSide::Auto => "auto",
-            RequestedSide::Front => "front",
-            RequestedSide::Back => "back",
-        }
+        self.side().map_or("auto", Side::as_str)
     }
 
     /// The side asked for; `None` for whatever is there.

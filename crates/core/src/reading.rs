@@ -23,6 +23,16 @@ pub enum Side {
     Back,
 }
 
+impl Side {
+    /// The name in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Side::Front => "front",
+            Side::Back => "back",
+        }
+    }
+}
+
 /// How far the card is turned clockwise in the picture, to the nearest quarter turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u16", into = "u16")]
@@ -83,10 +93,14 @@ pub enum FieldName {
     Authority,
     /// 有效期限, as printed: 2014.09.25-2034.09.25 or 2014.09.25-长期.
     EffectiveDate,
+    /// 通行证号码 of a residence permit.
+    PermitNumber,
+    /// 签发次数 of a residence permit.
+    IssueCount,
 }
 
 impl FieldName {
-    /// The fields of the front in reading order.
+    /// The fields that a front can have, in reading order.
     pub const FRONT: [FieldName; 6] = [
         FieldName::Name,
         FieldName::Gender,
@@ -95,10 +109,13 @@ impl FieldName {
         FieldName::Address,
         FieldName::IdentityNo,
     ];
-    /// The fields of the back in reading order.
-    pub const BACK: [FieldName; 2] = [FieldName::Authority, FieldName::EffectiveDate];
+    /// The fields that a back can have, in reading order.
+    pub const BACK: [FieldName; 4] =
+        [FieldName::Authority, FieldName::EffectiveDate, FieldName::PermitNumber, FieldName::IssueCount];
 
-    /// The fields that stand on a side, in reading order.
+    /// The fields that can stand on a side, in reading order. Which of them do is said by [`DocumentType::fields`].
+    ///
+    /// [`DocumentType::fields`]: crate::DocumentType::fields
     pub fn of_side(side: Side) -> &'static [FieldName] {
         match side {
             Side::Front => &Self::FRONT,
@@ -117,6 +134,8 @@ impl FieldName {
             FieldName::IdentityNo => "identityNo",
             FieldName::Authority => "authority",
             FieldName::EffectiveDate => "effectiveDate",
+            FieldName::PermitNumber => "permitNumber",
+            FieldName::IssueCount => "issueCount",
         }
     }
 }

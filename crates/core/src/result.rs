@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::document::DocumentType;
 use crate::finding::Finding;
 use crate::mask::{Count, Masked};
 use crate::reading::{FieldName, Quad, Quality, Rotation, Side};
@@ -102,6 +103,9 @@ pub struct FieldResult {
 /// One card after the checks. `Debug` shows nothing of its texts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CardResult {
+    /// What kind of document it is. Results of versions before 0.6.0 do not say so: they know one kind.
+    #[serde(rename = "documentType", default)]
+    pub document_type: DocumentType,
     /// Front (portrait) or back (emblem).
     pub side: Side,
     /// The card's corners in the picture, from its own top left.

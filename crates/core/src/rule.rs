@@ -97,6 +97,7 @@ rules! {
         SeveralFronts "several_fronts" Info "more than one portrait side; the most confident one fills the message"
         SeveralBacks "several_backs" Info "more than one emblem side; the most confident one fills the message"
         DifferentHolders "different_holders" Warning "portrait sides with different numbers: the picture shows more than one person's card"
+        DocumentMismatch "document_mismatch" Warning "the two sides are of different kinds of documents, or of different kinds of holders"
         Incomplete "incomplete" Warning "a part of the card lies outside the picture"
         Monochrome "monochrome" Info "the picture is grey: a photocopy or a grey scan"
         Mirrored "mirrored" Warning "the picture is mirrored: the card was read in its mirror image"
@@ -140,6 +141,10 @@ rules! {
         BirthDateMismatch "birth_date_mismatch" Error "the birth date contradicts the number"
         FilledFromNumber "filled_from_number" Info "the field could not be read and was derived from the number"
         Minor "minor" Info "the holder is younger than 18 years"
+    }
+    "Residence permits of Hong Kong, Macao and Taiwan residents" {
+        PermitNumberForm "permit_number_form" Warning "the travel permit's number is neither H or M with eight or ten digits nor eight digits"
+        IssueCountForm "issue_count_form" Warning "the count of issues is not a number of one or two digits"
     }
     "Address, authority and validity" {
         AddressRegion "address_region" Warning "the address begins with a province that does not exist"

@@ -205,6 +205,87 @@ mod number {
     }
 }
 
+mod permit {
+    use shenfen_core::DocumentType;
+
+    use super::*;
+
+    fn permit_front(number: &str) -> ReadCard {
+        let mut permit = with(front(), FieldName::IdentityNo, field(number, 0.9999));
+        permit.fields.remove(&FieldName::Ethnic);
+        permit
+    }
+
+    fn permit_back(number: &str, count: &str) -> ReadCard {
+        let back = with(back(), FieldName::EffectiveDate, field("2022.09.25-2027.09.25", 0.9999));
+        let back = with(back, FieldName::PermitNumber, field(number, 0.9999));
+        with(back, FieldName::IssueCount, field(count, 0.9999))
+    }
+
+    #[test]
+    fn both_sides_are_one_document_with_fields_of_its_own() {
+        let assessment = check([permit_front("810000199303034569"), permit_back("H12345678", "01")]);
+        assert_eq!(rules(&assessment), ["non_citizen_document"]);
+        assert!(assessment.cards.iter().all(|card| card.document_type == DocumentType::HmtResidencePermit));
+        assert_eq!(text(&assessment, FieldName::PermitNumber), "H12345678");
+        assert_eq!(text(&assessment, FieldName::IssueCount), "01");
+        assert_eq!(assessment.message["cType"], "港澳居民居住证");
+        assert!(!assessment.message.contains_key("ethnic"));
+    }
+
+    #[test]
+    fn back_alone_is_told_by_its_rows() {
+        for (number, count, title) in [
+            ("12345678", "3", "台湾居民居住证"),
+            ("M12345678", "02", "港澳居民居住证"),
+            ("H1234", "1", "港澳台居民居住证"),
+        ] {
+            let assessment = check([permit_back(number, count)]);
+            assert_eq!(assessment.cards[0].document_type, DocumentType::HmtResidencePermit, "{number}");
+            assert_eq!(assessment.message["cType"], title);
+            let expected = if number.len() < 8 { vec!["permit_number_form"] } else { vec![] };
+            assert_eq!(rules(&assessment), expected, "{number}");
+        }
+    }
+
+    #[test]
+    fn stray_characters_make_no_permit_of_a_resident_card() {
+        let stray = with(back(), FieldName::PermitNumber, field("2020.09.25", 0.9));
+        let assessment = check([stray]);
+        assert_eq!((rules(&assessment), assessment.decision), (vec![], Decision::Accept));
+        assert_eq!(assessment.cards[0].document_type, DocumentType::ResidentId);
+        assert_eq!(assessment.message["cType"], "居民身份证");
+        assert!(!assessment.message.contains_key("permitNumber"));
+    }
+
+    #[test]
+    fn a_row_that_is_missing_or_hidden_is_said() {
+        let mut covered = permit_back("H12345678", "01");
+        covered.fields.remove(&FieldName::IssueCount);
+        assert_eq!(rules(&check([covered])), ["missing"]);
+        // Nothing of the number is left, but something stood there.
+        let mut covered = back();
+        covered.hidden.insert(FieldName::PermitNumber, 0.8);
+        let assessment = check([covered]);
+        assert_eq!((rules(&assessment), assessment.decision), (vec!["occluded"], Decision::Review));
+    }
+
+    #[test]
+    fn sides_of_different_documents_or_holders_do_not_belong_together() {
+        let hong_kong = || permit_front("810000199303034569");
+        for (front, back) in [
+            (hong_kong(), back()),
+            (front(), permit_back("H12345678", "01")),
+            (hong_kong(), permit_back("M12345678", "01")),
+            (hong_kong(), permit_back("12345678", "01")),
+        ] {
+            let assessment = check([front, back]);
+            assert!(rules(&assessment).contains(&"document_mismatch"), "{:?}", rules(&assessment));
+            assert_ne!(assessment.decision, Decision::Accept);
+        }
+    }
+}
+
 mod together {
     use super::*;
 

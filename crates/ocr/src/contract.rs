@@ -13,6 +13,8 @@ use serde_json::{Map, Value};
 
 use crate::error::ModelError;
 
+#[cfg(test)]
+pub(crate) use lines::LinesChannels;
 pub(crate) use lines::{IlluminationRules, LinesConfig, LinesDecoding};
 pub(crate) use locator::LocatorConfig;
 #[cfg(test)]

@@ -45,6 +45,7 @@ class Order:
     rare: float = 0.0
     covered: float = 0.0
     marked: float = 0.0
+    permits: float = 0.02
 
 
 COMMON = 3554
@@ -88,7 +89,7 @@ def label_of(path: str, truth: CardTruth, slices: list[str], geometry: bool) -> 
 
 def _person(rng: np.random.Generator, order: Order) -> Person:
     """A person; some have a character in their name that is beyond tier 2, or one that the reader has no class for."""
-    person = random_person(rng)
+    person = random_person(rng, order.permits)
     for share, chars in ((order.outsiders, outsiders()), (order.rare, charset()[len(usual()) :])):
         if share > 0.0 and rng.random() < share:
             at = int(rng.integers(len(person.name)))
@@ -169,10 +170,11 @@ def main() -> None:
     parser.add_argument("--rare", type=float, default=0.0, help="share of names with a character beyond tier 2")
     parser.add_argument("--covered", type=float, default=0.0, help="share of pictures in which something lies on the card")
     parser.add_argument("--marked", type=float, default=0.0, help="share of pictures with watermarks, stamps or signatures")
+    parser.add_argument("--permits", type=float, default=0.02, help="share of residence permits of Hong Kong, Macao or Taiwan residents")
     parser.add_argument("--geometry", action="store_true", help="labels tell each line and character's place")
     parser.add_argument("--processes", type=int, default=1)
     a = parser.parse_args()
-    order = Order(a.out, a.level, a.split, a.seed, a.sheets, a.negatives, a.geometry, a.outsiders, a.rare, a.covered, a.marked)
+    order = Order(a.out, a.level, a.split, a.seed, a.sheets, a.negatives, a.geometry, a.outsiders, a.rare, a.covered, a.marked, a.permits)
     write(order, a.count, a.processes)
 
 

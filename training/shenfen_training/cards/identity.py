@@ -7,7 +7,7 @@ import csv
 import gzip
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
@@ -29,7 +29,8 @@ HAN_NUMERALS = "一二三四五六七八九十"
 
 @dataclass(frozen=True)
 class Person:
-    """What both sides of one card say. `ethnic` is empty on a residence permit, `valid_to` is None for 长期."""
+    """What both sides of one card say. `valid_to` is None for 长期. On a residence permit `ethnic` is empty; on other cards
+    `permit_number` and `issue_count` are."""
 
     name: str
     gender: str
@@ -40,6 +41,10 @@ class Person:
     authority: str
     valid_from: date
     valid_to: date | None
+    permit_number: str = ""
+    """通行证号码: that of the travel permit with which its holder enters."""
+    issue_count: str = ""
+    """签发次数: the how manieth permit this is."""
 
     @property
     def is_permit(self) -> bool:
@@ -49,7 +54,9 @@ class Person:
     def fields(self, side: str) -> dict[str, str]:
         """The fields of `front` (portrait) or `back` (emblem), by the names of the reading result."""
         if side == "back":
-            return {"authority": self.authority, "effectiveDate": validity_text(self.valid_from, self.valid_to)}
+            fields = {"authority": self.authority, "effectiveDate": validity_text(self.valid_from, self.valid_to)}
+            permit = {"permitNumber": self.permit_number, "issueCount": self.issue_count} if self.is_permit else {}
+            return fields | permit
         fields = {"identityNo": self.identity_no, "name": self.name, "gender": self.gender}
         if self.ethnic:
             fields["ethnic"] = self.ethnic
@@ -472,5 +479,20 @@ def random_person(rng: np.random.Generator, permit_share: float = 0.02) -> Perso
     else:
         validity = random_validity(rng, birth)
     authority = random_authority(rng, county if rng.random() < 0.9 else None)
-    return Person(random_name(rng, ethnic or "汉", gender, birth.year), gender, ethnic, birth,
-                  random_address(rng, county), random_identity_no(rng, birth, gender, code), authority, *validity)
+    person = Person(random_name(rng, ethnic or "汉", gender, birth.year), gender, ethnic, birth,
+                    random_address(rng, county), random_identity_no(rng, birth, gender, code), authority, *validity)
+    if not permit:
+        return person
+    number, count = _travel_permit(rng, person.identity_no)
+    return replace(person, permit_number=number, issue_count=count)
+
+
+def _travel_permit(rng: np.random.Generator, identity_no: str) -> tuple[str, str]:
+    """Number and count of issues: H or M and eight digits for Hong Kong and Macao, older ones with the count in two more; eight digits for
+    Taiwan."""
+    letter = {"81": "H", "82": "M"}.get(identity_no[:2], "")
+    count = min(1 + int(rng.geometric(0.6)), 12) if rng.random() < 0.5 else 1
+    number = f"{letter}{int(rng.integers(10**8)):08d}"
+    if letter and rng.random() < 0.1:
+        number += f"{count:02d}"
+    return number, f"{count:02d}" if rng.random() < 0.8 else str(count)

@@ -279,31 +279,50 @@ def back_design(person: Person, rng: np.random.Generator, split: str) -> Design:
         design.printed.append(setter.script(32, 5, 24))
         design.printed.append(setter.script(21 + sizes.dx, 37.4, 8))
 
+    _set_back_rows(design, setter, person)
+    ex, ey = setter.at(6.0, 6.0)
+    size = rng.uniform(14.0, 17.0)
+    design.emblem = (ex, ey, size, size * rng.uniform(0.98, 1.1))
+    design.wall = (rng.uniform(3, 12), rng.uniform(22, 27), rng.uniform(50, 68), rng.uniform(16, 22))
+    lowest = 29.0 if person.is_permit else 33.5
+    design.mark = _mark(setter, rng.uniform(6, 40), rng.uniform(26.5 if person.is_permit else 27.5, lowest), rng.uniform(20, 34))
+    return design
+
+
+def _set_back_rows(design: Design, setter: _Setter, person: Person) -> None:
+    """The labelled rows, from top to bottom. Where those of a permit stand is not known, so they stand in any usual order."""
+    rng, sizes = setter.rng, setter.sizes
     em = np.clip(sizes.value * rng.uniform(0.88, 1.06), 2.4, 3.5)
     label_spread = rng.uniform(2.6, 2.95)
     value_x = 34.9 + rng.uniform(-1.2, 1.5)
     gap = 6.5 * rng.uniform(0.85, 1.1)
     ink = pick(rng, ("title", "title", "value", "label"))
     lx, ly = setter.at(20.5, 39.8)
-    values = ((("authority", person.authority), "签发机关"),
-              (("effectiveDate", validity_text(person.valid_from, person.valid_to)), "有效期限"))
-    for i, ((name, text), label) in enumerate(values):
-        y = ly + i * gap
-        runs = setter.label(label, lx, y, label_spread)
-        design.printed += [Run(r.text, r.x, r.y, r.em, r.typeface, ink) for r in runs]
-        x = max(value_x + sizes.dx + rng.uniform(-0.2, 0.2), runs[-1].x + sizes.label + 0.8)
-        _set_back_value(design, setter, name, text, x, y + rng.uniform(-0.25, 0.25), em)
+    rows = [("authority", person.authority, "签发机关"),
+            ("effectiveDate", validity_text(person.valid_from, person.valid_to), "有效期限")]
+    beside = None
     if person.is_permit:
-        number = f"{pick(rng, 'HM')}{int(rng.integers(10**8)):08d}"
-        design.printed.append(setter.value(f"通行证号码 {number}", lx, ly - 5.2, 2.5))
-        design.printed.append(setter.value("签发次数 0" + str(int(rng.integers(1, 5))), lx, ly + gap * 2 - 1, 2.2))
-    ex, ey = setter.at(6.0, 6.0)
-    size = rng.uniform(14.0, 17.0)
-    design.emblem = (ex, ey, size, size * rng.uniform(0.98, 1.1))
-    design.wall = (rng.uniform(3, 12), rng.uniform(22, 27), rng.uniform(50, 68), rng.uniform(16, 22))
-    lowest = 29.5 if person.is_permit else 33.5
-    design.mark = _mark(setter, rng.uniform(6, 40), rng.uniform(27.5, lowest), rng.uniform(20, 34))
-    return design
+        em, gap = min(em, 2.9), rng.uniform(4.0, 5.0)
+        permit = [("permitNumber", person.permit_number, "通行证号码"), ("issueCount", person.issue_count, "签发次数")]
+        beside = permit.pop() if rng.random() < 0.35 else None
+        rows = permit + rows if rng.random() < 0.4 else rows + permit
+        ly = setter.at(20.5, 50.5)[1] - gap * (len(rows) - 1)
+    for i, (name, text, label) in enumerate(rows):
+        y = ly + i * gap
+        end = _set_back_row(design, setter, (name, text, label), (lx, y), label_spread, value_x, em, ink)
+        if name == "permitNumber" and beside is not None:
+            _set_back_row(design, setter, beside, (end + rng.uniform(2.0, 4.0), y), min(label_spread, 2.7), 0.0, em, ink)
+
+
+def _set_back_row(design: Design, setter: _Setter, row: tuple[str, str, str], at: tuple[float, float], label_spread: float,
+                  value_x: float, em: float, ink: str) -> float:
+    """A label and, from `value_x` on or behind the label, its value; where the value ends."""
+    (name, text, label), (x, y), rng = row, at, setter.rng
+    runs = setter.label(label, x, y, label_spread)
+    design.printed += [Run(r.text, r.x, r.y, r.em, r.typeface, ink) for r in runs]
+    x = max(value_x + setter.sizes.dx + rng.uniform(-0.2, 0.2), runs[-1].x + setter.sizes.label + 0.8)
+    _set_back_value(design, setter, name, text, x, y + rng.uniform(-0.25, 0.25), em)
+    return max(run.end for run in design.lines[-1].runs)
 
 
 def _set_back_value(design: Design, setter: _Setter, name: str, text: str, x: float, y: float, em: float) -> None:

@@ -22,6 +22,9 @@ from .negatives import negative
 from .render import Card, Line, map_points, render_card
 from .surfaces import surface
 
+PERMITS = 0.1
+"""How many cards are residence permits of Hong Kong, Macao or Taiwan residents: more than in life, so that their rows are learned."""
+
 
 def _level(rng: np.random.Generator) -> str:
     return pick(rng, ("scan", "photo", "photo", "photo", "hard", "hard"))
@@ -34,7 +37,7 @@ def _cards(rng: np.random.Generator, count: int, split: str, ppm: float) -> list
             side = "back" if cards[-1].side == "front" else "front"
         else:
             side = pick(rng, ("front", "back"))
-        cards.append(render_card(random_person(rng), side, rng, split, ppm, mark=rng.random() < 0.5))
+        cards.append(render_card(random_person(rng, PERMITS), side, rng, split, ppm, mark=rng.random() < 0.5))
     return cards
 
 
@@ -148,7 +151,7 @@ def grey_shot(rng: np.random.Generator, split: str, density: float) -> GreyShot:
 
     The quarter turns of real pictures are undone by the card's homography and leave nothing to learn here.
     """
-    card = render_card(random_person(rng), pick(rng, ("front", "front", "front", "back", "back")), rng, split,
+    card = render_card(random_person(rng, PERMITS), pick(rng, ("front", "front", "front", "back", "back")), rng, split,
                        float(np.clip(density * rng.uniform(1.1, 1.4), 5, 14)), mark=rng.random() < 0.5)
     level = _level(rng)
     spread = 0.003 if level == "scan" else 0.03

@@ -1,20 +1,19 @@
 use std::sync::LazyLock;
 
 use super::*;
-use crate::contract::shipped;
+use crate::contract::{LinesChannels, shipped};
 use crate::geometry::side_lengths;
 
 const STRIDE: f32 = 4.0;
 const DISTANCE_UNIT: f32 = 16.0;
 static CONFIG: LazyLock<LinesConfig> = LazyLock::new(shipped);
 
-/// One for each field, two distances, and one for what is hidden of each field.
-const CHANNELS: usize = 18;
 const ADDRESS: usize = 4;
+const EFFECTIVE_DATE: usize = 7;
 
 /// A map where no field is anywhere.
 fn empty() -> Output<'static> {
-    Output { config: &CONFIG, values: [-10.0; CHANNELS].repeat(128 * 80), height: 80, width: 128 }
+    Output { config: &CONFIG, values: vec![-10.0; CONFIG.channels.count * 128 * 80], height: 80, width: 128 }
 }
 
 /// Draws a level line as the trainer labels it: the cells whose middle lies in the core of the em box.
@@ -24,10 +23,11 @@ fn draw(map: &mut Output, channel: usize, [left, right]: [f32; 2], middle: impl 
             let at = [(x as f32 + 0.5) * STRIDE, (y as f32 + 0.5) * STRIDE];
             let off = at[1] - middle(at[0]);
             if (left..=right).contains(&at[0]) && off.abs() <= em / 4.0 {
-                let cell = &mut map.values[(y * 128 + x) * CHANNELS..][..CHANNELS];
+                let &LinesChannels { top, bottom, count, .. } = &CONFIG.channels;
+                let cell = &mut map.values[(y * 128 + x) * count..][..count];
                 cell[channel] = 10.0;
-                cell[8] = (em / 2.0 + off) / DISTANCE_UNIT;
-                cell[9] = (em / 2.0 - off) / DISTANCE_UNIT;
+                cell[top] = (em / 2.0 + off) / DISTANCE_UNIT;
+                cell[bottom] = (em / 2.0 - off) / DISTANCE_UNIT;
             }
         }
     }
@@ -81,7 +81,7 @@ fn column_of_probability_one_half_moves_the_end_by_half_a_cell() {
     let sharp = address(&map)[0];
     let column = (sharp.start[0] / STRIDE) as usize - 1;
     for y in 38..43 {
-        map.values[(y * 128 + column) * CHANNELS + ADDRESS] = -1e-3;
+        map.values[(y * 128 + column) * CONFIG.channels.count + ADDRESS] = -1e-3;
     }
     let soft = address(&map)[0];
     assert!((sharp.start[0] - soft.start[0] - STRIDE / 2.0).abs() < 0.1, "{sharp:?} {soft:?}");
@@ -117,7 +117,7 @@ fn single_row_field_keeps_the_strongest_line_and_drops_specks() {
     let mut map = empty();
     draw(&mut map, 1, [90.0, 108.0], |_| 100.0, 18.0);
     draw(&mut map, 1, [300.0, 312.0], |_| 200.0, 10.0);
-    map.values[(10 * 128 + 10) * CHANNELS + 1] = 10.0;
+    map.values[(10 * 128 + 10) * CONFIG.channels.count + 1] = 10.0;
     let lines = lines_of_field(&map, 1, FieldName::Gender);
     assert_eq!(lines.len(), 1);
     assert!((lines[0].start[1] - 100.0).abs() < 1.0);
@@ -145,7 +145,7 @@ fn hysteresis_extends_lines_but_does_not_start_them() {
     // Beyond the middle of the first line, and all of the second: more likely than 0.3, less than 0.5.
     for y in 0..80 {
         for x in 0..128 {
-            let logit = &mut map.values[(y * 128 + x) * CHANNELS + ADDRESS];
+            let logit = &mut map.values[(y * 128 + x) * CONFIG.channels.count + ADDRESS];
             if *logit > 0.0 && (x > 50 || y > 35) {
                 *logit = -0.5;
             }
@@ -166,11 +166,11 @@ fn field_is_as_hidden_as_its_third_surest_cell_says() {
         (9000, ADDRESS, 4.0),
         (9001, ADDRESS, 2.0),
         (50, 0, 5.0),
-        (9001, 7, 3.0),
-        (9002, 7, 3.0),
-        (9003, 7, 3.0),
+        (9001, EFFECTIVE_DATE, 3.0),
+        (9002, EFFECTIVE_DATE, 3.0),
+        (9003, EFFECTIVE_DATE, 3.0),
     ] {
-        map.values[cell * CHANNELS + hidden + field] = logit;
+        map.values[cell * CONFIG.channels.count + hidden + field] = logit;
     }
     let front = map.hidden(Side::Front);
     assert_eq!(front.keys().copied().collect::<Vec<_>>(), FieldName::FRONT);
