@@ -35,10 +35,12 @@ fn main() {
     let metrics = Metrics::default();
     let service = Service {
         reading_queue: ReadingQueue::start(&reader, settings).expect("threads"),
+        limits: Limits::default(),
         today,
         bodies: Bodies::new(BodyLimits::default()),
         authenticator: None,
         publisher: None,
+        recipients: None,
         store: None,
         metrics: metrics.clone(),
     };

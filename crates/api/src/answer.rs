@@ -65,27 +65,36 @@ pub(crate) fn status(refusal: Refusal) -> Status {
     }
 }
 
-/// `detail` stands in the query twice, or with another value than 0 or 1.
+/// A parameter stands in the query twice, or with another value than 0 or 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("the query parameter detail must be 0 or 1, given once")]
-pub(crate) struct QueryError;
+#[error("the query parameter {0} must be 0 or 1, given once")]
+pub(crate) struct QueryError(&'static str);
 
 /// Whether the complete result is requested: `?detail=1`.
 pub(crate) fn detail(uri: &Uri) -> Result<bool, QueryError> {
-    let mut detail = None;
+    switch(uri, "detail")
+}
+
+/// Whether the cards set upright are requested: `?crops=1`.
+pub(crate) fn crops(uri: &Uri) -> Result<bool, QueryError> {
+    switch(uri, "crops")
+}
+
+fn switch(uri: &Uri, name: &'static str) -> Result<bool, QueryError> {
+    let mut given = None;
     for (key, value) in pairs(uri.query().unwrap_or_default().as_bytes()) {
-        if decoded(key, Plus::Space) == &b"detail"[..] {
+        if decoded(key, Plus::Space) == name.as_bytes() {
             let value = match &*decoded(value, Plus::Space) {
                 b"1" | b"true" => true,
                 b"0" | b"false" | b"" => false,
-                _ => return Err(QueryError),
+                _ => return Err(QueryError(name)),
             };
-            if detail.replace(value).is_some() {
-                return Err(QueryError);
+            if given.replace(value).is_some() {
+                return Err(QueryError(name));
             }
         }
     }
-    Ok(detail.unwrap_or(false))
+    Ok(given.unwrap_or(false))
 }
 
 /// The documented messages.

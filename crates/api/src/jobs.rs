@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use serde_json::json;
 use shenfen_core::JobId;
-use shenfen_queue::{Error as QueueError, Message, Outgoing, Publisher, Route};
+use shenfen_queue::{Error as QueueError, Image, Message, Outgoing, Publisher, Route};
 use shenfen_store::{FlatBatch, JobStatus, StoreError, WholeRow};
 use shenfen_worker::service::job_of;
 use tokio::time::timeout;
@@ -37,6 +37,7 @@ pub(crate) async fn submit(State(service): State<Arc<Service>>, request: Request
     let Some(publisher) = &service.publisher else { return Err(not_configured("broker")) };
     let id = idempotency_key(&request.headers, request.key.as_deref())?;
     let message = message(&request.headers, &request.body.bytes, id.as_deref())?;
+    let message = sealed(&service, message)?;
     publish(publisher, &message).await?;
     if let Some(store) = &service.store {
         // The broker has it, so it is accepted: the worker that claims it records it as well.
@@ -118,6 +119,20 @@ fn message(headers: &HeaderMap, body: &[u8], id: Option<&str>) -> Result<Message
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be application/json"));
     }
     Message::parse_without_version(body, id).map_err(|error| bad_request(error.to_string()))
+}
+
+/// The job with its picture sealed, if it came in clear and there is anyone to seal it for.
+fn sealed(service: &Service, message: Message) -> Result<Message, Problem> {
+    match (&service.recipients, &message.image) {
+        (Some(recipients), Image::Inline(picture)) => {
+            let sealed = recipients.seal(picture).map_err(|error| {
+                tracing::error!(%error, "cannot seal a picture");
+                Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the picture cannot be sealed")
+            })?;
+            Ok(message.with_sealed(sealed))
+        }
+        _ => Ok(message),
+    }
 }
 
 async fn publish(publisher: &Publisher, message: &Message) -> Result<(), Problem> {

@@ -1,5 +1,7 @@
 //! `POST /v1/ocr_cn`: reads the card in a picture.
 
+mod crops;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -10,10 +12,11 @@ use shenfen_core::{PictureResult, Refusal, Rule, Status};
 use shenfen_worker::NotRead;
 use thiserror::Error;
 
-use crate::answer::{QueryError, detail, of_status, status, status_only};
+use crate::answer::{self, QueryError, detail, of_status, status, status_only};
 use crate::encoding;
 use crate::fields::{Field, FieldError, Plus, field};
 use crate::service::{self, Authenticated, Service, log_refusal};
+use crops::EncodedCrops;
 
 /// Maximum size of a picture file: 2 MiB.
 pub const MAX_PICTURE: usize = 2 << 20;
@@ -47,31 +50,57 @@ struct Fields<'a> {
     message: &'a BTreeMap<String, String>,
 }
 
+/// An answer with what was asked for beside it.
+#[derive(Serialize)]
+struct Answer<'a, T> {
+    #[serde(flatten)]
+    body: &'a T,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crops: Option<Vec<EncodedCrops>>,
+}
+
+/// What was read in a picture.
+struct Read {
+    result: PictureResult,
+    /// If they were asked for.
+    crops: Option<Vec<EncodedCrops>>,
+}
+
 pub(crate) async fn answer(State(service): State<Arc<Service>>, request: Request) -> Response {
     let detail_requested = detail(request.uri());
-    let result = match read(&service, request).await {
-        Ok(result) => result,
+    let Read { result, crops } = match read(&service, request).await {
+        Ok(read) => read,
         Err(refused) => {
             refused.log();
             let status = refused.status();
             if detail_requested != Ok(true) {
                 return status_only(status);
             }
-            service.reading_queue.refuse(refused.refusal())
+            Read { result: service.reading_queue.refuse(refused.refusal()), crops: None }
         }
     };
     match (detail_requested, result.status) {
-        (Ok(true), status) => of_status(status, &result),
-        (_, Status::Ok) => of_status(Status::Ok, &Fields { status: Status::Ok, message: &result.message }),
+        (Ok(true), status) => of_status(status, &Answer { body: &result, crops }),
+        (_, Status::Ok) => {
+            let body = Fields { status: Status::Ok, message: &result.message };
+            of_status(Status::Ok, &Answer { body: &body, crops })
+        }
         (_, status) => status_only(status),
     }
 }
 
-async fn read(service: &Service, request: Request) -> Result<PictureResult, Refused> {
+async fn read(service: &Service, request: Request) -> Result<Read, Refused> {
     let request = service.authenticate(request, MOST_BYTES).await?;
     detail(&request.uri)?;
+    let wants_crops = answer::crops(&request.uri)?;
     let picture = picture(request)?;
-    Ok(service.reading_queue.read(picture).await?)
+    let kept = wants_crops.then(|| picture.clone());
+    let result = service.reading_queue.read(picture).await?;
+    let crops = match kept {
+        Some(picture) => Some(crops::of(picture, service.limits, &result).await),
+        None => None,
+    };
+    Ok(Read { result, crops })
 }
 
 /// The picture's bytes; the body is freed.

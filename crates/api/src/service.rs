@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, Uri};
+use shenfen_keyring::Recipients;
+use shenfen_ocr::Limits;
 use shenfen_queue::Publisher;
 use shenfen_worker::{ReadingQueue, Today};
 use thiserror::Error;
@@ -19,6 +21,8 @@ use crate::store::LazyStore;
 pub struct Service {
     /// Reads pictures.
     pub reading_queue: ReadingQueue,
+    /// The limits of pictures that crops are cut from; those of the reader.
+    pub limits: Limits,
     /// The day as of which numbers are checked.
     pub today: Today,
     /// Reads request bodies.
@@ -27,6 +31,8 @@ pub struct Service {
     pub authenticator: Option<Authenticator>,
     /// Publishes jobs; without it none are accepted.
     pub publisher: Option<Publisher>,
+    /// Whom pictures in jobs are sealed for; without anyone they are published as they came.
+    pub recipients: Option<Recipients>,
     /// The workers' database; without it there are no results to show.
     pub store: Option<LazyStore>,
     /// The metrics.

@@ -91,7 +91,7 @@ async fn backfill(args: BackfillArgs) -> anyhow::Result<ExitCode> {
 /// Prints what was done and what to do next.
 async fn conclude(args: &BackfillArgs, store: &SqliteStore, batch: &str, report: &Report) -> anyhow::Result<ExitCode> {
     let path = args.path.display();
-    if report.listed == 0 && report.stored == 0 {
+    if report.listed == 0 && report.stored == 0 && report.unavailable == 0 {
         if report.ended == Ended::Stopped {
             bail!("stopped before anything was read; run the same command again to resume");
         }
@@ -112,6 +112,12 @@ async fn conclude(args: &BackfillArgs, store: &SqliteStore, batch: &str, report:
     }
     if report.ended == Ended::Stopped {
         bail!("stopped with {} or more pictures left; run the same command again to resume", counts.open());
+    }
+    if report.unavailable > 0 {
+        bail!(
+            "{} pictures could not be read now, for faults of disk, network or system; run the same command again to read them",
+            report.unavailable
+        );
     }
     print_next(&mut out, args, batch, &counts)?;
     Ok(if report.unreadable > 0 {

@@ -6,6 +6,7 @@ mod bench;
 mod check;
 mod dead;
 mod eval;
+mod keyring;
 mod keys;
 mod migrate;
 mod read;
@@ -21,6 +22,7 @@ mod database;
 mod engine;
 mod logging;
 mod pictures;
+mod private_file;
 mod signals;
 mod table;
 
@@ -50,6 +52,7 @@ enum Command {
     Worker(Box<worker::WorkerArgs>),
     Serve(Box<serve::ServeArgs>),
     Keys(keys::KeysArgs),
+    Keyring(keyring::KeyringArgs),
     Submit(submit::SubmitArgs),
     Dead(dead::DeadArgs),
     Migrate(migrate::MigrateArgs),
@@ -92,6 +95,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Worker(args) => worker::run(*args),
         Command::Serve(args) => serve::run(*args),
         Command::Keys(args) => keys::run(args),
+        Command::Keyring(args) => keyring::run(args),
         Command::Submit(args) => submit::run(args),
         Command::Dead(args) => dead::run(args),
         Command::Migrate(args) => migrate::run(args),

@@ -1,5 +1,7 @@
 //! `shenfen read`: prints one result per picture and stores nothing.
 
+mod crops;
+
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -15,6 +17,7 @@ use shenfen_worker::{Found, PictureReader, PictureRef, ReadFile, Source, read_in
 use crate::engine::EngineArgs;
 use crate::pictures::{ReadingArgs, reasons};
 use crate::table::{Format, Table};
+use crops::{CropFiles, CropFolder};
 
 /// Read pictures of cards and print one result per picture
 #[derive(Args)]
@@ -30,6 +33,10 @@ pub(crate) struct ReadArgs {
     /// Exit with status 2 if any picture is not OK
     #[arg(long, env = "SHENFEN_STRICT", value_parser = FalseyValueParser::new())]
     strict: bool,
+
+    /// Write the cards set upright and their portraits into this folder, as JPEG files that only you can read
+    #[arg(long, env = "SHENFEN_CROPS", value_name = "DIR")]
+    crops: Option<PathBuf>,
 
     #[command(flatten)]
     reading: ReadingArgs,
@@ -55,7 +62,8 @@ pub(crate) fn run(args: ReadArgs) -> anyhow::Result<ExitCode> {
             None
         }
     });
-    let mut report = Report::new(reader.model().clone(), Format::or_default(args.format));
+    let crops = args.crops.map(|folder| CropFolder::new(folder, args.reading.limits()));
+    let mut report = Report::new(reader.model().clone(), Format::or_default(args.format), crops);
     let mut printed = Ok(());
     let hand_on = |picture, read| match report.print(&picture, read) {
         Ok(()) => ControlFlow::Continue(()),
@@ -82,6 +90,7 @@ struct Report {
     model: ModelInfo,
     format: Format,
     table: Table,
+    crops: Option<CropFolder>,
     pictures: u64,
     not_ok: u64,
     crashed: u64,
@@ -95,34 +104,38 @@ struct Line<'a> {
     reference: Option<&'a str>,
     #[serde(flatten)]
     result: &'a PictureResult,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crops: Option<Vec<CropFiles>>,
 }
 
 impl Report {
-    fn new(model: ModelInfo, format: Format) -> Report {
+    fn new(model: ModelInfo, format: Format, crops: Option<CropFolder>) -> Report {
         let table = Table::new(["SOURCE", "STATUS", "DECISION", "NAME", "NUMBER", "VALID", "REMARKS"]);
-        Report { out: BufWriter::new(io::stdout()), model, format, table, pictures: 0, not_ok: 0, crashed: 0 }
+        Report { out: BufWriter::new(io::stdout()), model, format, table, crops, pictures: 0, not_ok: 0, crashed: 0 }
     }
 
-    fn print(&mut self, picture: &PictureRef, read: ReadFile) -> io::Result<()> {
+    fn print(&mut self, picture: &PictureRef, read: ReadFile) -> anyhow::Result<()> {
         self.pictures += 1;
         let result = match read.outcome.into_result(&self.model) {
             Ok(result) => result,
             Err(reason) => {
                 self.crashed += 1;
-                return writeln!(io::stderr(), "error: {}: {reason}", picture.source);
+                writeln!(io::stderr(), "error: {}: {reason}", picture.source)?;
+                return Ok(());
             }
         };
         self.not_ok += u64::from(result.status != Status::Ok);
+        let crops = self.crops.as_ref().map(|folder| folder.write(picture, &result)).transpose()?;
         match self.format {
             Format::Json => {
                 let (source, reference) = (picture.source.as_str(), picture.reference.as_deref());
-                serde_json::to_writer(&mut self.out, &Line { source, reference, result: &result })?;
+                serde_json::to_writer(&mut self.out, &Line { source, reference, result: &result, crops })?;
                 self.out.write_all(b"\n")?;
             }
             Format::Table => self.table.print(&mut self.out, &[row(picture, &result)])?,
         }
         // A result is printed as soon as it is available.
-        self.out.flush()
+        Ok(self.out.flush()?)
     }
 }
 

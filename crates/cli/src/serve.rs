@@ -18,6 +18,7 @@ use tokio::net::TcpListener;
 
 use crate::broker::BrokerArgs;
 use crate::database::{DatabaseArgs, DatabaseChoice};
+use crate::keyring::RecipientArgs;
 use crate::keys::{KeyFileArgs, rate};
 use crate::pictures::ReadingArgs;
 use crate::signals::watch_for_stop;
@@ -74,6 +75,9 @@ pub(crate) struct ServeArgs {
     database: DatabaseArgs,
 
     #[command(flatten)]
+    recipients: RecipientArgs,
+
+    #[command(flatten)]
     reading: ReadingArgs,
 }
 
@@ -105,10 +109,12 @@ async fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
     let metrics = Metrics::default();
     let service = Service {
         reading_queue,
+        limits: args.reading.limits(),
         today: args.reading.today(),
         bodies: Bodies::new(BodyLimits::default()),
         authenticator,
         publisher,
+        recipients: args.recipients.recipients,
         store,
         metrics: metrics.clone(),
     };

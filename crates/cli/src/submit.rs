@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use crate::broker::BrokerArgs;
+use crate::keyring::RecipientArgs;
 use crate::table::{Format, Table};
 use jobs::{Chunk, Jobs, Named, Prepared};
 
@@ -49,6 +50,9 @@ pub(crate) struct SubmitArgs {
     /// Publish paths relative to this folder, the workers' --image-root, instead of the pictures themselves
     #[arg(long, env = "SHENFEN_BY_PATH", value_name = "ROOT")]
     by_path: Option<PathBuf>,
+
+    #[command(flatten)]
+    recipients: RecipientArgs,
 
     /// Output format [default: table on a terminal, otherwise json, one object per line]
     #[arg(long, env = "SHENFEN_FORMAT", value_enum)]

@@ -20,6 +20,7 @@ use tokio::time::sleep;
 
 use crate::broker::BrokerArgs;
 use crate::database::{DatabaseArgs, DatabaseChoice};
+use crate::keyring::KeyringFileArgs;
 use crate::pictures::ReadingArgs;
 use crate::signals::watch_for_stop;
 
@@ -64,6 +65,9 @@ pub(crate) struct WorkerArgs {
     /// Address that serves /livez, /readyz and /metrics, such as 127.0.0.1:9090
     #[arg(long, env = "SHENFEN_METRICS_LISTEN", value_name = "ADDRESS")]
     metrics_listen: Option<SocketAddr>,
+
+    #[command(flatten)]
+    keyring: KeyringFileArgs,
 
     #[command(flatten)]
     reading: ReadingArgs,
@@ -120,6 +124,9 @@ fn images(args: &WorkerArgs) -> anyhow::Result<Images> {
     }
     if !args.image_host.is_empty() {
         images = images.from_web(WebHosts::new(&args.image_host, args.allow_private_hosts)?);
+    }
+    if let Some(keyring) = args.keyring.choice()? {
+        images = images.sealed_for(keyring);
     }
     Ok(images)
 }

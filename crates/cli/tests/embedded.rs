@@ -351,3 +351,54 @@ fn log_level_comes_from_its_variable_or_rust_log() {
     assert!(log_of(&[("RUST_LOG", "trace")]).contains("DEBUG"));
     assert!(!log_of(&[("RUST_LOG", "trace"), ("SHENFEN_LOG_LEVEL", "error")]).contains("DEBUG"));
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn picture_that_cannot_be_read_now_stays_open() {
+    let place = Place::new();
+    let picture = fs::read(&sample_pictures()[0]).unwrap();
+    place.write("b.jpg", &picture);
+    // Reading the first bytes of a process's memory is an input/output error.
+    let link = place.path().join("a.jpg");
+    std::os::unix::fs::symlink("/proc/self/mem", &link).unwrap();
+    place.write("list.csv", "path\na.jpg\nb.jpg\n");
+    let ran = place.run(&["backfill", "list.csv"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.out);
+    for words in ["a.jpg: cannot be read now: Input/output error", "trying again in 5 s", "run the same command again"]
+    {
+        assert!(ran.err.contains(words), "{words:?} in {}", ran.err);
+    }
+    let batch = place.batch().unwrap();
+    assert_eq!((&batch["queued"], &batch["done"]), (&1.into(), &1.into()));
+    let ran = place.run(&["read", "a.jpg"]);
+    assert!(ran.code == Some(1) && ran.err.contains("cannot be read now"), "{}", ran.err);
+
+    fs::remove_file(&link).unwrap();
+    fs::write(&link, &picture).unwrap();
+    assert_eq!(place.run(&["backfill", "list.csv"]).code, Some(0));
+    let batch = place.batch().unwrap();
+    assert_eq!((&batch["queued"], &batch["done"]), (&0.into(), &2.into()));
+}
+
+#[test]
+fn read_writes_the_cards_upright_and_the_portraits() {
+    let place = Place::new();
+    place.write("cards/front.jpg", fs::read(samples().join("scan-2.jpg")).unwrap());
+    place.write("cards/none.jpg", fs::read(samples().join("no-card.jpg")).unwrap());
+    let ran = place.run(&["read", "cards", "--crops", "out", "--format", "json"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let [front, none] = &ran.lines()[..] else { panic!("{}", ran.out) };
+    assert_eq!(none["crops"], serde_json::json!([]));
+    let card = serde_json::json!({
+        "card": "out/cards/front.jpg-1-front.jpg", "portrait": "out/cards/front.jpg-1-portrait.jpg",
+    });
+    assert_eq!(front["crops"], serde_json::json!([card]));
+    for file in ["out/cards/front.jpg-1-front.jpg", "out/cards/front.jpg-1-portrait.jpg"] {
+        let mode =
+            std::os::unix::fs::PermissionsExt::mode(&fs::metadata(place.path().join(file)).unwrap().permissions());
+        assert_eq!(mode & 0o077, 0, "{file} is its owner's alone");
+    }
+    let again = place.run(&["read", "out/cards/front.jpg-1-front.jpg", "--format", "json"]).lines();
+    assert_eq!(again[0]["message"], front["message"], "the upright card reads the same");
+    assert!(place.run(&["read", "cards", "--format", "json"]).lines()[0]["crops"].is_null());
+}

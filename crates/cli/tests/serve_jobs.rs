@@ -12,6 +12,7 @@ mod servers;
 
 use served::{Answer, Served};
 use servers::{Bench, finished, job_of, no_card};
+use shenfen_queue::Image;
 use shenfen_store::{JobStore, Jobs, Outcome};
 
 fn serve(bench: &Bench) -> Served {
@@ -48,6 +49,36 @@ fn accepts_a_job_and_shows_its_result() {
     assert_eq!((&done.json()["reference"], &done.json()["decision"]), (&"customer-42".into(), &"reject".into()));
     let shown = bench.run(&["results", "--format", "json"]).lines();
     assert_eq!(shown[0], done.json(), "the same as on the command line");
+}
+
+#[test]
+fn pictures_are_sealed_for_the_recipients() {
+    let bench = Bench::new();
+    bench.run(&["keyring", "init", "--keyring", "keys.json"]);
+    let keyring = shenfen_keyring::Keyring::read(&bench.place.path().join("keys.json")).unwrap();
+    let recipient = keyring.newest().recipient();
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--threads", "1", "--recipients", &recipient];
+    let served = Served::start(&mut bench.command(&arguments));
+    assert_eq!(submit(&served, &[], r#"{"image":{"base64":"QUJD"}}"#).status, 202);
+    let Image::Sealed(sealed) = bench.take_job().image else { panic!("the picture went out in clear") };
+    assert_eq!(keyring.open_sealed(&sealed, 3).unwrap(), b"ABC");
+}
+
+#[test]
+fn is_ready_while_broker_and_database_answer() {
+    let bench = Bench::new();
+    let ready = |away: &[(&str, &str)]| {
+        let mut command = bench.command(&["serve", "--listen", "127.0.0.1:0", "--threads", "1"]);
+        let served = Served::start(command.envs(away.iter().copied()));
+        let answer = served.ask("GET", "/readyz", &[], b"");
+        (answer.status, answer.body.trim().to_owned())
+    };
+    // Nothing listens there.
+    let (broker, database) =
+        (("SHENFEN_BROKER", "amqp://127.0.0.1:1/"), ("SHENFEN_DATABASE", "postgres://127.0.0.1:1/a"));
+    assert_eq!(ready(&[]), (200, "ready".to_owned()));
+    assert_eq!(ready(&[broker]), (503, "no broker".to_owned()));
+    assert_eq!(ready(&[database]), (503, "no database".to_owned()));
 }
 
 #[test]

@@ -101,6 +101,31 @@ fn submit_prints_the_job_ids() {
 }
 
 #[test]
+fn submit_seals_pictures_for_the_workers_keyring() {
+    let bench = Bench::new();
+    let picture = fs::read(&sample_pictures()[0]).unwrap();
+    bench.place.write("front.jpg", &picture);
+    let keyring = |action: &str| bench.run(&["keyring", action, "--keyring", "keys.json", "--format", "json"]);
+    assert_eq!(keyring("init").lines()[0]["version"], 1);
+    let recipient = keyring("export-public").out.trim().to_owned();
+    let ran = bench.run(&["submit", "front.jpg", "--recipients", &recipient]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    let message = bench.take_job();
+    let Image::Sealed(sealed) = &message.image else { panic!("{message:?}") };
+    let keys = shenfen_keyring::Keyring::read(&bench.place.path().join("keys.json")).unwrap();
+    assert!(keys.open_sealed(sealed, picture.len()).unwrap() == picture);
+
+    let in_clear = bench.run(&["submit", "front.jpg"]).lines();
+    assert_eq!(in_clear[0]["job_id"], message.job_id.to_string(), "sealed or not, the same picture is the same job");
+    assert_eq!(keyring("rotate").lines()[0]["version"], 2);
+    assert_eq!(keyring("list").lines().len(), 2);
+    assert_ne!(keyring("export-public").out.trim(), recipient);
+    keyring("init").fails_in_one_line(&["keys.json exists already", "keyring rotate"]);
+    let refused = bench.run(&["submit", "front.jpg", "--recipients", "age1nobody"]);
+    assert!(refused.code != Some(0) && refused.err.contains("a recipient is age1 and"), "{}", refused.err);
+}
+
+#[test]
 fn submit_by_path_is_relative_to_the_image_root() {
     let bench = Bench::new();
     bench.place.write("images/2026/a.jpg", "never looked into");

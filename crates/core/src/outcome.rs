@@ -79,6 +79,9 @@ pub enum ReaderFault {
     /// The networks failed, for want of memory perhaps; another attempt may succeed.
     #[error("{0}")]
     Engine(String),
+    /// The picture's bytes cannot be had at the moment: a fault of the system below, which may pass.
+    #[error("the picture cannot be read now: {0}")]
+    Unavailable(String),
 }
 
 #[cfg(test)]

@@ -11,6 +11,11 @@ use crate::limits::Limits;
 
 /// JPEG quality of a crop.
 const JPEG_QUALITY: u8 = 85;
+/// A card's size in millimetres (ISO/IEC 7810, ID-1).
+const CARD_MM: [f32; 2] = [85.6, 53.98];
+/// Where the portrait lies on a front, in millimetres from the card's top left: left, top, right, bottom. GA 461 prints it 26 mm wide and
+/// 32 mm high; measured on photographs, its figure spans 55 to 78 mm across and 9 to 40 mm down.
+const PORTRAIT_MM: [f32; 4] = [54.0, 8.5, 80.0, 40.5];
 /// No crop is wider than this many times its height.
 const MAX_ASPECT: f32 = 40.0;
 
@@ -35,6 +40,14 @@ impl Cropper {
     pub fn picture_quad(&self) -> Quad {
         let (width, height) = (self.0.width() as f32, self.0.height() as f32);
         [[0.0, 0.0], [width, 0.0], [width, height], [0.0, height]]
+    }
+
+    /// The corners of the portrait on a front with these corners; `None` when they enclose no area.
+    pub fn portrait_quad(card: &Quad) -> Option<Quad> {
+        let [width, height] = CARD_MM;
+        let to_picture = Homography::between(&[[0.0, 0.0], [width, 0.0], [width, height], [0.0, height]], card)?;
+        let [left, top, right, bottom] = PORTRAIT_MM;
+        Some(to_picture.map_quad(&[[left, top], [right, top], [right, bottom], [left, bottom]]))
     }
 
     /// The area of `quad` and a margin of `margin` of its height around it, set upright, `height` pixels high, as JPEG.
@@ -108,6 +121,18 @@ mod tests {
         assert_eq!(crop.dimensions(), (64, 64));
         assert!(crop.get_pixel(60, 32)[2] > 150, "the other half is to the right");
         assert!(crop.get_pixel(4, 32).0.iter().all(|&value| value.abs_diff(128) < 12));
+    }
+
+    #[test]
+    fn portrait_lies_in_the_right_part_of_the_card_however_that_lies() {
+        let upright = [[100.0, 50.0], [956.0, 50.0], [956.0, 589.8], [100.0, 589.8]];
+        let [top_left, _, bottom_right, _] = Cropper::portrait_quad(&upright).unwrap();
+        assert!((top_left[0] - 640.0).abs() < 0.1 && (top_left[1] - 135.0).abs() < 0.1, "{top_left:?}");
+        assert!((bottom_right[0] - 900.0).abs() < 0.1 && (bottom_right[1] - 455.0).abs() < 0.1, "{bottom_right:?}");
+        let [a, b, c, d] = upright;
+        let [top_left, ..] = Cropper::portrait_quad(&[c, d, a, b]).unwrap();
+        assert!(top_left[0] < 500.0 && top_left[1] > 500.0, "upside down, it is at the left: {top_left:?}");
+        assert!(Cropper::portrait_quad(&[[5.0, 5.0]; 4]).is_none());
     }
 
     #[test]

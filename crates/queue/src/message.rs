@@ -4,7 +4,7 @@
 //! {"v": 1, "job_id": "...", "batch": "kyc-2026-11", "reference": "customer-42", "side": "auto",
 //!  "image": {"base64": "..."}}
 //! ```
-//! `image` may instead be `{"path": "a/b.jpg"}` or `{"url": "https://..."}`. Only `v` and `image` are required. Unknown
+//! `image` may instead be `{"sealed": "..."}`, `{"path": "a/b.jpg"}` or `{"url": "https://..."}`. Only `v` and `image` are required. Unknown
 //! keys are ignored, so that later versions can add some. Errors name the key and never repeat a value.
 
 use std::fmt;
@@ -27,6 +27,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
+/// The first bytes of a binary age file (age-encryption.org/v1).
+const AGE_FILE: &[u8] = b"age-encryption.org/v1\n";
 const DEFAULT_BATCH: &str = "default";
 const LONGEST_TEXT: usize = 300;
 const LONGEST_LOCATION: usize = 4096;
@@ -51,6 +53,8 @@ pub struct Message {
 pub enum Image {
     /// In the message: the bytes of a picture file.
     Inline(Vec<u8>),
+    /// In the message: the bytes of an age file that holds a picture file, sealed for the workers.
+    Sealed(Vec<u8>),
     /// In a file below the worker's image root.
     Path(String),
     /// On a web server that the worker may fetch from.
@@ -105,6 +109,8 @@ struct Picture<'a> {
     #[serde(borrow)]
     base64: Option<&'a RawValue>,
     #[serde(borrow)]
+    sealed: Option<&'a RawValue>,
+    #[serde(borrow)]
     path: Option<&'a RawValue>,
     #[serde(borrow)]
     url: Option<&'a RawValue>,
@@ -158,6 +164,11 @@ impl Message {
         Ok(Message { job_id, batch, reference, side, image })
     }
 
+    /// The same job with its picture sealed. Its id stays that of the picture: sealing again gives other bytes, and no other job.
+    pub fn with_sealed(self, sealed: Vec<u8>) -> Message {
+        Message { image: Image::Sealed(sealed), ..self }
+    }
+
     /// A job with the id that is derived from its content.
     pub fn new(batch: String, reference: Option<String>, side: RequestedSide, image: Image) -> Message {
         let job_id = content_id(&batch, reference.as_deref(), side, &image);
@@ -168,6 +179,7 @@ impl Message {
     pub fn to_json(&self) -> Vec<u8> {
         let image = match &self.image {
             Image::Inline(bytes) => serde_json::json!({ "base64": BASE64.encode(bytes) }),
+            Image::Sealed(bytes) => serde_json::json!({ "sealed": BASE64.encode(bytes) }),
             Image::Path(path) => serde_json::json!({ "path": path }),
             Image::Url(url) => serde_json::json!({ "url": url }),
         };
@@ -185,6 +197,7 @@ impl Message {
 fn content_id(batch: &str, reference: Option<&str>, side: RequestedSide, image: &Image) -> JobId {
     let (kind, content) = match image {
         Image::Inline(bytes) => ("base64", bytes.as_slice()),
+        Image::Sealed(bytes) => ("sealed", bytes.as_slice()),
         Image::Path(path) => ("path", path.as_bytes()),
         Image::Url(url) => ("url", url.as_bytes()),
     };
@@ -204,6 +217,7 @@ impl fmt::Debug for Image {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Image::Inline(bytes) => write!(f, "picture of {} bytes", bytes.len()),
+            Image::Sealed(bytes) => write!(f, "sealed picture of {} bytes", bytes.len()),
             Image::Path(_) => f.write_str("path"),
             Image::Url(_) => f.write_str("url"),
         }
@@ -245,30 +259,35 @@ fn side(raw: Option<&RawValue>) -> Result<RequestedSide, MessageError> {
 }
 
 fn image(raw: Option<&RawValue>) -> Result<Image, MessageError> {
-    let expected = "an object with exactly one of base64, path, url";
+    let expected = "an object with exactly one of base64, sealed, path, url";
     let Some(raw) = raw else { return Err(wrong("image", expected)) };
     let picture: Picture<'_> = object(raw.get().as_bytes()).map_err(|_| wrong("image", expected))?;
     let place = "1 to 4096 bytes of text without control characters";
     let base64: Option<String> = value("image.base64", "text", picture.base64)?;
+    let sealed: Option<String> = value("image.sealed", "text", picture.sealed)?;
     let path: Option<String> = value("image.path", place, picture.path)?;
     let url: Option<String> = value("image.url", "an http or https URL of at most 4096 bytes", picture.url)?;
-    match (base64, path, url) {
-        (Some(encoded), None, None) => inline(encoded),
-        (None, Some(path), None) if fits(&path) => Ok(Image::Path(path)),
-        (None, Some(_), None) => Err(wrong("image.path", place)),
-        (None, None, Some(url)) if fits(&url) && is_web(&url) => Ok(Image::Url(url)),
-        (None, None, Some(_)) => Err(wrong("image.url", "an http or https URL of at most 4096 bytes")),
+    match (base64, sealed, path, url) {
+        (Some(encoded), None, None, None) => decode(encoded).map(Image::Inline).ok_or_else(|| {
+            wrong("image.base64", "the base64 (RFC 4648, section 4) of a picture file, without a data: prefix")
+        }),
+        (None, Some(encoded), None, None) => {
+            let bytes = decode(encoded).filter(|bytes| bytes.starts_with(AGE_FILE));
+            let expected = "the base64 (RFC 4648, section 4) of a binary age file, which holds the picture file";
+            bytes.map(Image::Sealed).ok_or_else(|| wrong("image.sealed", expected))
+        }
+        (None, None, Some(path), None) if fits(&path) => Ok(Image::Path(path)),
+        (None, None, Some(_), None) => Err(wrong("image.path", place)),
+        (None, None, None, Some(url)) if fits(&url) && is_web(&url) => Ok(Image::Url(url)),
+        (None, None, None, Some(_)) => Err(wrong("image.url", "an http or https URL of at most 4096 bytes")),
         _ => Err(wrong("image", expected)),
     }
 }
 
-/// Line breaks, as many encoders insert them, are allowed.
-fn inline(mut encoded: String) -> Result<Image, MessageError> {
+/// `None` for what is no base64, or nothing. Line breaks, as many encoders insert them, are allowed.
+fn decode(mut encoded: String) -> Option<Vec<u8>> {
     encoded.retain(|character| !character.is_ascii_whitespace());
-    match BASE64.decode(encoded) {
-        Ok(bytes) if !bytes.is_empty() => Ok(Image::Inline(bytes)),
-        _ => Err(wrong("image.base64", "the base64 (RFC 4648, section 4) of a picture file, without a data: prefix")),
-    }
+    BASE64.decode(encoded).ok().filter(|bytes| !bytes.is_empty())
 }
 
 fn fits(location: &str) -> bool {

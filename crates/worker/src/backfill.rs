@@ -31,12 +31,19 @@ pub struct Settings {
     pub commit_rows: usize,
     /// No result waits longer than this to be stored.
     pub commit_after: Duration,
+    /// Once all else is done, how long to wait before pictures that could not be had are tried again, time after time.
+    pub waits_for_pictures: [Duration; 2],
 }
 
 impl Settings {
-    /// `threads` reading threads; 64 results or half a second a transaction.
+    /// `threads` reading threads; 64 results or half a second a transaction; pictures tried again after 1 and 5 seconds.
     pub fn with_threads(threads: usize) -> Settings {
-        Settings { threads: threads.max(1), commit_rows: 64, commit_after: Duration::from_millis(500) }
+        Settings {
+            threads: threads.max(1),
+            commit_rows: 64,
+            commit_after: Duration::from_millis(500),
+            waits_for_pictures: [Duration::from_secs(1), Duration::from_secs(5)],
+        }
     }
 }
 
@@ -55,6 +62,20 @@ pub enum Event<'a> {
     Unreadable(&'a SourceError),
     /// The listing is complete.
     ListingEnded,
+    /// A picture cannot be had now: a fault of the system below, which may pass.
+    Unavailable {
+        /// The picture, as the user named it.
+        source: &'a str,
+        /// What the system said.
+        reason: &'a str,
+    },
+    /// Everything else is done; after a wait, pictures that could not be had are tried again.
+    WaitingForPictures {
+        /// How many there are.
+        pictures: u64,
+        /// How long it waits.
+        wait: Duration,
+    },
     /// A job's end was stored.
     Stored(&'a Finished),
     /// It was told to stop and finishes what was begun.
@@ -81,6 +102,8 @@ pub struct Report {
     pub left_out: u64,
     /// Places in the listing that could not be looked into.
     pub unreadable: u64,
+    /// Pictures that could not be had, for faults that may pass. Their jobs stay open.
+    pub unavailable: u64,
     /// Pictures that were new to the store.
     pub new: u64,
     /// Jobs ended by this run.

@@ -2,6 +2,7 @@
 
 pub mod source;
 
+mod crops;
 mod panics;
 mod picture;
 mod today;
@@ -16,6 +17,7 @@ pub mod service;
 mod stop;
 
 pub use backfill::{Backfill, BackfillError, Ended, Event, Report, Settings};
+pub use crops::{CardCrops, crops};
 pub use feed::{Feed, FeedEnd, FeedError, FeedEvent, FeedReport, FeedSettings};
 pub use ordered::read_in_order;
 pub use panics::silence_panics;

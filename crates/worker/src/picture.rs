@@ -14,6 +14,9 @@ use time::Date;
 use crate::panics;
 use crate::today::Today;
 
+/// ELOOP, which the standard library has no stable name for: links that lead in a circle.
+const TOO_MANY_LINKS: i32 = if cfg!(target_os = "linux") { 40 } else { 62 };
+
 /// Reads a picture, checks what it says and decides.
 ///
 /// `today` is the day in Asia/Shanghai.
@@ -132,11 +135,15 @@ pub struct ReadFile {
     pub recording: Option<DetailedReading>,
 }
 
-/// Reads a picture file. A file that cannot be read has a result that says why; a reader that panics is replaced.
+/// Reads a picture file. A file that will never be readable has a result that says why; a reader that panics is replaced.
 pub fn read_file<R: PictureReader>(reader: &mut R, path: &str, side: RequestedSide) -> ReadFile {
     match load(path, reader.max_bytes()) {
         Ok(bytes) => read_bytes(reader, &bytes, side),
-        Err(reason) => refused(reason),
+        Err(LoadError::Refused(reason)) => refused(reason),
+        Err(LoadError::Unavailable(reason)) => {
+            let outcome = ReadOutcome::Fault(ReaderFault::Unavailable(reason));
+            ReadFile { outcome, image_sha256: None, recording: None }
+        }
     }
 }
 
@@ -162,30 +169,45 @@ fn too_many_bytes(bytes: usize, limit: usize) -> Refusal {
     Refusal::new(Rule::PictureBytes, ReadError::TooManyBytes { bytes, limit }.to_string())
 }
 
-pub(crate) fn load(path: &str, max_bytes: usize) -> Result<Vec<u8>, Refusal> {
+/// Why the bytes of a picture file could not be had.
+#[derive(Debug)]
+pub(crate) enum LoadError {
+    /// Never will be.
+    Refused(Refusal),
+    /// Perhaps later.
+    Unavailable(String),
+}
+
+pub(crate) fn load(path: &str, max_bytes: usize) -> Result<Vec<u8>, LoadError> {
     // Asked before opening: opening a pipe would wait for ever.
-    let metadata = fs::metadata(path).map_err(unreadable)?;
+    let metadata = fs::metadata(path).map_err(not_loaded)?;
     if !metadata.is_file() {
-        return Err(Refusal::new(Rule::FileUnreadable, "this is no file"));
+        return Err(LoadError::Refused(Refusal::new(Rule::FileUnreadable, "this is no file")));
     }
     let bytes = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
     if bytes > max_bytes {
-        return Err(too_many_bytes(bytes, max_bytes));
+        return Err(LoadError::Refused(too_many_bytes(bytes, max_bytes)));
     }
     let mut content = Vec::with_capacity(bytes);
     // One byte beyond the limit shows a file that grew in between.
-    let mut file = File::open(path).map_err(unreadable)?.take(max_bytes as u64 + 1);
-    file.read_to_end(&mut content).map_err(unreadable)?;
+    let mut file = File::open(path).map_err(not_loaded)?.take(max_bytes as u64 + 1);
+    file.read_to_end(&mut content).map_err(not_loaded)?;
     Ok(content)
 }
 
-fn unreadable(error: io::Error) -> Refusal {
+/// What an error of the system means for a file. Only what no waiting changes is final: a disk or network folder that fails, or too
+/// many open files, may be better in a moment.
+pub(crate) fn not_loaded(error: io::Error) -> LoadError {
+    use io::ErrorKind::{InvalidFilename, InvalidInput, IsADirectory, NotADirectory, NotFound, PermissionDenied};
+    let unreadable = |detail: String| LoadError::Refused(Refusal::new(Rule::FileUnreadable, detail));
     match error.kind() {
-        io::ErrorKind::NotFound => Refusal::new(Rule::FileMissing, "there is no such file"),
-        io::ErrorKind::PermissionDenied => {
-            Refusal::new(Rule::FileUnreadable, "no permission to read the file: check its owner and mode")
+        NotFound => LoadError::Refused(Refusal::new(Rule::FileMissing, "there is no such file")),
+        PermissionDenied => unreadable("no permission to read the file: check its owner and mode".to_owned()),
+        NotADirectory | IsADirectory | InvalidInput | InvalidFilename => {
+            unreadable(format!("cannot read the file: {error}"))
         }
-        _ => Refusal::new(Rule::FileUnreadable, format!("cannot read the file: {error}")),
+        _ if error.raw_os_error() == Some(TOO_MANY_LINKS) => unreadable(format!("cannot read the file: {error}")),
+        _ => LoadError::Unavailable(error.to_string()),
     }
 }
 

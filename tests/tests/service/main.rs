@@ -9,10 +9,12 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use shenfen_core::Status;
+use shenfen_keyring::{Keyring, Recipients, SharedKeyring};
 use shenfen_queue::{Image, Message, Outgoing, RetryStep, Route};
 use shenfen_store::{BatchState, Dispatch, ResultFilter, Results};
 use shenfen_tests::{StubPictures, stub};
 use shenfen_worker::service::{Images, WebHosts};
+use time::OffsetDateTime;
 use world::{World, message, soon};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,6 +105,39 @@ async fn temporarily_unavailable_picture_is_retried() {
     std::fs::write(images.join("a.jpg"), b"one").unwrap();
     let rows = world.until_results(1).await;
     assert_eq!(rows[0].attempts, 1, "the first attempt was taken back: it was not the job's fault");
+    world.until_quiet().await;
+    running.stop().await;
+    world.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sealed_picture_is_read_and_waits_for_its_key() {
+    let world = World::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.json");
+    let seal = |keyring: &Keyring, name: &str| {
+        let recipients: Recipients = keyring.newest().recipient().parse().unwrap();
+        message(name).with_sealed(recipients.seal(name.as_bytes()).unwrap())
+    };
+    let first = Keyring::create(&path, OffsetDateTime::UNIX_EPOCH).unwrap();
+    let images = Images::default().sealed_for(SharedKeyring::read(&path).unwrap());
+    let running = world.start_with(1, images, StubPictures::default());
+    world.publish(&seal(&first, "one")).await;
+    assert_eq!(world.until_results(1).await[0].attempts, 1);
+
+    // A key that this worker is given only later.
+    let other = folder.path().join("other.json");
+    std::fs::copy(&path, &other).unwrap();
+    let second = Keyring::rotate(&other, OffsetDateTime::UNIX_EPOCH).unwrap();
+    world.publish(&seal(&second, "two")).await;
+    soon(async {
+        while world.depth().await.retries[0] != (RetryStep::Seconds5, 1) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    std::fs::rename(&other, &path).unwrap();
+    world.until_results(2).await;
     world.until_quiet().await;
     running.stop().await;
     world.remove().await;

@@ -176,6 +176,23 @@ fn reads_a_card() {
             assert_eq!(&message[field], text, "{field}");
         }
     }
+    let front = std::fs::read(samples.join("scan-2.jpg")).unwrap();
+    let jpeg_size = |crop: &serde_json::Value| {
+        let bytes = STANDARD.decode(crop.as_str().unwrap()).unwrap();
+        let picture = shenfen_ocr::Cropper::decode(&bytes, &Limits::default()).unwrap();
+        picture.picture().dimensions()
+    };
+    for (path, keys) in [("/v1/ocr_cn?crops=1", 3), ("/v1/ocr_cn?crops=1&detail=1", 8)] {
+        let answer = world.picture(path, &front).json();
+        assert_eq!(answer.as_object().unwrap().len(), keys, "{path}");
+        let [card] = &answer["crops"].as_array().unwrap()[..] else { panic!("the picture shows one card") };
+        let ((width, height), portrait) = (jpeg_size(&card["card"]), jpeg_size(&card["portrait"]));
+        assert_eq!((height, portrait.1), (640, 384));
+        assert!(width.abs_diff(1015) < 30 && portrait.0.abs_diff(312) < 10, "{width} {portrait:?}");
+    }
+    let back = world.picture("/v1/ocr_cn?crops=1", &std::fs::read(samples.join("scan-1.jpg")).unwrap()).json();
+    assert!(back["crops"][0]["card"].is_string() && back["crops"][0]["portrait"].is_null());
+    world.picture("/v1/ocr_cn?crops=2", &front).is("INVALID_REQUEST");
     world.picture("/v1/ocr_cn", b"\xff\xd8\xff\xe0 and no more").is("IMAGE_INVALID_FORMAT");
     world.picture("/v1/ocr_cn", &std::fs::read(samples.join("no-card.jpg")).unwrap()).is("FAIL");
 }

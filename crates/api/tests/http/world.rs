@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 use shenfen_api::{Bodies, BodyLimits, Metrics, ServerLimits, Service, router, serve};
 use shenfen_core::{Decision, Elapsed, ModelInfo, PictureResult, ReadOutcome, Refusal, Rule, Status};
+use shenfen_ocr::Limits;
 use shenfen_worker::{PictureReader, ReadingQueue, ReadingQueueSettings, Today};
 use time::macros::date;
 use tokio::net::TcpListener;
@@ -111,10 +112,12 @@ impl World {
         let metrics = Metrics::default();
         let mut service = Service {
             reading_queue: ReadingQueue::start(&reader, queue).unwrap(),
+            limits: Limits::default(),
             today: Today::Fixed(date!(2026 - 11 - 23)),
             bodies: Bodies::new(setup.bodies),
             authenticator: None,
             publisher: None,
+            recipients: None,
             store: None,
             metrics: metrics.clone(),
         };

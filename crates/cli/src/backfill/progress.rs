@@ -30,6 +30,8 @@ pub(super) struct Progress {
     accepted: u64,
     review: u64,
     failed: u64,
+    /// Attempts at pictures that could not be had.
+    unavailable: u64,
 }
 
 impl Progress {
@@ -48,6 +50,7 @@ impl Progress {
             accepted: 0,
             review: 0,
             failed: 0,
+            unavailable: 0,
         }
     }
 
@@ -64,6 +67,16 @@ impl Progress {
             Event::Listed { new, .. } => self.total += new,
             Event::Unreadable(error) => self.tell(&format!("error: {error}")),
             Event::ListingEnded => self.listing = false,
+            Event::Unavailable { source, reason } => {
+                self.unavailable += 1;
+                if self.unavailable <= FAILURES_SHOWN {
+                    self.tell(&format!("{source}: cannot be read now: {reason}"));
+                }
+            }
+            Event::WaitingForPictures { pictures, wait } => {
+                let seconds = wait.as_secs();
+                self.tell(&format!("{pictures} pictures could not be read; trying again in {seconds} s"));
+            }
             Event::Stored(finished) => self.count(finished),
             Event::Stopping => self.tell("stopping after the pictures being read; press Ctrl-C again to stop at once"),
         }

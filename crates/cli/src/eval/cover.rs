@@ -4,7 +4,7 @@
 mod place;
 mod tally;
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -22,6 +22,7 @@ use super::labels::LabelledPicture;
 use super::report::Section;
 use super::score::assign;
 use super::text_of;
+use crate::private_file;
 
 use place::{Placed, placed_at_random};
 use tally::{Outcome, Tallies};
@@ -152,11 +153,7 @@ impl CoverArgs {
         let cannot_write = || format!("cannot write {}", path.display());
         let mut bytes = std::io::Cursor::new(Vec::new());
         covered.write_to(&mut bytes, shenfen_ocr::ImageFormat::Png).with_context(cannot_write)?;
-        let mut options = OpenOptions::new();
-        options.create(true).truncate(true).write(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(&path).and_then(|mut file| file.write_all(bytes.get_ref())).with_context(cannot_write)
+        private_file::create(&path).and_then(|mut file| file.write_all(bytes.get_ref())).with_context(cannot_write)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the engine saw in labelled pictures, in full: the data that calibration, spacing and priors are fitted on.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
@@ -12,6 +12,7 @@ use shenfen_ocr::{CardDetails, DetailedReading};
 use time::Date;
 
 use super::labels::{Label, LabelledPicture};
+use crate::private_file;
 
 /// Where dumps are written: a file that only its owner may read.
 pub(super) struct DumpFile {
@@ -68,7 +69,7 @@ impl DumpFile {
     /// # Errors
     /// When it cannot be written, or its permissions cannot be set.
     pub(super) fn create(path: PathBuf, today: Date) -> anyhow::Result<DumpFile> {
-        let file = private(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        let file = private_file::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
         Ok(DumpFile { path, out: BufWriter::new(file), today })
     }
 
@@ -122,17 +123,4 @@ impl DumpFile {
     pub(super) fn finish(mut self) -> anyhow::Result<()> {
         self.out.flush().with_context(|| format!("cannot write {}", self.path.display()))
     }
-}
-
-/// An empty file with owner-only permissions, whatever they were before.
-fn private(path: &PathBuf) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.create(true).write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
-    #[cfg(unix)]
-    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-    file.set_len(0)?;
-    Ok(file)
 }

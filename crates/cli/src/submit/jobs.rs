@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use shenfen_core::{JobId, RequestedSide};
+use shenfen_keyring::Recipients;
 use shenfen_queue::{Image, Message, Outgoing, Route};
 use shenfen_worker::{Found, PictureRef, Source};
 
@@ -45,6 +46,7 @@ pub(super) struct Jobs {
     reference: Option<String>,
     side: RequestedSide,
     by_path: Option<ImageRoot>,
+    recipients: Option<Recipients>,
     largest_picture: u64,
 }
 
@@ -71,6 +73,7 @@ impl Jobs {
             reference: args.reference.clone(),
             side: args.side,
             by_path,
+            recipients: args.recipients.recipients.clone(),
             largest_picture: (max_body.saturating_sub(ENVELOPE) / 4 * 3) as u64,
         };
         // Rejects an invalid batch or reference before any picture is read.
@@ -125,10 +128,21 @@ impl Jobs {
         reference: Option<String>,
         side: RequestedSide,
     ) -> Result<(JobId, Vec<u8>), String> {
-        let message = Message::new(self.batch.clone(), reference, side, image);
+        let message = self.sealed(Message::new(self.batch.clone(), reference, side, image))?;
         let body = message.to_json();
         Message::parse(&body, None).map_err(|error| error.to_string())?;
         Ok((message.job_id, body))
+    }
+
+    /// The job with its picture sealed, if it holds one and there is anyone to seal it for.
+    fn sealed(&self, message: Message) -> Result<Message, String> {
+        match (&self.recipients, &message.image) {
+            (Some(recipients), Image::Inline(picture)) => {
+                let sealed = recipients.seal(picture).map_err(|error| format!("cannot seal the picture: {error}"))?;
+                Ok(message.with_sealed(sealed))
+            }
+            _ => Ok(message),
+        }
     }
 
     fn read(&self, path: &Path) -> Result<Vec<u8>, String> {

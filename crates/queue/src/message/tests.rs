@@ -47,8 +47,17 @@ fn accepts_base64_with_line_breaks_and_without_padding() {
 }
 
 #[test]
+fn sealed_picture_keeps_the_id_of_the_job() {
+    let job = Message::new("kyc".into(), None, RequestedSide::Front, Image::Inline(b"picture".to_vec()));
+    let sealed = |end: &[u8]| job.clone().with_sealed([b"age-encryption.org/v1\n", end].concat());
+    let parsed = Message::parse(&sealed(b"one").to_json(), None).unwrap();
+    assert_eq!(parsed, sealed(b"one"));
+    assert_eq!((parsed.job_id, sealed(b"another").job_id), (job.job_id, job.job_id));
+}
+
+#[test]
 fn errors_name_the_key() {
-    let image = "image must be an object with exactly one of base64, path, url";
+    let image = "image must be an object with exactly one of base64, sealed, path, url";
     let base64 = "image.base64 must be the base64 (RFC 4648, section 4) of a picture file, without a data: prefix";
     let text = "1 to 300 bytes of text without control characters";
     check_refused("", "message is not JSON (line 1, column 0)");
@@ -65,6 +74,11 @@ fn errors_name_the_key() {
     check_refused(r#"{"v":1,"image":{"path":"a","url":"https://h/"}}"#, image);
     check_refused(r#"{"v":1,"image":{"base64":"data:image/jpeg;base64,aGVsbG8="}}"#, base64);
     check_refused(r#"{"v":1,"image":{"base64":""}}"#, base64);
+    let sealed =
+        "image.sealed must be the base64 (RFC 4648, section 4) of a binary age file, which holds the picture file";
+    check_refused(r#"{"v":1,"image":{"sealed":"aGVsbG8="}}"#, sealed);
+    check_refused(r#"{"v":1,"image":{"sealed":"?"}}"#, sealed);
+    check_refused(r#"{"v":1,"image":{"base64":"aGVsbG8=","sealed":"aGVsbG8="}}"#, image);
     check_refused(
         r#"{"v":1,"image":{"path":""}}"#,
         "image.path must be 1 to 4096 bytes of text without control characters",
@@ -121,6 +135,7 @@ fn messages() -> impl Strategy<Value = Message> {
         proptest::collection::vec(any::<u8>(), 1..200).prop_map(Image::Inline),
         word.prop_map(Image::Path),
         "https://[a-z]{1,9}/[^\\p{Cc}]{0,40}".prop_map(Image::Url),
+        proptest::collection::vec(any::<u8>(), 0..200).prop_map(|end| Image::Sealed([AGE_FILE, &end].concat())),
     ];
     let side = proptest::sample::select(RequestedSide::ALL.to_vec());
     (any::<u128>(), word, proptest::option::of(word), side, image).prop_map(|(id, batch, reference, side, image)| {

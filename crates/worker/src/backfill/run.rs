@@ -1,10 +1,10 @@
 //! A backfill under way: one loop that lists, enqueues, claims and stores, beside the reading threads.
 
-use shenfen_core::{Job, JobId, RequestedSide};
+use shenfen_core::{Job, JobId, ReaderFault, RequestedSide};
 use shenfen_store::{ClaimedJob, Finished, JobQueue, Outcome};
 use tokio::sync::mpsc::{self, Receiver, UnboundedReceiver, UnboundedSender};
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant};
 
 use super::{BackfillError, Ended, Event, Report, Settings};
 use crate::listing::Piece;
@@ -19,18 +19,34 @@ pub(super) struct ToRead {
     side: RequestedSide,
 }
 
+/// What came of reading a claimed picture.
+pub(super) enum Reading {
+    /// The end of its job.
+    Ended(Outcome),
+    /// Its bytes cannot be had now, for this reason.
+    Unavailable(String),
+}
+
 /// Reads a claimed picture.
-pub(super) fn read<R: PictureReader>(reader: &mut R, work: ToRead) -> Outcome {
+pub(super) fn read<R: PictureReader>(reader: &mut R, work: ToRead) -> Reading {
     let _span = tracing::debug_span!("read", job.id = %work.id, job.attempt = work.attempt).entered();
     let read = read_file(reader, &work.path, work.side);
     match read.outcome.into_result(reader.model()) {
-        Ok(result) => Outcome::Read { result: Box::new(result), image_sha256: read.image_sha256 },
-        Err(fault) => Outcome::Dead { reason: fault.to_string() },
+        Ok(result) => Reading::Ended(Outcome::Read { result: Box::new(result), image_sha256: read.image_sha256 }),
+        Err(ReaderFault::Unavailable(reason)) => Reading::Unavailable(reason),
+        Err(fault) => Reading::Ended(Outcome::Dead { reason: fault.to_string() }),
     }
 }
 
-/// What came back from the reading threads: the end of a job, or one that they did not begin.
-type Back = Result<Finished, JobId>;
+/// What came back from the reading threads.
+enum Back {
+    /// The end of a job.
+    Ended(Finished),
+    /// A job whose picture cannot be had now.
+    Unavailable { job: Job, reason: String },
+    /// A job that they did not begin.
+    NotBegun(JobId),
+}
 
 /// Ends that wait to be stored together.
 struct Unstored {
@@ -41,7 +57,7 @@ struct Unstored {
 /// A backfill under way.
 pub(super) struct Run<Q, O> {
     queue: Q,
-    readers: ReaderPool<ToRead, Outcome>,
+    readers: ReaderPool<ToRead, Reading>,
     returned: UnboundedReceiver<Back>,
     replies: UnboundedSender<Back>,
     /// `None` when it has ended or is not wanted any more.
@@ -53,6 +69,9 @@ pub(super) struct Run<Q, O> {
     in_hand: usize,
     /// Whether the queue may have something to claim.
     may_claim: bool,
+    /// Claimed jobs whose pictures cannot be had now. They stay claimed until everything else is done, so that they do not come again
+    /// at once.
+    unavailable: Vec<JobId>,
     unstored: Unstored,
     report: Report,
 }
@@ -60,7 +79,7 @@ pub(super) struct Run<Q, O> {
 impl<Q: JobQueue, O: FnMut(Event<'_>)> Run<Q, O> {
     pub(super) fn new(
         queue: Q,
-        readers: ReaderPool<ToRead, Outcome>,
+        readers: ReaderPool<ToRead, Reading>,
         listing: Receiver<Piece>,
         settings: Settings,
         window: usize,
@@ -78,13 +97,22 @@ impl<Q: JobQueue, O: FnMut(Event<'_>)> Run<Q, O> {
             observe,
             in_hand: 0,
             may_claim: true,
+            unavailable: Vec::new(),
             unstored: Unstored { ends: Vec::new(), since: Instant::now() },
-            report: Report { ended: Ended::Complete, listed: 0, left_out: 0, unreadable: 0, new: 0, stored: 0 },
+            report: Report {
+                ended: Ended::Complete,
+                listed: 0,
+                left_out: 0,
+                unreadable: 0,
+                unavailable: 0,
+                new: 0,
+                stored: 0,
+            },
         }
     }
 
     /// The threads, to be ended, and what was done.
-    pub(super) fn end(self) -> (ReaderPool<ToRead, Outcome>, Report) {
+    pub(super) fn end(self) -> (ReaderPool<ToRead, Reading>, Report) {
         (self.readers, self.report)
     }
 
@@ -92,6 +120,7 @@ impl<Q: JobQueue, O: FnMut(Event<'_>)> Run<Q, O> {
         let recovered = self.queue.recover().await?;
         (self.observe)(Event::Recovered(recovered));
         let mut not_begun = Vec::new();
+        let mut waits = self.settings.waits_for_pictures.into_iter();
         loop {
             let stopping = self.report.ended == Ended::Stopped;
             if !stopping {
@@ -100,8 +129,15 @@ impl<Q: JobQueue, O: FnMut(Event<'_>)> Run<Q, O> {
             if self.in_hand == 0 {
                 let stored = self.store().await?;
                 let all_listed = self.listing.is_none();
-                if stopping || (all_listed && !self.may_claim) {
+                if stopping {
                     break;
+                }
+                if all_listed && !self.may_claim {
+                    match waits.next().filter(|_| !self.unavailable.is_empty()) {
+                        Some(wait) => self.try_again_after(wait, &mut stop).await?,
+                        None => break,
+                    }
+                    continue;
                 }
                 if stored {
                     continue;
@@ -113,8 +149,12 @@ impl<Q: JobQueue, O: FnMut(Event<'_>)> Run<Q, O> {
                 Some(back) = self.returned.recv() => {
                     self.in_hand -= 1;
                     match back {
-                        Ok(finished) => self.keep(finished).await?,
-                        Err(job) => not_begun.push(job),
+                        Back::Ended(finished) => self.keep(finished).await?,
+                        Back::Unavailable { job, reason } => {
+                            (self.observe)(Event::Unavailable { source: &job.source, reason: &reason });
+                            self.unavailable.push(job.id);
+                        }
+                        Back::NotBegun(job) => not_begun.push(job),
                     }
                 }
                 () = tokio::time::sleep_until(store_at), if !self.unstored.ends.is_empty() => {
@@ -123,7 +163,23 @@ impl<Q: JobQueue, O: FnMut(Event<'_>)> Run<Q, O> {
                 true = told_to_stop(&mut stop), if !stopping => self.begin_to_stop(),
             }
         }
+        self.report.unavailable = self.unavailable.len() as u64;
+        not_begun.append(&mut self.unavailable);
         self.release(&not_begun).await
+    }
+
+    /// Waits, and lets the pictures that could not be had be claimed again.
+    async fn try_again_after(&mut self, wait: Duration, stop: &mut watch::Receiver<bool>) -> Result<(), BackfillError> {
+        (self.observe)(Event::WaitingForPictures { pictures: self.unavailable.len() as u64, wait });
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {
+                let unavailable = std::mem::take(&mut self.unavailable);
+                self.release(&unavailable).await?;
+                self.may_claim = true;
+            }
+            true = told_to_stop(stop) => self.begin_to_stop(),
+        }
+        Ok(())
     }
 
     /// Keeps the threads supplied. Claims many jobs at a time, since every claim is a transaction.
@@ -211,13 +267,14 @@ impl<Q: JobQueue, O: FnMut(Event<'_>)> Run<Q, O> {
     }
 }
 
-fn back(job: Job, attempt: u32, returned: Returned<Outcome>) -> Back {
+fn back(job: Job, attempt: u32, returned: Returned<Reading>) -> Back {
     match returned {
-        Returned::Done(outcome) => Ok(Finished { job, attempt, outcome }),
+        Returned::Done(Reading::Ended(outcome)) => Back::Ended(Finished { job, attempt, outcome }),
+        Returned::Done(Reading::Unavailable(reason)) => Back::Unavailable { job, reason },
         Returned::Panicked(fault) => {
-            Ok(Finished { job, attempt, outcome: Outcome::Dead { reason: fault.to_string() } })
+            Back::Ended(Finished { job, attempt, outcome: Outcome::Dead { reason: fault.to_string() } })
         }
-        Returned::NotBegun => Err(job.id),
+        Returned::NotBegun => Back::NotBegun(job.id),
     }
 }
 

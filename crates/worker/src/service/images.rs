@@ -1,22 +1,25 @@
-//! Where the pictures of jobs come from: the message itself, a folder, or a server on the list.
+//! Where the pictures of jobs come from: the message itself, in clear or sealed, a folder, or a server on the list.
 
 use std::borrow::Cow;
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use shenfen_core::{Refusal, Rule};
+use shenfen_keyring::{OpenError, SharedKeyring};
 use shenfen_queue::Image;
 use thiserror::Error;
 
 use super::failure::{Failure, FetchError};
 use super::web::WebHosts;
-use crate::picture::load;
+use crate::picture::{LoadError, load, not_loaded};
 
-/// The places that pictures may be fetched from. Without any, only pictures in the message are read.
+/// The places that pictures may be fetched from. Without any, only pictures that a message holds in clear are read.
 #[derive(Clone, Default)]
 pub struct Images {
     root: Option<PathBuf>,
     hosts: Option<WebHosts>,
+    keyring: Option<Arc<SharedKeyring>>,
 }
 
 /// The image root cannot be used.
@@ -49,15 +52,35 @@ impl Images {
         Images { hosts: Some(hosts), ..self }
     }
 
+    /// Also pictures that are sealed for a key of this keyring.
+    pub fn sealed_for(self, keyring: SharedKeyring) -> Images {
+        Images { keyring: Some(Arc::new(keyring)), ..self }
+    }
+
     /// The bytes of a picture of at most `most` bytes. Waits for disk or network.
     pub(crate) fn fetch<'a>(&self, image: &'a Image, most: usize) -> Result<Cow<'a, [u8]>, FetchError> {
         match image {
             Image::Inline(bytes) => Ok(Cow::Borrowed(bytes)),
+            Image::Sealed(bytes) => self.opened(bytes, most).map(Cow::Owned),
             Image::Path(path) => self.file(path, most).map(Cow::Owned),
             Image::Url(url) => match &self.hosts {
                 Some(hosts) => hosts.get(url, most).map(Cow::Owned),
                 None => Err(refused(Rule::UrlRefused, "this worker fetches no pictures from the web (--image-host)")),
             },
+        }
+    }
+
+    /// A key that is not there may come yet: nothing is lost over a keyring that was forgotten or rotated elsewhere.
+    fn opened(&self, sealed: &[u8], most: usize) -> Result<Vec<u8>, FetchError> {
+        let later = |why: &str| Err(FetchError::Later(Failure::Unavailable(why.to_owned())));
+        let Some(keyring) = &self.keyring else {
+            return later("it is sealed, and this worker has no keyring (--keyring)");
+        };
+        match keyring.open_sealed(sealed, most) {
+            Ok(bytes) => Ok(bytes),
+            Err(OpenError::NoKey) => later("it is sealed for a key that this worker's keyring does not have"),
+            Err(OpenError::Damaged) => Err(refused(Rule::PictureDamaged, "the sealed picture was changed or cut off")),
+            Err(error @ OpenError::TooLarge(_)) => Err(refused(Rule::PictureBytes, error.to_string())),
         }
     }
 
@@ -79,10 +102,7 @@ impl Images {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(FetchError::Later(Failure::Unavailable("the image root is not there".into())));
             }
-            Err(error) if is_final(error.kind()) => {
-                return Err(refused(Rule::FileUnreadable, format!("cannot open the file: {error}")));
-            }
-            Err(error) => return Err(FetchError::Later(Failure::Unavailable(error.to_string()))),
+            Err(error) => return Err(not_loaded(error).into()),
         };
         if !full.starts_with(root) {
             return Err(outside());
@@ -90,14 +110,17 @@ impl Images {
         let Some(full) = full.to_str() else {
             return Err(refused(Rule::FileUnreadable, "the path is not UTF-8"));
         };
-        load(full, most).map_err(FetchError::Refused)
+        Ok(load(full, most)?)
     }
 }
 
-/// What no waiting changes.
-fn is_final(kind: io::ErrorKind) -> bool {
-    use io::ErrorKind::{InvalidFilename, InvalidInput, IsADirectory, NotADirectory, PermissionDenied};
-    matches!(kind, PermissionDenied | NotADirectory | IsADirectory | InvalidInput | InvalidFilename)
+impl From<LoadError> for FetchError {
+    fn from(error: LoadError) -> FetchError {
+        match error {
+            LoadError::Refused(refusal) => FetchError::Refused(refusal),
+            LoadError::Unavailable(reason) => FetchError::Later(Failure::Unavailable(reason)),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -143,6 +166,34 @@ mod tests {
         assert_eq!(fetch("a"), "file_unreadable");
         fs::remove_dir_all(&root).unwrap();
         assert_eq!(fetch("a/b.jpg"), "later", "a root that is away is not the job's fault");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn file_that_cannot_be_read_now_is_read_later() {
+        // Its first bytes are no memory of the process, so reading them is an input/output error.
+        let images = Images::default().below(Path::new("/proc/self")).unwrap();
+        assert_eq!(rule_of(images.fetch(&Image::Path("mem".into()), 100)), "later");
+    }
+
+    #[test]
+    fn opens_what_is_sealed_for_its_keyring() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys.json");
+        let now = time::OffsetDateTime::UNIX_EPOCH;
+        let keyring = shenfen_keyring::Keyring::create(&path, now).unwrap();
+        let recipients: shenfen_keyring::Recipients = keyring.newest().recipient().parse().unwrap();
+        let sealed = recipients.seal(b"picture").unwrap();
+        let images = Images::default().sealed_for(SharedKeyring::read(&path).unwrap());
+        let image = Image::Sealed(sealed.clone());
+        assert!(matches!(images.fetch(&image, 7), Ok(bytes) if *bytes == *b"picture"));
+        assert_eq!(rule_of(images.fetch(&image, 6)), "picture_bytes");
+        assert_eq!(rule_of(images.fetch(&Image::Sealed(sealed[..sealed.len() - 1].to_vec()), 7)), "picture_damaged");
+        assert_eq!(rule_of(Images::default().fetch(&image, 7)), "later", "the keyring may be given yet");
+
+        let others = shenfen_keyring::Keyring::create(&folder.path().join("others.json"), now).unwrap();
+        let sealed = others.newest().recipient().parse::<shenfen_keyring::Recipients>().unwrap().seal(b"x").unwrap();
+        assert_eq!(rule_of(images.fetch(&Image::Sealed(sealed), 7)), "later", "the key may come yet");
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub fn job_of(message: &Message) -> Job {
 /// How the table names the picture: a URL without its query and what follows, which often hold a secret.
 fn source(image: &Image) -> String {
     match image {
-        Image::Inline(_) => "inline".to_owned(),
+        Image::Inline(_) | Image::Sealed(_) => "inline".to_owned(),
         Image::Path(path) => path.clone(),
         Image::Url(url) => url.split(['?', '#']).next().unwrap_or_default().to_owned(),
     }
@@ -46,6 +46,7 @@ mod tests {
         let url = Image::Url("https://store.example.com/a/b.jpg?signature=s3cret#part".into());
         assert_eq!(source(&url), "https://store.example.com/a/b.jpg");
         assert_eq!(source(&Image::Inline(vec![1, 2, 3])), "inline");
+        assert_eq!(source(&Image::Sealed(vec![1, 2, 3])), "inline");
         assert_eq!(source(&Image::Path("a/b.jpg".into())), "a/b.jpg");
     }
 }
