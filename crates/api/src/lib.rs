@@ -21,6 +21,7 @@ mod ocr_cn;
 mod store;
 
 mod metrics;
+mod readiness;
 mod routes;
 mod service;
 

@@ -11,18 +11,15 @@ use tokio::sync::watch;
 
 /// Something with readiness and metrics.
 pub trait Observed: Clone + Send + Sync + 'static {
-    /// Whether it is ready for work.
-    ///
-    /// # Errors
-    /// What it waits for.
-    fn ready(&self) -> Result<(), String>;
+    /// Whether it is ready for work, or what it waits for.
+    fn ready(&self) -> impl Future<Output = Result<(), String>> + Send;
 
     /// Its metrics in the Prometheus text format.
     fn render(&self) -> String;
 }
 
 impl Observed for shenfen_worker::service::Metrics {
-    fn ready(&self) -> Result<(), String> {
+    async fn ready(&self) -> Result<(), String> {
         self.ready()
     }
 
@@ -51,7 +48,7 @@ pub fn router(observed: impl Observed) -> Router {
         .route(
             "/readyz",
             get(move || async move {
-                match ready.ready() {
+                match ready.ready().await {
                     Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
                     Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
                 }

@@ -12,12 +12,13 @@ use axum::routing::{get, post};
 use crate::answer::Outcome;
 use crate::metrics::Levels;
 use crate::operations::Observed;
+use crate::readiness::Readiness;
 use crate::service::Service;
 use crate::{idcard, jobs, ocr_cn, operations, pages, problem};
 
 /// All routes of the service.
 pub fn router(service: Arc<Service>) -> Router {
-    let observed = ObservedService(Arc::clone(&service));
+    let observed = ObservedService { service: Arc::clone(&service), readiness: Arc::default() };
     let observing = from_fn_with_state(Arc::clone(&service), observe);
     client_routes(service).merge(operations::router(observed)).merge(pages::router()).layer(observing)
 }
@@ -48,18 +49,21 @@ async fn observe(State(service): State<Arc<Service>>, request: Request, next: Ne
     response
 }
 
-/// The service as probes and Prometheus see it. It is ready as long as it answers: a full queue is full for moments only,
-/// and broker and database concern only some of its paths.
+/// The service as probes and Prometheus see it. It is ready while broker and database answer, if it has them; a full queue is full
+/// for moments only.
 #[derive(Clone)]
-struct ObservedService(Arc<Service>);
+struct ObservedService {
+    service: Arc<Service>,
+    readiness: Arc<Readiness>,
+}
 
 impl Observed for ObservedService {
-    fn ready(&self) -> Result<(), String> {
-        Ok(())
+    async fn ready(&self) -> Result<(), String> {
+        self.readiness.of(&self.service).await
     }
 
     fn render(&self) -> String {
-        let ObservedService(service) = self;
+        let service = &self.service;
         let (pictures_waiting, pictures_reading) = service.reading_queue.load();
         service.metrics.render(Levels { body_bytes: service.bodies.held(), pictures_waiting, pictures_reading })
     }

@@ -21,6 +21,10 @@ impl LazyStore {
         self.store.get_or_try_init(|| self.options.clone().open(Access::Work)).await
     }
 
+    pub(crate) async fn ping(&self) -> Result<(), StoreError> {
+        self.store().await?.ping().await
+    }
+
     pub(crate) async fn note_published(&self, job: &Job) -> Result<(), StoreError> {
         self.store().await?.note_published(std::slice::from_ref(job)).await
     }

@@ -40,14 +40,6 @@ impl PostgresStore {
         &self.connections.name
     }
 
-    /// Checks that the server answers, for a health check.
-    ///
-    /// # Errors
-    /// When it does not answer in time.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        self.rows("answer", sqlx::query("SELECT 1")).await.map(drop)
-    }
-
     /// Runs one statement, which is its own transaction.
     async fn rows(&self, operation: &'static str, statement: Statement<'_>) -> Result<Vec<PgRow>, StoreError> {
         self.connections.rows(operation, statement).await

@@ -45,6 +45,10 @@ pub struct ServiceSettings {
     pub commit_after: Duration,
     /// How often a job is tried again after a failure that may pass, before it becomes a dead letter.
     pub retries: u32,
+    /// How long the database may be away before no more jobs are received and those not begun are given back to the broker. A
+    /// broker takes back what is not acknowledged in time (`consumer_timeout`, by default 30 minutes) and counts that against the
+    /// message.
+    pub give_back_after: Duration,
     /// How long what was begun may take once it is told to stop.
     pub drain: Duration,
 }
@@ -59,6 +63,7 @@ impl ServiceSettings {
             commit_rows: 64,
             commit_after: Duration::from_millis(100),
             retries: 5,
+            give_back_after: Duration::from_secs(3),
             drain: Duration::from_secs(30),
         }
     }

@@ -62,6 +62,10 @@ const NOTE_PUBLISHED: &str = "
     ON CONFLICT (job_id) DO NOTHING";
 
 impl JobStore for PostgresStore {
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.rows("answer", sqlx::query("SELECT 1")).await.map(drop)
+    }
+
     async fn claim(&self, jobs: &[Job]) -> Result<Vec<ClaimOutcome>, StoreError> {
         self.claim_jobs(jobs, false).await
     }

@@ -63,7 +63,7 @@ async fn store_group<S: JobStore>(
     metrics: &Metrics,
     outcomes: &mpsc::UnboundedSender<CommitOutcome>,
 ) -> ControlFlow<()> {
-    let mut outage = DatabaseOutage::default();
+    let mut outage = DatabaseOutage::new(metrics);
     let mut groups = vec![group];
     while let Some(group) = groups.pop() {
         crash_point("before-commit");
@@ -71,7 +71,7 @@ async fn store_group<S: JobStore>(
         let outcome = match store.complete(&group).await {
             Ok(completed) => {
                 crash_point("after-commit");
-                outage.ended(metrics);
+                outage.ended();
                 metrics.took(Stage::Commit, begin.elapsed());
                 metrics.repeated(completed.repeated);
                 CommitOutcome::Stored(group.iter().map(|end| end.job.id).collect())
@@ -84,7 +84,7 @@ async fn store_group<S: JobStore>(
                 Err(job) => CommitOutcome::Rejected { job, reason },
             },
             Err(error) => {
-                outage.wait_after(&error, metrics).await;
+                outage.wait_after(&error).await;
                 groups.push(group);
                 continue;
             }

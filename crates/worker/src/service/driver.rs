@@ -25,6 +25,7 @@ use super::failure::Failure;
 use super::images::Images;
 use super::intake::arrival;
 use super::metrics::Metrics;
+use super::outage::watch_database;
 use super::reading::read;
 use super::settle::{Settle, settle_all};
 use super::step::{Event, Limits, ReadResult, State, Tag, Work, step};
@@ -66,6 +67,10 @@ pub(crate) struct Driver<S> {
     give_up: watch::Sender<bool>,
     stop: watch::Receiver<bool>,
     stop_deliveries: Arc<Notify>,
+    /// True while nothing is to be delivered.
+    pause_deliveries: watch::Sender<bool>,
+    /// True while the database is away for long.
+    database_away: watch::Receiver<bool>,
     fetches: Arc<Semaphore>,
     malformed: Arc<Semaphore>,
 }
@@ -87,7 +92,9 @@ impl<S: JobStore + Clone + 'static> Driver<S> {
         let (ends, uncommitted) = mpsc::unbounded_channel();
         let (committed, commits) = mpsc::unbounded_channel();
         let (give_up, given_up) = watch::channel(false);
-        let ServiceSettings { threads, retries, drain, .. } = settings;
+        let ServiceSettings { threads, retries, drain, give_back_after, .. } = settings;
+        let (away, database_away) = watch::channel(false);
+        tokio::spawn(watch_database(store.clone(), metrics.clone(), give_back_after, away));
         tokio::spawn(commit_all(store.clone(), settings, metrics.clone(), uncommitted, committed, given_up));
         let (settle, unsettled) = mpsc::unbounded_channel();
         let settler = tokio::spawn(settle_all(unsettled));
@@ -111,6 +118,8 @@ impl<S: JobStore + Clone + 'static> Driver<S> {
             give_up,
             stop,
             stop_deliveries: Arc::new(Notify::new()),
+            pause_deliveries: watch::channel(false).0,
+            database_away,
             fetches: Arc::new(Semaphore::new(FETCHES)),
             malformed: Arc::new(Semaphore::new(MALFORMED)),
         })
@@ -120,6 +129,8 @@ impl<S: JobStore + Clone + 'static> Driver<S> {
     pub(crate) async fn run(mut self, consumer: &Consumer, mut deliveries: Receiver<Delivery>) -> ServiceReport {
         let mut health = consumer.watch();
         let mut stop = self.stop.clone();
+        let mut paused = self.pause_deliveries.subscribe();
+        let mut database_away = self.database_away.clone();
         let stop_deliveries = Arc::clone(&self.stop_deliveries);
         let no_answer = async {
             stop_deliveries.notified().await;
@@ -151,6 +162,13 @@ impl<S: JobStore + Clone + 'static> Driver<S> {
                     Some(event) => event,
                     None => continue,
                 },
+                Ok(()) = paused.changed() => {
+                    if *paused.borrow_and_update() { consumer.pause() } else { consumer.resume() }
+                    continue;
+                }
+                Ok(()) = database_away.changed() => {
+                    if *database_away.borrow_and_update() { Event::DatabaseAway } else { Event::DatabaseBack }
+                }
                 () = stop_requested(&mut stop), if !self.state.is_stopping() => Event::StopRequested,
                 () = sleep_until(wake_at) => Event::TimePassed,
             };

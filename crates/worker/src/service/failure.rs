@@ -10,7 +10,8 @@
 //! | its reading ended the process too often | dead letter at once |
 //! | the database takes its result never | dead letter at once |
 //! | its batch is paused | retry, not counted |
-//! | the broker or the database is away | waits, is not the job's failure |
+//! | the database is away before it is claimed | retry, not counted: a delivery that waits for hours would be counted by the broker |
+//! | the broker is away, or the database once it is claimed | waits, is not the job's failure |
 
 use shenfen_core::{ReaderFault, Refusal};
 use shenfen_queue::RetryStep;
@@ -28,6 +29,8 @@ pub(crate) enum Failure {
     NotStorable(String),
     #[error("its batch is paused")]
     Paused,
+    #[error("the database is away")]
+    DatabaseAway,
 }
 
 /// Why a picture could not be fetched.
@@ -51,8 +54,10 @@ impl Failure {
     /// What becomes of a job that has failed `failures` times before, of which `most` may be followed by a retry.
     pub(crate) fn disposition(&self, failures: u32, most: u32) -> Disposition {
         match self {
-            Failure::Paused => Disposition::Retry { step: RetryStep::Seconds30, failures },
-            Failure::Unavailable(_) | Failure::Reader(ReaderFault::Engine(_)) if failures < most => {
+            Failure::Paused | Failure::DatabaseAway => Disposition::Retry { step: RetryStep::Seconds30, failures },
+            Failure::Unavailable(_) | Failure::Reader(ReaderFault::Engine(_) | ReaderFault::Unavailable(_))
+                if failures < most =>
+            {
                 let failures = failures + 1;
                 Disposition::Retry { step: RetryStep::after(failures), failures }
             }
@@ -87,9 +92,11 @@ mod tests {
     }
 
     #[test]
-    fn paused_batch_counts_no_failure() {
-        for failures in [0, 3, 100] {
-            let Disposition::Retry { failures: after, .. } = Failure::Paused.disposition(failures, 5) else { panic!() };
+    fn what_is_not_the_jobs_fault_counts_no_failure() {
+        for (failure, failures) in
+            [Failure::Paused, Failure::DatabaseAway].iter().flat_map(|f| [(f, 0), (f, 3), (f, 100)])
+        {
+            let Disposition::Retry { failures: after, .. } = failure.disposition(failures, 5) else { panic!() };
             assert_eq!(after, failures);
         }
     }

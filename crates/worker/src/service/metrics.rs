@@ -1,6 +1,6 @@
 //! The metrics of a worker, in the Prometheus text format. Numbers only: no identifiers, no fields.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -58,6 +58,7 @@ struct Counters {
     jobs: IntCounterVec,
     in_hand: IntGauge,
     database_away: IntGauge,
+    is_database_away: AtomicBool,
     stages: HistogramVec,
     threads: AtomicU64,
     consumer: Mutex<Option<watch::Receiver<Health>>>,
@@ -93,6 +94,7 @@ impl Default for Counters {
                 &registry,
                 IntGauge::new("shenfen_database_away", "1 while the worker waits for the database."),
             ),
+            is_database_away: AtomicBool::default(),
             jobs,
             stages,
             registry,
@@ -157,8 +159,11 @@ impl Metrics {
         self.0.threads.store(threads as u64, Relaxed);
     }
 
-    pub(crate) fn database_away(&self, away: bool) {
+    /// Whether that is news.
+    pub(crate) fn database_away(&self, away: bool) -> bool {
+        let was_away = self.0.is_database_away.swap(away, Relaxed);
         self.0.database_away.set(away.into());
+        was_away != away
     }
 
     pub(crate) fn took(&self, stage: Stage, time: Duration) {
@@ -194,14 +199,15 @@ impl Metrics {
     /// What it waits for.
     pub fn ready(&self) -> Result<(), String> {
         match self.consumer() {
-            None => return Err("starting".into()),
-            Some(Health { phase: Phase::Consuming, .. }) => {}
+            None => Err("starting".into()),
             Some(Health { phase: Phase::Connecting, last_error, .. }) => {
-                return Err(format!("no broker: {}", last_error.unwrap_or_else(|| "connecting".into())));
+                Err(format!("no broker: {}", last_error.unwrap_or_else(|| "connecting".into())))
             }
-            Some(Health { phase, .. }) => return Err(format!("{phase:?}").to_lowercase()),
+            // It is also why nothing is received.
+            Some(_) if self.0.is_database_away.load(Relaxed) => Err("no database".into()),
+            Some(Health { phase: Phase::Consuming, .. }) => Ok(()),
+            Some(Health { phase, .. }) => Err(format!("{phase:?}").to_lowercase()),
         }
-        if self.0.database_away.get() != 0 { Err("no database".into()) } else { Ok(()) }
     }
 
     fn consumer(&self) -> Option<Health> {

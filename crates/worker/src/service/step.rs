@@ -26,6 +26,8 @@ pub(crate) use event::{Arrival, Counter, Effect, Event, Line, Malformed, ReadRes
 pub(crate) use job::JobState;
 use job::{HeldJob, Jobs};
 
+use super::failure::Failure;
+
 /// The limits that the step keeps.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
@@ -55,6 +57,8 @@ pub(crate) struct State {
     /// The poison candidate whose turn it is.
     alone: Option<JobId>,
     deliveries_open: bool,
+    /// Whether the job store is away for so long that nothing is asked of it.
+    database_away: bool,
     /// By when everything must be finished, once the service is told to stop.
     deadline: Option<Instant>,
     time_over: bool,
@@ -79,6 +83,7 @@ impl State {
             malformed: BTreeMap::new(),
             alone: None,
             deliveries_open: true,
+            database_away: false,
             deadline: None,
             time_over: false,
             stored: 0,
@@ -116,13 +121,7 @@ impl State {
             Event::Delivered(arrivals) => arrivals.into_iter().for_each(|arrival| self.arrive(arrival, effects)),
             Event::Lost(tags) => self.lose(&tags.into_iter().collect()),
             Event::Claimed(answers) => answers.into_iter().for_each(|(id, answer)| self.claimed(id, answer, effects)),
-            Event::NotClaimed(ids) => {
-                for id in ids {
-                    if self.jobs.in_state(id, &[JobState::Claiming, JobState::ClaimingAlone]).is_some() {
-                        self.requeue(id, effects);
-                    }
-                }
-            }
+            Event::NotClaimed(ids) => ids.into_iter().for_each(|id| self.not_claimed(id, effects)),
             Event::Fetched(id, fetched) => self.fetched(id, fetched, effects),
             Event::Read(id, read) => self.read(id, read, effects),
             Event::NotRead(id) => {
@@ -136,6 +135,12 @@ impl State {
             Event::NotPublished(id) => self.not_published(id, effects),
             Event::Released(ids) => ids.into_iter().for_each(|id| self.released(id, effects)),
             Event::MalformedPublished(tag, confirmed) => self.malformed_published(tag, confirmed, effects),
+            Event::DatabaseAway => self.lose_database(effects),
+            Event::DatabaseBack => {
+                if std::mem::take(&mut self.database_away) && !self.is_stopping() {
+                    effects.push(Effect::ResumeDeliveries);
+                }
+            }
             Event::StopRequested => self.stop(now, effects),
             Event::DeliveriesClosed => self.close(effects),
             Event::TimePassed => {
@@ -158,6 +163,9 @@ impl State {
                     Some(held) => held.deliver_again(arrived),
                     None => self.jobs.insert(arrived),
                 }
+                if self.database_away {
+                    self.give_back_arrived(effects);
+                }
             }
             Arrival::Malformed(malformed) => {
                 self.malformed.insert(malformed.tag, MalformedState::Publishing);
@@ -176,6 +184,25 @@ impl State {
             if self.jobs.in_state(id, &unclaimed).is_some() {
                 self.jobs.remove(id);
             }
+        }
+    }
+
+    /// Has nothing more delivered, and jobs that are not claimed published anew, so that none waits here for as long as an outage may
+    /// last: a broker takes back what is not acknowledged in time, and counts that against the message. Jobs that are claimed go on:
+    /// their ends wait for the job store, and what is taken back of them has its end when it comes again.
+    fn lose_database(&mut self, effects: &mut Vec<Effect>) {
+        if self.is_stopping() || std::mem::replace(&mut self.database_away, true) {
+            return;
+        }
+        effects.push(Effect::Log(Line::GivingBack(self.jobs.len())));
+        effects.push(Effect::PauseDeliveries);
+        self.give_back_arrived(effects);
+    }
+
+    fn give_back_arrived(&mut self, effects: &mut Vec<Effect>) {
+        for state in [JobState::Arrived, JobState::PoisonCandidateWaiting] {
+            let waiting: Vec<JobId> = self.jobs.ids(state).collect();
+            waiting.into_iter().for_each(|id| self.fail(id, &Failure::DatabaseAway, effects));
         }
     }
 

@@ -12,7 +12,7 @@ use crate::pool::Returned;
 use crate::service::crash::crash_point;
 use crate::service::failure::{Failure, FetchError};
 use crate::service::metrics::Stage;
-use crate::service::outage::DatabaseOutage;
+use crate::service::outage::{DatabaseOutage, gone};
 use crate::service::settle::{Settle, publish};
 use crate::service::step::{Counter, Effect, Event, Line, Malformed, Republish, Work};
 use crate::stop::stop_requested;
@@ -38,20 +38,22 @@ impl<S: JobStore + Clone + 'static> Driver<S> {
                 }
             }
             Effect::DrainReaders => self.readers.drain(),
+            Effect::PauseDeliveries => drop(self.pause_deliveries.send_replace(true)),
+            Effect::ResumeDeliveries => drop(self.pause_deliveries.send_replace(false)),
             Effect::StopDeliveries => self.stop_deliveries.notify_one(),
             Effect::Count(counter) => self.count(counter),
             Effect::Log(line) => log(&line),
         }
     }
 
-    /// Asks the job store until it answers. After a request to stop it waits for the answer under way, so that no claim
-    /// goes unnoticed, and asks no more.
+    /// Asks the job store until it answers. After a request to stop, or once the store is away for long, it waits for the answer
+    /// under way, so that no claim goes unnoticed, and asks no more.
     fn claim(&self, jobs: Vec<Job>, alone: bool) {
-        let (store, answers, metrics, mut stop) =
-            (self.store.clone(), self.answers.clone(), self.metrics.clone(), self.stop.clone());
+        let (store, answers) = (self.store.clone(), self.answers.clone());
+        let (mut stop, mut away) = (self.stop.clone(), self.database_away.clone());
+        let mut outage = DatabaseOutage::new(&self.metrics);
         tokio::spawn(async move {
             let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
-            let mut outage = DatabaseOutage::default();
             let event = loop {
                 let answer = match &jobs[..] {
                     [candidate] if alone => store.claim_alone(candidate).await.map(|outcome| vec![outcome]),
@@ -59,14 +61,15 @@ impl<S: JobStore + Clone + 'static> Driver<S> {
                 };
                 let error = match answer {
                     Ok(outcomes) => {
-                        outage.ended(&metrics);
+                        outage.ended();
                         break Event::Claimed(ids.into_iter().zip(outcomes).collect());
                     }
                     Err(error) => error,
                 };
                 tokio::select! {
-                    () = outage.wait_after(&error, &metrics) => {}
+                    () = outage.wait_after(&error) => {}
                     () = stop_requested(&mut stop) => break Event::NotClaimed(ids),
+                    () = gone(&mut away) => break Event::NotClaimed(ids),
                 }
             };
             let _ = answers.send(event);
@@ -162,6 +165,12 @@ fn log(line: &Line) {
     match line {
         Line::Malformed(reason) => tracing::warn!(reason, "a message is no job: dead letter"),
         Line::Failed { id, reason, disposition } => tracing::warn!(job.id = %id, reason, ?disposition, "a job failed"),
+        Line::GivingBack(in_hand) => {
+            tracing::warn!(
+                in_hand,
+                "the database stays away: no more jobs are received, and those not begun are given back"
+            );
+        }
         Line::ReadAlone(id) => tracing::warn!(job.id = %id, "a job that may have ended a worker is read alone"),
         Line::DeadEndNotStored { id, reason } => {
             tracing::error!(job.id = %id, reason, "the dead end of a job cannot be stored; its dead letter is published");

@@ -16,7 +16,7 @@ impl State {
     /// Asks the job store about the next jobs.
     pub(super) fn claim_next(&mut self, effects: &mut Vec<Effect>) {
         let asking = self.jobs.count(&[JobState::Claiming, JobState::ClaimingAlone]) > 0;
-        if self.is_stopping() || asking || self.alone.is_some() {
+        if self.is_stopping() || self.database_away || asking || self.alone.is_some() {
             return;
         }
         let candidate = self.jobs.ids(JobState::PoisonCandidateWaiting).next();
@@ -81,6 +81,18 @@ impl State {
                 self.fail(id, &Failure::Exhausted(attempts), effects);
             }
             ClaimOutcome::BatchPaused => self.fail(id, &Failure::Paused, effects),
+        }
+    }
+
+    /// The job store was not reached: after a stop a job is given back, otherwise it is published anew.
+    pub(super) fn not_claimed(&mut self, id: JobId, effects: &mut Vec<Effect>) {
+        let stopping = self.is_stopping();
+        match self.jobs.in_state(id, &[JobState::Claiming, JobState::ClaimingAlone]) {
+            None => {}
+            Some(_) if stopping => self.requeue(id, effects),
+            // Its connection was lost, so the broker has it already.
+            Some(held) if held.tags.is_empty() => self.let_go(id),
+            Some(_) => self.fail(id, &Failure::DatabaseAway, effects),
         }
     }
 

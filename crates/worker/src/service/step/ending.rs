@@ -53,7 +53,10 @@ impl State {
         held.end = None;
         held.reason = Some(reason.clone());
         let (message, message_id) = (Arc::clone(&held.message), held.message_id.clone());
-        effects.push(Effect::Log(Line::Failed { id, reason: reason.clone(), disposition }));
+        // One line says it for all jobs of an outage.
+        if *failure != Failure::DatabaseAway {
+            effects.push(Effect::Log(Line::Failed { id, reason: reason.clone(), disposition }));
+        }
         effects.push(Effect::Publish(Republish { id, route, message, message_id, failures, reason }));
         self.jobs.enter(id, state);
     }

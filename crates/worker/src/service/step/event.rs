@@ -52,7 +52,7 @@ pub(crate) enum Event {
     Lost(Vec<Tag>),
     /// Answers [`Effect::Claim`]: what the job store says of each job.
     Claimed(Vec<(JobId, ClaimOutcome)>),
-    /// Answers [`Effect::Claim`]: the job store was not reached before the service was told to stop.
+    /// Answers [`Effect::Claim`]: the job store was not reached before the service was told to stop, or has been away for too long.
     NotClaimed(Vec<JobId>),
     /// Answers [`Effect::Fetch`]: the picture, or why the result is a refusal; or why there is none now.
     Fetched(JobId, Result<Result<Vec<u8>, Refusal>, Failure>),
@@ -72,6 +72,10 @@ pub(crate) enum Event {
     Released(Vec<JobId>),
     /// Answers [`Effect::PublishMalformed`]: whether the broker has confirmed it.
     MalformedPublished(Tag, bool),
+    /// The job store has been away for so long that deliveries are not to wait for it.
+    DatabaseAway,
+    /// It answers again.
+    DatabaseBack,
     /// The service is told to stop.
     StopRequested,
     /// No more deliveries can arrive.
@@ -140,6 +144,10 @@ pub(crate) enum Effect {
     Requeue(Tag),
     /// Let the reading threads begin nothing more.
     DrainReaders,
+    /// Let the broker deliver nothing until [`Effect::ResumeDeliveries`].
+    PauseDeliveries,
+    /// Let the broker deliver again.
+    ResumeDeliveries,
     /// Let the broker deliver nothing more.
     StopDeliveries,
     /// Count something.
@@ -178,6 +186,8 @@ pub(crate) enum Line {
         /// What becomes of it.
         disposition: Disposition,
     },
+    /// The database has been away for a while with so many jobs in hand: those that are not claimed are given back.
+    GivingBack(usize),
     /// A poison candidate is read with nothing beside it.
     ReadAlone(JobId),
     /// The dead end of a job cannot be stored; its dead letter is published.

@@ -64,7 +64,7 @@ impl JobState {
             PublishingRetry, Reading, Ready, ReleasingRetried, ReleasingUnread, Requeuing,
         };
         match self {
-            Arrived => &[Claiming],
+            Arrived => &[Claiming, PublishingRetry],
             Claiming => &[
                 Fetching,
                 Ready,
@@ -74,7 +74,7 @@ impl JobState {
                 ReleasingUnread,
                 Requeuing,
             ],
-            PoisonCandidateWaiting => &[ClaimingAlone],
+            PoisonCandidateWaiting => &[ClaimingAlone, PublishingRetry],
             ClaimingAlone => &[
                 Fetching,
                 Ready,

@@ -37,6 +37,7 @@ fn act(world: &mut World, choice: u16, crashes: &mut u32) {
         13 if detail.is_multiple_of(4) => world.lose_connection(),
         13 => world.retries.drain(..).for_each(|letter| world.queue.push_back(letter)),
         14 if detail.is_multiple_of(8) => world.paused = !world.paused,
+        14 if detail % 8 == 1 => world.database(!world.away),
         14 => world.stray_answer(u64::from(detail / 8)),
         15 if detail.is_multiple_of(8) && *crashes < MOST_CRASHES => {
             *crashes += 1;
@@ -74,6 +75,9 @@ fn after(choices: &[u16]) -> World {
 /// From now on everything works, until nothing is left to do.
 fn run_to_rest(world: &mut World) {
     world.paused = false;
+    if world.away {
+        world.database(false);
+    }
     for _ in 0..10_000 {
         if world.state.is_over() {
             check_stopped(world);

@@ -42,7 +42,7 @@ impl World {
 
     /// Whether the dead letter of a job is published.
     pub(super) fn has_dead_letter(&self, number: u64) -> bool {
-        self.dead_letters.iter().any(|letter| matches!(letter, Letter::Job { number: n, .. } if *n == number))
+        self.dead_letters.iter().any(|letter| letter.is_of(number))
     }
 
     /// Checks an effect against what may be done now, and notes what is to be answered.
@@ -69,6 +69,13 @@ impl World {
             }
             Effect::Publish(failed) => {
                 let number = number_of(failed.id);
+                if !self.progress.contains_key(&number) {
+                    assert!(self.away, "job {number} is published anew before it is claimed");
+                    self.progress.insert(number, Claiming);
+                }
+                if self.progress[&number] == Claiming {
+                    self.unclaimed.insert(number);
+                }
                 self.expect(number, &[Claiming, Claimed, Fetching, Read, Committing], Publishing(failed.route));
                 self.pending.push(Pending::Publish(failed));
             }
@@ -91,6 +98,8 @@ impl World {
                 let letter = self.unsettled.remove(&tag).expect("a delivery is settled once");
                 self.queue.push_back(letter);
             }
+            Effect::PauseDeliveries => self.deliveries_paused = true,
+            Effect::ResumeDeliveries => self.deliveries_paused = false,
             Effect::StopDeliveries => self.pending.push(Pending::Close),
             Effect::DrainReaders | Effect::Count(_) | Effect::Log(_) => {}
         }
@@ -98,6 +107,7 @@ impl World {
 
     fn check_claim(&mut self, numbers: Vec<u64>, alone: bool) {
         assert!(!self.stopping, "nothing is claimed after a stop");
+        assert!(!self.away, "nothing is claimed while the job store is away");
         assert!(self.alone.is_none(), "claimed beside a poison candidate: {numbers:?}");
         if alone {
             assert!(self.progress.is_empty(), "a poison candidate is claimed beside {:?}", self.progress);
@@ -105,8 +115,10 @@ impl World {
             self.alone = Some(numbers[0]);
         }
         for &number in &numbers {
-            let delivered = |letter: &Letter| matches!(letter, Letter::Job { number: n, .. } if *n == number);
-            assert!(self.unsettled.values().any(delivered), "job {number} is claimed without a delivery");
+            assert!(
+                self.unsettled.values().any(|letter| letter.is_of(number)),
+                "job {number} is claimed without a delivery"
+            );
             assert_eq!(self.progress.insert(number, Claiming), None, "job {number} is claimed twice");
         }
         let claimed = |progress| matches!(progress, Claiming | Claimed | Fetching | Reading);

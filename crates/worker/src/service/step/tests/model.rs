@@ -30,6 +30,13 @@ pub(super) enum Letter {
     Malformed(u64),
 }
 
+impl Letter {
+    /// Whether it is about this job.
+    pub(super) fn is_of(self, number: u64) -> bool {
+        matches!(self, Letter::Job { number: other, .. } if other == number)
+    }
+}
+
 /// What a job's picture is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -78,6 +85,9 @@ pub(super) struct World {
     pub(super) malformed: u64,
     pub(super) entries: BTreeMap<u64, Entry>,
     pub(super) paused: bool,
+    /// Whether the job store is away, and whether the broker is to deliver nothing meanwhile.
+    pub(super) away: bool,
+    pub(super) deliveries_paused: bool,
     pub(super) pending: Vec<Pending>,
     pub(super) stopping: bool,
     pub(super) closed: bool,
@@ -87,6 +97,8 @@ pub(super) struct World {
     pub(super) alone: Option<u64>,
     /// Jobs whose retry is published, so that their deliveries may be retried now.
     pub(super) retried: BTreeSet<u64>,
+    /// Jobs that are published anew without having been claimed.
+    pub(super) unclaimed: BTreeSet<u64>,
     tags: Tag,
 }
 
@@ -123,12 +135,15 @@ impl World {
             malformed: 0,
             entries: BTreeMap::new(),
             paused: false,
+            away: false,
+            deliveries_paused: false,
             pending: Vec::new(),
             stopping: false,
             closed: false,
             progress: BTreeMap::new(),
             alone: None,
             retried: BTreeSet::new(),
+            unclaimed: BTreeSet::new(),
             tags: 0,
         }
     }
@@ -153,7 +168,7 @@ impl World {
     pub(super) fn deliver(&mut self, most: usize) {
         let room = PREFETCH.saturating_sub(self.unsettled.len());
         let count = most.min(room).min(self.queue.len());
-        if self.closed || count == 0 {
+        if self.closed || self.deliveries_paused || count == 0 {
             return;
         }
         let letters: Vec<Letter> = self.queue.drain(..count).collect();
@@ -208,7 +223,16 @@ impl World {
     pub(super) fn restart(&mut self) {
         self.state = State::new(LIMITS);
         self.pending.clear();
+        self.unclaimed.clear();
         (self.stopping, self.closed) = (false, false);
+        (self.away, self.deliveries_paused) = (false, false);
+    }
+
+    /// The job store goes away for long, or comes back.
+    pub(super) fn database(&mut self, away: bool) {
+        self.away = away;
+        self.tell(if away { Event::DatabaseAway } else { Event::DatabaseBack });
+        assert!(self.stopping || self.deliveries_paused == away, "it receives jobs that it can do nothing about");
     }
 
     pub(super) fn stop(&mut self) {
@@ -230,8 +254,11 @@ impl World {
     pub(super) fn answer(&mut self, index: usize, fault: Option<u16>) {
         let stopping = self.stopping;
         match self.pending.swap_remove(index) {
-            Pending::Claim { jobs, .. } if fault.is_some() && stopping => {
-                self.leave(&jobs);
+            Pending::Claim { jobs, .. } if fault.is_some() && (stopping || self.away) => {
+                // Those without a delivery are the broker's already.
+                let is_delivered = |number: u64| self.unsettled.values().any(|letter| letter.is_of(number));
+                let gone: Vec<u64> = jobs.iter().copied().filter(|&number| stopping || !is_delivered(number)).collect();
+                self.leave(&gone);
                 self.tell(Event::NotClaimed(jobs.into_iter().map(job_id).collect()));
             }
             Pending::Claim { jobs, alone } => {
@@ -355,10 +382,7 @@ impl World {
 
     fn answer_publish(&mut self, failed: Republish, fault: Option<u16>) {
         let (id, number) = (failed.id, number_of(failed.id));
-        let claimed = {
-            let entry = self.entries.entry(number).or_default();
-            entry.attempts > entry.lost_attempts
-        };
+        let claimed = !self.unclaimed.remove(&number);
         if fault.is_some() && self.stopping {
             if claimed {
                 self.progress.insert(number, Progress::PublishingStopped);
