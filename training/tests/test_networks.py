@@ -1,5 +1,7 @@
 """Export and warm start keep what a network computes; targets say what was drawn."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 import torch
@@ -16,7 +18,7 @@ from shenfen_training.nets.fpn import Fpn, FpnConfig
 from shenfen_training.nets.recogniser import Recogniser, RecogniserConfig
 from shenfen_training.new_classes import SHYNESS, rows_of
 from shenfen_training.schedule import Schedule
-from shenfen_training.warm_start import GROWN_BIAS, fewer_classes, more_outputs, unfold
+from shenfen_training.warm_start import GROWN_BIAS, fewer_classes, lines_outputs, more_outputs, unfold
 
 FPN = FpnConfig(inputs=3, outputs=10, widths=(4, 6, 8), blocks=(0, 1, 1), top=8, output_stage=1)
 
@@ -90,14 +92,14 @@ def test_lines_target_covers_the_middle_half_of_the_em_box():
     target = encode_lines(np.zeros((320, 512), np.uint8), [(3, quad, chars)])
     centres = cell_centres(80, 128, LINES.stride)
     core = target[3] > 0
-    assert core.any() and not target[[0, 1, 2, 4, 5, 6, 7]].any()
+    assert core.any() and not np.delete(target[: LINES.channels.top], 3, axis=0).any()
     hidden = target[LINES.channels.hidden + 3]
     along = (centres[..., 0] - 100) / 200
     assert (hidden[core & (along > 0.72)] == 1).all() and (hidden[core & (along < 0.28)] == 0).all()
     assert (hidden[core & (along > 0.32) & (along < 0.68)] == -1).all() and not hidden[~core].any()
     assert (centres[core][:, 1] > 45).all() and (centres[core][:, 1] < 55).all()
-    assert np.allclose((target[8] + target[9])[core] * LINES.distance_unit, 20, atol=1e-3)
-    assert np.allclose((centres[..., 1] - target[8] * LINES.distance_unit)[core], 40, atol=1e-3)
+    assert np.allclose((target[LINES.channels.top] + target[LINES.channels.bottom])[core] * LINES.distance_unit, 20, atol=1e-3)
+    assert np.allclose((centres[..., 1] - target[LINES.channels.top] * LINES.distance_unit)[core], 40, atol=1e-3)
 
 
 def test_the_learning_rate_warms_up_and_ends_at_the_floor():
@@ -144,6 +146,21 @@ def test_warm_start_adds_new_channels_behind_the_known_ones_and_keeps_these():
     assert tensors["head.weight"].shape[0] == 13 and torch.allclose(tensors["head.bias"][10:], torch.full((3,), GROWN_BIAS))
     unfold(grown, tensors, batch)
     assert torch.allclose(grown(batch)[:, :10], known(batch), atol=0.02)
+
+
+def test_warm_start_of_the_line_detector_moves_known_channels_to_where_they_are_now():
+    fields = ["name", "address"]
+    known = lines_outputs({"fields": fields, "top": 2, "bottom": 3, "hidden": 4, "count": 6})
+    assert known == ["name", "address", "top", "bottom", "hidden name", "hidden address"]
+    now = lines_outputs(asdict(LINES.channels))
+    known = [now[0], "top", "bottom", f"hidden {now[0]}"]
+    grown = Fpn(FpnConfig(**{**vars(FPN), "outputs": len(now)}))
+    rows = torch.arange(4.0)
+    tensors = {"head.weight": rows.reshape(4, 1, 1, 1).expand(4, grown.head.in_channels, 1, 1), "head.bias": rows}
+    more_outputs(grown, tensors, known)
+    bias = dict(zip(now, tensors["head.bias"].tolist(), strict=True))
+    assert [bias[name] for name in known] == [0, 1, 2, 3] and bias["permitNumber"] == GROWN_BIAS
+    assert (tensors["head.weight"][LINES.channels.bottom] == 2).all() and not tensors["head.weight"][1].any()
 
 
 def test_blended_weights_lie_between_and_new_rows_stay_whole():

@@ -14,7 +14,7 @@ pub(crate) use form::{decoded, pairs};
 pub(crate) enum Field {
     /// Text.
     Text(String),
-    /// A file of a multipart body.
+    /// A part of a multipart body that has a file's name, or is no text.
     File(Vec<u8>),
 }
 

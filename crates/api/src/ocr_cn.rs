@@ -107,7 +107,12 @@ async fn read(service: &Service, request: Request) -> Result<Read, Refused> {
 fn picture(request: Authenticated) -> Result<Vec<u8>, Refused> {
     let picture = match field(&request.headers, &request.body.bytes, "img", Plus::Literal)? {
         Field::Text(text) => encoding::decode(text).ok_or(Refused::NoBase64)?,
-        Field::File(bytes) => bytes,
+        // Some clients send everything as a file, base64 too, which no picture's bytes are.
+        Field::File(bytes) => match std::str::from_utf8(&bytes).ok().and_then(|text| encoding::decode(text.to_owned()))
+        {
+            Some(decoded) if !decoded.is_empty() => decoded,
+            _ => bytes,
+        },
     };
     match picture.len() {
         0 => Err(Refused::Empty),

@@ -1,5 +1,6 @@
 //! `shenfen worker`: reads jobs from a broker and stores the results in a database, until it is stopped.
 
+use std::env;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -49,6 +50,10 @@ pub(crate) struct WorkerArgs {
     /// Allow those hosts to be in private networks
     #[arg(long, env = "SHENFEN_ALLOW_PRIVATE_HOSTS", value_parser = FalseyValueParser::new())]
     allow_private_hosts: bool,
+
+    /// PEM file with the certificate authorities of those hosts, in place of those that browsers trust; also SSL_CERT_FILE
+    #[arg(long, env = "SHENFEN_CA_FILE", value_name = "FILE")]
+    ca_file: Option<PathBuf>,
 
     /// Maximum number of unacknowledged jobs [default: 32, and 8 more for each thread]
     #[arg(long, env = "SHENFEN_PREFETCH", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=2000))]
@@ -123,7 +128,10 @@ fn images(args: &WorkerArgs) -> anyhow::Result<Images> {
         images = images.below(root)?;
     }
     if !args.image_host.is_empty() {
-        images = images.from_web(WebHosts::new(&args.image_host, args.allow_private_hosts)?);
+        // As programs that use OpenSSL take it.
+        let authorities = args.ca_file.clone().or_else(|| env::var_os("SSL_CERT_FILE").map(PathBuf::from));
+        let hosts = WebHosts::new(&args.image_host, args.allow_private_hosts, authorities.as_deref())?;
+        images = images.from_web(hosts);
     }
     if let Some(keyring) = args.keyring.choice()? {
         images = images.sealed_for(keyring);

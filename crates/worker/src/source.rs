@@ -1,6 +1,7 @@
 //! Where pictures come from: a folder, a manifest or one file, listed piece by piece so that a million of them never sit
 //! in memory.
 
+mod encoding;
 mod folder;
 mod manifest;
 
@@ -102,7 +103,7 @@ pub struct Source {
 enum Kind {
     Picture(Option<PictureRef>),
     Folder(Folder),
-    Manifest(Manifest),
+    Manifest(Box<Manifest>),
 }
 
 impl Source {
@@ -119,9 +120,9 @@ impl Source {
             let name = absolute.file_name().unwrap_or(absolute.as_os_str()).to_string_lossy().into_owned();
             return Ok(Source { name, kind: Kind::Folder(Folder::open(path, &absolute)?) });
         } else if extension.as_ref().is_some_and(|extension| extension == "csv") {
-            Kind::Manifest(Manifest::csv(path, &absolute)?)
+            Kind::Manifest(Box::new(Manifest::csv(path, &absolute)?))
         } else if extension.is_some_and(|extension| extension == "jsonl" || extension == "ndjson") {
-            Kind::Manifest(Manifest::json_lines(path, &absolute)?)
+            Kind::Manifest(Box::new(Manifest::json_lines(path, &absolute)?))
         } else {
             Kind::Picture(Some(picture(path, &absolute)?))
         };

@@ -162,7 +162,7 @@ async fn fetched_pictures_obey_the_readers_size_limit() {
     let world = World::new().await;
     let most = shenfen_ocr::Limits::default().max_bytes + 1;
     let [largest, too_large] = [most, most + 1].map(serve_picture);
-    let hosts = WebHosts::new(&[largest.clone(), too_large.clone()], true).unwrap();
+    let hosts = WebHosts::new(&[largest.clone(), too_large.clone()], true, None).unwrap();
     let reader = StubPictures::default().with_max_bytes(most);
     let running = world.start_with(1, Images::default().from_web(hosts), reader);
     for (name, host) in [("largest", largest), ("too large", too_large)] {

@@ -3,12 +3,14 @@
 //! Written by hand: the crate for it, multer, reads a stream, so it would copy a body that is complete and make this
 //! parser, alone of the three, asynchronous; and it brings tables of legacy encodings that a field is never read with.
 
+use std::borrow::Cow;
+
 use super::{Field, FieldError};
 
 /// Maximum number of parts.
 const MAX_PARTS: usize = 64;
 
-/// The part `name`: text, or the bytes of a file where the part has a file's name.
+/// The part `name`: text, or bytes where the part has a file's name or is no text.
 pub(super) fn field(content_type: &str, body: &[u8], name: &str) -> Result<Field, FieldError> {
     let boundary = parameter(content_type, "boundary").filter(|boundary| (1..=70).contains(&boundary.len()));
     let delimiter = format!("\r\n--{}", boundary.ok_or(FieldError::Malformed)?).into_bytes();
@@ -33,25 +35,32 @@ pub(super) fn field(content_type: &str, body: &[u8], name: &str) -> Result<Field
             }
         };
         let Some(disposition) = disposition(head) else { return Err(FieldError::Malformed) };
+        let disposition = &*disposition;
         if parameter(disposition, "name").is_none_or(|given| given != name) {
             continue;
         }
         if found.is_some() {
             return Err(FieldError::Repeated);
         }
-        found = Some(if parameter(disposition, "filename").is_some() {
-            Field::File(content.to_vec())
-        } else {
-            Field::Text(String::from_utf8(content.to_vec()).map_err(|_| FieldError::NotText)?)
+        // A file name in another encoding stands in `filename*` alone (RFC 5987).
+        let is_file = ["filename", "filename*"].iter().any(|name| parameter(disposition, name).is_some());
+        found = Some(match std::str::from_utf8(content) {
+            Ok(text) if !is_file => Field::Text(text.to_owned()),
+            _ => Field::File(content.to_vec()),
         });
     }
     Err(FieldError::Malformed)
 }
 
-/// The value of the header Content-Disposition; `None` without one, and for headers that are not UTF-8.
-fn disposition(head: &[u8]) -> Option<&str> {
-    let mut lines = std::str::from_utf8(head).ok()?.split("\r\n").filter_map(|line| line.split_once(':'));
-    lines.find(|(name, _)| name.eq_ignore_ascii_case("content-disposition")).map(|(_, value)| value)
+/// The value of the header Content-Disposition; `None` without one. File names come in whatever encoding the sender's system has, and
+/// nothing is made of them: their bytes that are not UTF-8 are replaced.
+fn disposition(head: &[u8]) -> Option<Cow<'_, str>> {
+    let lines = head.split(|&byte| byte == b'\n').map(String::from_utf8_lossy);
+    let mut values = lines.filter_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.trim().eq_ignore_ascii_case("content-disposition").then(|| Cow::Owned(value.trim_end().to_owned()))
+    });
+    values.next()
 }
 
 /// A parameter of a header's value, without quotes.

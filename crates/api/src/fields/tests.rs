@@ -64,8 +64,13 @@ fn parses_multipart() {
         b"--b 1\r\nContent-Type: image/png\r\nContent-Disposition: form-data; filename=\"name=a;\"; name=img\r\n\r\n\
         \xff\x00\r\n--b 1--";
     assert!(get(Some(MULTIPART), file) == Ok(Field::File(vec![0xff, 0])));
-    let text = b"--b 1\r\nContent-Disposition: form-data; name=\"img\"\r\n\r\n\xff\r\n--b 1--";
-    check(MULTIPART, text, Err(FieldError::NotText));
+    // Without a file's name, with one in another encoding, and with one in GBK.
+    for name in [&b""[..], b"; filename*=UTF-8''%E6%AD%A3.jpg", b"; filename=\"\xd5\xfd\xc3\xe6.jpg\""] {
+        let head = [b"--b 1\r\nContent-Disposition: form-data; name=\"img\"", name].concat();
+        assert!(
+            get(Some(MULTIPART), &[&head, &b"\r\n\r\n\xff\r\n--b 1--"[..]].concat()) == Ok(Field::File(vec![0xff]))
+        );
+    }
     check(MULTIPART, b"--b 1--", Err(FieldError::Missing));
     let once = "--b 1\r\nContent-Disposition: form-data; name=\"img\"\r\n\r\nx\r\n";
     check(MULTIPART, format!("{once}{once}--b 1--").as_bytes(), Err(FieldError::Repeated));

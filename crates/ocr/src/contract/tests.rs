@@ -78,7 +78,7 @@ fn rejects_configs_of_other_networks_and_numbers_that_contradict_each_other() {
     assert!(refused.contains("channels.fields must be all fields"), "{refused}");
     let refused = refusal::<RecogniserConfig>(|config| config["strip"]["width_multiple"] = json!(6));
     assert!(refused.contains("strip.width_multiple must be a multiple of step"), "{refused}");
-    let refused = refusal::<LinesConfig>(|config| config["channels"]["hidden"] = json!(11));
+    let refused = refusal::<LinesConfig>(|config| config["channels"]["hidden"] = json!(13));
     assert!(refused.contains("channels must lie below channels.count"), "{refused}");
     let refused = refusal::<LinesConfig>(|config| config["illumination"]["block"] = json!(7));
     assert!(refused.contains("illumination.block must divide frame.size"), "{refused}");

@@ -3,6 +3,7 @@
 
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +13,10 @@ use thiserror::Error;
 use ureq::Agent;
 use ureq::config::Config;
 use ureq::http::Uri;
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use url::Url;
 
 use super::failure::{Failure, FetchError};
 
@@ -29,10 +32,25 @@ pub struct WebHosts {
     agent: Agent,
 }
 
-/// A host that cannot be put on the list.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{0:?} is no host: expected cards.example.com, *.example.com, or http://host:port for one without TLS")]
-pub struct WebHostsError(String);
+/// Why pictures cannot be fetched as configured.
+#[derive(Debug, Error)]
+pub enum WebHostsError {
+    /// A host that cannot be put on the list.
+    #[error("{0:?} is no host: expected cards.example.com, *.example.com, or http://host:port for one without TLS")]
+    Host(String),
+    /// The file of certificate authorities cannot be read.
+    #[error("cannot read the certificate authorities in {}", path.display())]
+    Authorities {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It holds none.
+    #[error("{} holds no certificates in PEM", .0.display())]
+    NoAuthorities(PathBuf),
+}
 
 /// One entry of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +67,7 @@ impl FromStr for Host {
     type Err = WebHostsError;
 
     fn from_str(text: &str) -> Result<Host, WebHostsError> {
-        let wrong = || WebHostsError(text.to_owned());
+        let wrong = || WebHostsError::Host(text.to_owned());
         let (scheme, rest) = match text.split_once("://") {
             None | Some(("https", _)) => ("https", text.trim_start_matches("https://")),
             Some(("http", rest)) => ("http", rest),
@@ -85,11 +103,16 @@ impl Host {
 
 impl WebHosts {
     /// The list, each entry a host (`cards.example.com`), a host with all below it (`*.example.com`), or, for one without
-    /// TLS, `http://host:port`. Addresses of private networks are refused unless `private_addresses`.
+    /// TLS, `http://host:port`. Addresses of private networks are refused unless `private_addresses`. Certificates are checked against
+    /// the authorities in the PEM file `authorities`, or else against those that browsers trust.
     ///
     /// # Errors
-    /// The first entry that is no host.
-    pub fn new(hosts: &[String], private_addresses: bool) -> Result<WebHosts, WebHostsError> {
+    /// The first entry that is no host, and a file that cannot be read or holds no certificates.
+    pub fn new(
+        hosts: &[String],
+        private_addresses: bool,
+        authorities: Option<&Path>,
+    ) -> Result<WebHosts, WebHostsError> {
         let hosts = hosts.iter().map(|host| host.parse()).collect::<Result<Vec<Host>, _>>()?;
         let config = Config::builder()
             .timeout_global(Some(TIME_LIMIT))
@@ -98,6 +121,7 @@ impl WebHosts {
             .http_status_as_error(false)
             .proxy(None)
             .user_agent("shenfen")
+            .tls_config(TlsConfig::builder().root_certs(root_certificates(authorities)?).build())
             .build();
         let resolver = PublicOnly { private_addresses, system: DefaultResolver::default() };
         let agent = Agent::with_parts(config, DefaultConnector::default(), resolver);
@@ -137,15 +161,30 @@ impl WebHosts {
     }
 }
 
-/// Where a redirect leads; relative ones stay on the host.
+/// The certificate authorities in a PEM file; without one, those that browsers trust.
+fn root_certificates(path: Option<&Path>) -> Result<RootCerts, WebHostsError> {
+    let Some(path) = path else { return Ok(RootCerts::WebPki) };
+    let cannot_read = |source| WebHostsError::Authorities { path: path.to_owned(), source };
+    let pem = std::fs::read(path).map_err(cannot_read)?;
+    let certificates: Vec<Certificate<'static>> = parse_pem(&pem)
+        .filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(certificate),
+            _ => None,
+        })
+        .collect();
+    if certificates.is_empty() {
+        return Err(WebHostsError::NoAuthorities(path.to_owned()));
+    }
+    Ok(RootCerts::from(certificates))
+}
+
+/// Where a redirect leads, absolute or relative.
 fn target(from: &Uri, to: Option<&str>) -> Result<Uri, FetchError> {
-    let wrong = || refused(Rule::UrlFailed, "the server redirects to nowhere");
-    let to = to.ok_or_else(wrong)?;
-    let absolute = match (to.strip_prefix('/'), from.scheme_str(), from.authority()) {
-        (Some(_), Some(scheme), Some(authority)) if !to.starts_with("//") => format!("{scheme}://{authority}{to}"),
-        _ => to.to_owned(),
+    let joined = || {
+        let to = Url::parse(&from.to_string()).ok()?.join(to?).ok()?;
+        matches!(to.scheme(), "http" | "https").then(|| to.as_str().parse().ok()).flatten()
     };
-    absolute.parse().map_err(|_| wrong())
+    joined().ok_or_else(|| refused(Rule::UrlFailed, "the server redirects to nowhere"))
 }
 
 fn refused(rule: Rule, detail: impl Into<String>) -> FetchError {

@@ -94,7 +94,7 @@ fn same_picture_has_same_job_id_however_it_is_named() {
     assert_eq!(job(folder.path().join("cards/a.jpg")), direct);
 }
 
-fn manifest(name: &str, content: &str) -> Vec<String> {
+fn manifest(name: &str, content: impl AsRef<[u8]>) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
     fs::write(&path, content).unwrap();
@@ -108,6 +108,46 @@ fn manifest(name: &str, content: &str) -> Vec<String> {
 fn reads_csv_columns_in_any_order() {
     let content = "\u{feff}reference,path,branch,side\r\ncustomer-1,in/a.jpg,x,front\r\n\"c \"\"2\"\", d\",b.jpg,,\r\n";
     assert_eq!(manifest("m.csv", content), ["in/a.jpg|customer-1|front", "b.jpg|c \"2\", d|auto"]);
+}
+
+#[test]
+fn blank_rows_are_left_out_and_a_wrong_value_costs_one_row() {
+    let content = "path,side,note\na.jpg,,\n,,\n\n  ,,\nb.jpg,left,\n,front,x\n,\nc.jpg,back,\n";
+    let found = manifest("m.csv", content);
+    assert_eq!((found.len(), &*found[0], &*found[3]), (4, "a.jpg||auto", "c.jpg||back"), "{found:?}");
+    assert!(found[1].ends_with("line 6: side must be auto, front or back"), "{found:?}");
+    assert!(found[2].ends_with("line 7: the path is empty"), "{found:?}");
+    let found = manifest("m.jsonl", "{\"path\":1}\n\nnonsense\n{\"path\":\"c.jpg\"}\n");
+    assert_eq!((found.len(), &*found[2]), (3, "c.jpg||auto"), "{found:?}");
+}
+
+#[test]
+fn row_whose_end_is_uncertain_ends_the_manifest_and_says_so() {
+    let found = manifest("m.csv", "path,side\na.jpg,front\nb.jpg,front,x\nc.jpg,back\n");
+    assert_eq!((found.len(), &*found[0]), (2, "a.jpg||front"), "{found:?}");
+    assert!(found[1].contains("line 3: 3 columns where the first line names 2; what follows"), "{found:?}");
+}
+
+#[test]
+fn encodings_of_spreadsheets_are_told_apart() {
+    // A name of which the bytes in GBK are valid UTF-8 as well, and one that GBK lacks.
+    let rows = "path,reference\nc1/正面.jpg,客户一\nc2/联通.jpg,联通\nc3/㐂.jpg,𠮷\n";
+    let expected = ["c1/正面.jpg|客户一|auto", "c2/联通.jpg|联通|auto", "c3/㐂.jpg|𠮷|auto"];
+    let utf_16 =
+        |unit: fn(u16) -> [u8; 2]| -> Vec<u8> { format!("\u{feff}{rows}").encode_utf16().flat_map(unit).collect() };
+    for content in [
+        rows.as_bytes().to_vec(),
+        format!("\u{feff}{rows}").into_bytes(),
+        encoding_rs::GB18030.encode(rows).0.into_owned(),
+        utf_16(u16::to_le_bytes),
+        utf_16(u16::to_be_bytes),
+    ] {
+        assert_eq!(manifest("m.csv", content), expected);
+    }
+    let json = encoding_rs::GB18030.encode("{\"path\":\"正面.jpg\"}\n").0.into_owned();
+    assert_eq!(manifest("m.jsonl", json), ["正面.jpg||auto"]);
+    let [error] = &manifest("m.csv", b"path\n\xff\xff.jpg\n")[..] else { panic!("one error") };
+    assert!(error.contains("neither UTF-8 nor GB 18030"), "{error}");
 }
 
 #[test]
@@ -138,7 +178,7 @@ fn manifest_error_names_line_and_reason_but_no_value() {
 fn rejects_csv_line_without_end_before_it_fills_memory() {
     let content = format!("path\n\"{}", "a,\n".repeat(1 << 19));
     let [error] = &manifest("m.csv", &content)[..] else { panic!("one error") };
-    assert!(error.ends_with("cannot read it: a line has more than 1048576 bytes"), "{error}");
+    assert!(error.contains("cannot read it: a line has more than 1048576 bytes; what follows"), "{error}");
 }
 
 #[test]

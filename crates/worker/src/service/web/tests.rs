@@ -33,7 +33,7 @@ fn outcome(hosts: &WebHosts, url: &str, most: usize) -> String {
 }
 
 fn list(hosts: &[&str], private: bool) -> WebHosts {
-    WebHosts::new(&hosts.iter().map(|host| (*host).to_owned()).collect::<Vec<_>>(), private).unwrap()
+    WebHosts::new(&hosts.iter().map(|host| (*host).to_owned()).collect::<Vec<_>>(), private, None).unwrap()
 }
 
 #[test]
@@ -45,10 +45,75 @@ fn fetches_from_listed_hosts_and_follows_listed_redirects() {
 }
 
 #[test]
+fn redirects_are_relative_to_where_they_come_from() {
+    for (location, expected) in [
+        ("ok.jpg", "/a/b/ok.jpg"),
+        ("../x", "/a/x"),
+        ("?x=1", "/a/b/c.jpg?x=1"),
+        ("//cards.example.com/y", "https://cards.example.com/y"),
+        ("/z#part", "/z"),
+        ("http://other.example.com/", "http://other.example.com/"),
+    ] {
+        let from: Uri = "https://pictures.example.com:8443/a/b/c.jpg?token=1".parse().unwrap();
+        let Ok(to) = target(&from, Some(location)) else { panic!("{location}") };
+        let host = if expected.starts_with('/') { "https://pictures.example.com:8443" } else { "" };
+        assert_eq!(to.to_string().trim_end_matches("#part"), format!("{host}{expected}"), "{location}");
+    }
+    let from: Uri = "https://pictures.example.com/a.jpg".parse().unwrap();
+    for nowhere in [None, Some("http://"), Some("mailto:someone@example.com")] {
+        assert!(target(&from, nowhere).is_err(), "{nowhere:?}");
+    }
+}
+
+#[test]
 fn refuses_redirect_to_unlisted_host() {
-    let address = server(vec![answer("302 Found\r\nLocation: http://169.254.169.254/secret", b"")]);
-    let hosts = list(&[&format!("http://{address}")], true);
-    assert!(outcome(&hosts, &format!("http://{address}/a.jpg"), 100).starts_with("url_refused"));
+    for location in ["http://169.254.169.254/secret", "//169.254.169.254/secret"] {
+        let address = server(vec![answer(&format!("302 Found\r\nLocation: {location}"), b"")]);
+        let hosts = list(&[&format!("http://{address}")], true);
+        assert!(outcome(&hosts, &format!("http://{address}/a.jpg"), 100).starts_with("url_refused"));
+    }
+}
+
+/// The certificate and key of the HTTP service's tests, for `localhost`.
+fn tls_file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../api/tests/http/tls").join(name)
+}
+
+/// As [`server`], over TLS; answers one connection after another.
+fn tls_server(body: &'static [u8]) -> u16 {
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    let certificate = CertificateDer::from_pem_file(tls_file("certificate.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(tls_file("key.pem")).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = Arc::new(config.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        while let Ok((stream, _)) = listener.accept() {
+            let session = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut stream = rustls::StreamOwned::new(session, stream);
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(&answer("200 OK", body));
+            stream.conn.send_close_notify();
+            let _ = stream.flush();
+        }
+    });
+    port
+}
+
+#[test]
+fn trusts_the_authorities_of_a_file() {
+    let port = tls_server(b"picture");
+    let (hosts, url) = ([format!("localhost:{port}")], format!("https://localhost:{port}/a.jpg"));
+    let fetched = |authorities: Option<&Path>| outcome(&WebHosts::new(&hosts, true, authorities).unwrap(), &url, 100);
+    assert!(fetched(None).starts_with("later: "), "nobody vouches for it");
+    assert_eq!(fetched(Some(&tls_file("certificate.pem"))), "picture");
+
+    let refused = |path: &Path| WebHosts::new(&hosts, true, Some(path)).err().unwrap().to_string();
+    assert!(refused(&tls_file("key.pem")).ends_with("key.pem holds no certificates in PEM"));
+    assert!(refused(Path::new("/nowhere.pem")).starts_with("cannot read the certificate authorities in /nowhere.pem"));
 }
 
 #[test]
