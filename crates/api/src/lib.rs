@@ -25,6 +25,7 @@ mod readiness;
 mod routes;
 mod service;
 
+mod idle;
 mod server;
 mod tls;
 mod write_timeout;

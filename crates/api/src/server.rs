@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -15,18 +16,22 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use crate::idle::{Activity, IdleConnections};
 use crate::metrics::Metrics;
 use crate::write_timeout::WriteTimeout;
 
 /// Maximum size of the request line and headers.
 const MAX_HEAD: usize = 32 << 10;
+/// Time for an idle connection that gives way to write the end of its last response.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Pause after a failed accept, as when file descriptors run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Limits on connections.
 #[derive(Clone, Debug)]
 pub struct ServerLimits {
-    /// Maximum number of open connections; further ones wait to be accepted.
+    /// Maximum number of open connections. For another one, the connection that has been idle for longest is closed; while all of them
+    /// have requests, it waits.
     pub connections: usize,
     /// Time for a TLS handshake.
     pub handshake: Duration,
@@ -64,16 +69,12 @@ pub async fn serve(
 ) -> usize {
     let most = u32::try_from(limits.connections).unwrap_or(u32::MAX).clamp(1, 1 << 20);
     let permits = Arc::new(Semaphore::new(most as usize));
+    let idle = IdleConnections::default();
     // Dropping it closes the connections that are still open.
     let mut connections = tokio::task::JoinSet::new();
     loop {
-        let accepted = async {
-            // The semaphore is never closed.
-            let permit = Arc::clone(&permits).acquire_owned().await;
-            (permit, listener.accept().await)
-        };
-        let (permit, stream) = tokio::select! {
-            accepted = accepted => accepted,
+        let stream = tokio::select! {
+            accepted = listener.accept() => accepted,
             Some(_) = connections.join_next() => continue,
             _ = stop.wait_for(|&stop| stop) => break,
         };
@@ -85,10 +86,18 @@ pub async fn serve(
                 continue;
             }
         };
+        if permits.available_permits() == 0 {
+            idle.make_room();
+        }
+        let permit = tokio::select! {
+            // The semaphore is never closed.
+            permit = Arc::clone(&permits).acquire_owned() => permit,
+            _ = stop.wait_for(|&stop| stop) => break,
+        };
         let (tls, router, limits, stop) = (tls.clone(), router.clone(), limits.clone(), stop.clone());
-        let connected = metrics.connected();
+        let (connected, activity) = (metrics.connected(), idle.connected());
         connections.spawn(async move {
-            if let Err(error) = connection(stream, tls, router, limits, stop).await {
+            if let Err(error) = connection(stream, tls, router, activity, limits, stop).await {
                 tracing::debug!(%error, "a connection failed");
             }
             drop((permit, connected));
@@ -104,15 +113,19 @@ async fn connection(
     stream: TcpStream,
     tls: Option<TlsAcceptor>,
     router: Router,
+    activity: Arc<Activity>,
     limits: ServerLimits,
     stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
     stream.set_nodelay(true)?;
     match tls {
-        None => http(stream, router, limits, stop).await,
+        None => http(stream, router, activity, limits, stop).await,
         Some(tls) => {
-            let handshake = timeout(limits.handshake, tls.accept(stream)).await;
-            http(handshake.map_err(|_| io::ErrorKind::TimedOut)??, router, limits, stop).await
+            let handshake = tokio::select! {
+                handshake = timeout(limits.handshake, tls.accept(stream)) => handshake,
+                () = activity.asked_to_give_way() => return Ok(()),
+            };
+            http(handshake.map_err(|_| io::ErrorKind::TimedOut)??, router, activity, limits, stop).await
         }
     }
 }
@@ -121,19 +134,35 @@ async fn connection(
 async fn http(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     router: Router,
+    activity: Arc<Activity>,
     limits: ServerLimits,
     mut stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let stream = TokioIo::new(WriteTimeout::new(stream, limits.write));
     let mut protocol = http1::Builder::new();
     protocol.timer(TokioTimer::new()).header_read_timeout(limits.headers).max_buf_size(MAX_HEAD);
-    let mut connection = pin!(protocol.serve_connection(stream, TowerToHyperService::new(router)));
+    let answering = TowerToHyperService::new(router);
+    let of_requests = Arc::clone(&activity);
+    let service = service_fn(move |request| {
+        let (activity, answer) = (Arc::clone(&of_requests), answering.call(request));
+        activity.busy();
+        async move {
+            let answer = answer.await;
+            activity.idle();
+            answer
+        }
+    });
+    let mut connection = pin!(protocol.serve_connection(stream, service));
     let stopped = async {
         // A dropped sender counts as a stop.
         let _ = stop.wait_for(|&stop| stop).await;
     };
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
+        () = activity.asked_to_give_way() => {
+            connection.as_mut().graceful_shutdown();
+            timeout(LAST_WORDS, connection).await.unwrap_or(Ok(()))
+        }
         () = stopped => {
             connection.as_mut().graceful_shutdown();
             connection.await

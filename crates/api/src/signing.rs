@@ -24,8 +24,9 @@
 //!
 //! * A request is valid from five minutes before its timestamp to its expiry, at most half an hour after the timestamp.
 //! * Where `content-md5` is signed, the body is the one that was signed, and each signed request is accepted once: a replay is
-//!   refused until it has expired. A client that lost the response and sends the identical request again is refused too; it
-//!   has to sign again, a second later.
+//!   refused until it has expired. The time has whole seconds, so a client that sends the same picture twice within a second signs the
+//!   same request twice: within two seconds of the first one it is accepted again. A client that lost the response and sends the
+//!   identical request later is refused; it has to sign again.
 //! * `host;credit-date` does not cover the body, and its time has whole seconds: two requests within one second have the same
 //!   signature. A replay cannot be distinguished from the next request and is not refused. Use TLS with these clients.
 

@@ -1,8 +1,16 @@
 //! The broker argument, and advice on its errors.
 
+use std::io::{self, Write};
+use std::pin::pin;
+use std::time::Duration;
+
 use anyhow::bail;
 use clap::Args;
-use shenfen_queue::{Broker, Error, Topology};
+use shenfen_queue::{Broker, Error, Publisher, Topology};
+use tokio::time::sleep;
+
+/// What takes longer than this is said.
+const SAID_AFTER: Duration = Duration::from_secs(1);
 
 /// Where jobs are queued.
 #[derive(Args)]
@@ -40,6 +48,21 @@ impl BrokerArgs {
             }
         }
     }
+}
+
+/// Connects a publisher and declares the queues, to find errors early. Says what it waits for when that takes long.
+///
+/// # Errors
+/// When the broker cannot be reached or refuses.
+pub(crate) async fn reach(publisher: &Publisher, broker: &Broker) -> Result<(), Error> {
+    let mut check = pin!(publisher.check());
+    tokio::select! {
+        checked = &mut check => return checked,
+        () = sleep(SAID_AFTER) => {}
+    }
+    // Nothing can be done if standard error is closed.
+    let _ = writeln!(io::stderr(), "waiting for the broker {}", broker.url);
+    check.await
 }
 
 /// What the user can do about an error of the broker, where its text does not say.

@@ -154,6 +154,7 @@ pub(crate) fn advice(error: &anyhow::Error) -> Option<&'static str> {
         StoreError::Unavailable { .. } => "check that it runs and is reachable, and try again: finished work is kept",
         StoreError::Denied { .. } => "check user, password and database name in --database, and the user's privileges",
         StoreError::Rejected { .. } => "please report this as a bug",
+        StoreError::NotUtf8 { .. } => "create one with CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0",
         StoreError::NotOurs { .. } => "choose another one with --database",
         StoreError::Newer { .. } => "install that version or choose another one with --database",
         StoreError::InUse { .. } => "wait for it to finish or choose another one with --database",

@@ -22,6 +22,7 @@ mod database;
 mod engine;
 mod logging;
 mod pictures;
+mod privacy;
 mod private_file;
 mod signals;
 mod table;
@@ -89,11 +90,20 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Check(args) => check::run(args),
         Command::Read(args) => read::run(args),
-        Command::Backfill(args) => backfill::run(*args),
+        Command::Backfill(args) => {
+            privacy::close_memory();
+            backfill::run(*args)
+        }
         Command::Results(args) => results::run(args),
         Command::Batches(args) => batches::run(args),
-        Command::Worker(args) => worker::run(*args),
-        Command::Serve(args) => serve::run(*args),
+        Command::Worker(args) => {
+            privacy::close_memory();
+            worker::run(*args)
+        }
+        Command::Serve(args) => {
+            privacy::close_memory();
+            serve::run(*args)
+        }
         Command::Keys(args) => keys::run(args),
         Command::Keyring(args) => keyring::run(args),
         Command::Submit(args) => submit::run(args),

@@ -17,7 +17,7 @@ use shenfen_queue::{Backoff, Error, Outgoing, Publisher};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-use crate::broker::BrokerArgs;
+use crate::broker::{BrokerArgs, reach};
 use crate::keyring::RecipientArgs;
 use crate::table::{Format, Table};
 use jobs::{Chunk, Jobs, Named, Prepared};
@@ -74,8 +74,8 @@ pub(crate) fn run(args: SubmitArgs) -> anyhow::Result<ExitCode> {
 async fn submit(args: SubmitArgs) -> anyhow::Result<ExitCode> {
     let broker = args.broker.required()?;
     let jobs = Jobs::new(&args, broker.limits.max_body)?;
-    let publisher = Publisher::new(broker);
-    publisher.check().await?;
+    let publisher = Publisher::new(broker.clone());
+    reach(&publisher, &broker).await?;
 
     // Files are read on a thread of their own, one chunk ahead, so that the connection stays alive however slow they are.
     let (sender, mut chunks) = mpsc::channel(1);

@@ -145,7 +145,9 @@ async fn reach(options: PostgresOptions, mut stop: watch::Receiver<bool>) -> any
     loop {
         match options.clone().open(Access::Work).await {
             Ok(store) => return Ok(Some(store)),
-            Err(error @ (StoreError::Unavailable { .. } | StoreError::Full { .. })) => {
+            Err(
+                error @ (StoreError::Unavailable { .. } | StoreError::Full { .. } | StoreError::CannotWrite { .. }),
+            ) => {
                 if !said {
                     say(&format!("worker: {error}; retrying"));
                     said = true;

@@ -127,3 +127,17 @@ fn only_keys_in_force_are_accepted() {
     keys(&["revoke", ak]).fails_in_one_line(&["no key", ak]);
     keys(&["add", ""]).fails_in_one_line(&["client's name"]);
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn memory_is_closed_to_dumps_and_other_processes() {
+    let place = Place::new();
+    let served = Served::start(&mut place.shenfen(&["serve", "--listen", "127.0.0.1:0", "--threads", "1"]));
+    let process = std::path::PathBuf::from(format!("/proc/{}", served.process()));
+    let limits = fs::read_to_string(process.join("limits")).unwrap();
+    let cores = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(cores.split_whitespace().skip(4).collect::<Vec<_>>(), ["0", "0", "bytes"]);
+    // What looks into a process that cannot be dumped belongs to root, whoever runs it.
+    let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(process.join("environ")).unwrap());
+    assert_eq!(owner, 0);
+}

@@ -52,6 +52,14 @@ pub enum StoreError {
         /// The server's message.
         reason: String,
     },
+    /// The server stores the database's text in another encoding than UTF-8.
+    #[error("the database {database} stores text as {encoding}, which cannot hold every name")]
+    NotUtf8 {
+        /// The database.
+        database: String,
+        /// Its encoding, by PostgreSQL's name.
+        encoding: String,
+    },
     /// The database is not one of this program.
     #[error("{database} is not a shenfen database")]
     NotOurs {

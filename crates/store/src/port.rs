@@ -99,7 +99,7 @@ pub enum JobStatus {
 
 /// The record of jobs that a broker delivers: which are known, how often each was claimed, how it ended.
 pub trait JobStore: Jobs {
-    /// Checks that the store answers, for whoever has nothing else to ask of it.
+    /// Checks that the store answers and can be written to, for whoever has nothing else to ask of it.
     fn ping(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Claims jobs that were delivered and are about to be read, unknown ones included, and returns one outcome per job, in

@@ -22,7 +22,7 @@ from .negatives import negative
 from .render import Card, Line, map_points, render_card
 from .surfaces import surface
 
-PERMITS = 0.1
+PERMITS = 0.4
 """How many cards are residence permits of Hong Kong, Macao or Taiwan residents: more than in life, so that their rows are learned."""
 
 

@@ -1,11 +1,14 @@
 //! Replay protection: accepted signatures, remembered until they expire.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use time::OffsetDateTime;
 
-/// Maximum number of remembered signatures: about 40 bytes each.
+/// Maximum number of remembered signatures: about 50 bytes each.
 const MAX_SIGNATURES: usize = 1_000_000;
+/// For so many seconds after a signature was first accepted it may come again: its time has whole seconds, so requests that are made
+/// close together cannot be told from a replay.
+const SAME_MOMENT: i64 = 2;
 
 /// Why a signature is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +22,7 @@ pub(super) enum ReplayError {
 /// The signatures by the minute in which they expire, so that a whole minute is dropped at once.
 #[derive(Debug, Default)]
 pub(super) struct AcceptedSignatures {
-    minutes: BTreeMap<i64, HashSet<[u8; 16]>>,
+    minutes: BTreeMap<i64, HashMap<[u8; 16], OffsetDateTime>>,
     count: usize,
 }
 
@@ -32,18 +35,19 @@ impl AcceptedSignatures {
         now: OffsetDateTime,
     ) -> Result<(), ReplayError> {
         let live = self.minutes.split_off(&minute(now));
-        self.count -= self.minutes.values().map(HashSet::len).sum::<usize>();
+        self.count -= self.minutes.values().map(HashMap::len).sum::<usize>();
         self.minutes = live;
         let mut half = [0; 16];
         half.copy_from_slice(&signature[..16]);
         let of_minute = self.minutes.entry(minute(expires)).or_default();
-        if of_minute.contains(&half) {
-            return Err(ReplayError::Replayed);
+        if let Some(&first) = of_minute.get(&half) {
+            let is_same_moment = (now - first).whole_seconds() < SAME_MOMENT;
+            return if is_same_moment { Ok(()) } else { Err(ReplayError::Replayed) };
         }
         if self.count >= MAX_SIGNATURES {
             return Err(ReplayError::Full);
         }
-        of_minute.insert(half);
+        of_minute.insert(half, now);
         self.count += 1;
         Ok(())
     }
@@ -63,13 +67,14 @@ mod tests {
         let mut seen = AcceptedSignatures::default();
         let start = OffsetDateTime::UNIX_EPOCH;
         let expires = start + Duration::minutes(30);
-        let at = |seen: &mut AcceptedSignatures, number: u8, minutes| {
-            seen.note(&[number; 32], expires, start + Duration::minutes(minutes))
+        let at = |seen: &mut AcceptedSignatures, number: u8, seconds| {
+            seen.note(&[number; 32], expires, start + Duration::seconds(seconds))
         };
         assert_eq!(at(&mut seen, 1, 0), Ok(()));
-        assert_eq!(at(&mut seen, 1, 0), Err(ReplayError::Replayed));
-        assert_eq!(at(&mut seen, 2, 0), Ok(()));
-        assert_eq!(at(&mut seen, 1, 30), Err(ReplayError::Replayed));
+        assert_eq!(at(&mut seen, 1, 1), Ok(()), "signed twice in a second");
+        assert_eq!(at(&mut seen, 1, 2), Err(ReplayError::Replayed), "counted from the first time");
+        assert_eq!(at(&mut seen, 2, 2), Ok(()));
+        assert_eq!(at(&mut seen, 1, 30 * 60), Err(ReplayError::Replayed));
         assert_eq!(seen.count, 2);
         assert_eq!(seen.note(&[3; 32], start + Duration::hours(1), start + Duration::minutes(31)), Ok(()));
         assert_eq!((seen.count, seen.minutes.len()), (1, 1));

@@ -127,13 +127,32 @@ fn bodies_stay_within_the_memory_limit() {
 }
 
 #[test]
-fn connections_over_the_limit_wait() {
-    let server = ServerLimits { connections: 2, headers: SHORT, ..ServerLimits::default() };
+fn idle_connections_give_way_to_new_ones() {
+    let for_ever = Duration::from_secs(24 * 3600);
+    let server = ServerLimits { connections: 2, headers: for_ever, ..ServerLimits::default() };
     let world = World::with(Setup { server, ..Setup::default() }, |_| {});
-    let begin = Instant::now();
-    let idle: Vec<Client> = (0..2).map(|_| world.connect()).collect();
+    let mut silent: Vec<Client> = (0..2).map(|_| world.connect()).collect();
     the_next_is_served(&world);
-    assert!(begin.elapsed() >= SHORT, "served before the idle connections timed out");
-    drop(idle);
-    the_next_is_served(&world);
+    assert!(silent[0].is_closed(), "the one that was idle for longest");
+    // One that has had an answer is idle as well.
+    let mut served = world.connect();
+    served.send(&request("GET", "/livez", &[], b""));
+    assert_eq!(served.answer().unwrap().status, 200);
+    let _others = [world.connect(), world.connect()];
+    assert!(served.is_closed());
+}
+
+#[test]
+fn connection_over_the_limit_waits_for_requests_under_way() {
+    let server = ServerLimits { connections: 1, ..ServerLimits::default() };
+    let world = World::with(Setup { server, ..Setup::default() }, |_| {});
+    let mut first = world.connect();
+    let body = picture_form(b"hold");
+    first.send(&request("POST", "/v1/ocr_cn", &[("content-type", FORM)], body.as_bytes()));
+    world.begun.recv().unwrap();
+    let mut second = world.connect();
+    second.send(&request("GET", "/livez", &[], b""));
+    world.go();
+    assert_eq!(first.answer().unwrap().json()["status"], "OK", "the request under way is finished");
+    assert_eq!(second.answer().unwrap().status, 200);
 }

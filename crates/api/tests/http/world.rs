@@ -256,7 +256,11 @@ impl Client {
 
     /// Whether the connection is closed.
     pub(crate) fn is_closed(&mut self) -> bool {
-        matches!(self.stream.read(&mut [0]), Ok(0) | Err(_))
+        use std::io::ErrorKind::{TimedOut, WouldBlock};
+        match self.stream.read(&mut [0]) {
+            Ok(read) => read == 0,
+            Err(error) => !matches!(error.kind(), TimedOut | WouldBlock),
+        }
     }
 }
 

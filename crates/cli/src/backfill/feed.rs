@@ -13,6 +13,7 @@ use shenfen_store::{Access, BatchProgress, BatchState, Batches};
 use shenfen_worker::{Feed, FeedEnd, FeedEvent, FeedSettings, Source};
 
 use super::{BackfillArgs, print_next, print_summary};
+use crate::broker::reach;
 use crate::signals::watch_for_stop;
 
 /// Interval between progress lines where standard error is not a terminal.
@@ -27,8 +28,8 @@ pub(super) async fn run(args: BackfillArgs, broker: Broker) -> anyhow::Result<Ex
     let batch = args.batch.clone().unwrap_or_else(|| source.name().to_owned());
     let image_root = image_root(&args)?;
     let store = args.database.open_server(Access::Work).await?;
-    let publisher = Publisher::new(broker);
-    publisher.check().await?;
+    let publisher = Publisher::new(broker.clone());
+    reach(&publisher, &broker).await?;
     let mut progress = Progress::start(&batch);
     progress
         .tell(&format!("workers need these pictures below their --image-root; here that is {}", image_root.display()));

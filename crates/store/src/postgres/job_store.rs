@@ -63,7 +63,12 @@ const NOTE_PUBLISHED: &str = "
 
 impl JobStore for PostgresStore {
     async fn ping(&self) -> Result<(), StoreError> {
-        self.rows("answer", sqlx::query("SELECT 1")).await.map(drop)
+        let rows = self.rows("answer", sqlx::query("SELECT current_setting('transaction_read_only')")).await?;
+        let settings = rows.iter().map(|row| row.try_get::<String, _>(0)).collect::<Result<Vec<_>, _>>();
+        match settings.map_err(self.unreadable("answer"))?.as_slice() {
+            [off] if off == "off" => Ok(()),
+            _ => Err(StoreError::CannotWrite { database: self.name().to_owned(), reason: "it is read-only".into() }),
+        }
     }
 
     async fn claim(&self, jobs: &[Job]) -> Result<Vec<ClaimOutcome>, StoreError> {

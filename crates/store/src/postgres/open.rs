@@ -44,14 +44,16 @@ impl PostgresOptions {
     pub async fn open(self, access: Access) -> Result<PostgresStore, StoreError> {
         let PostgresOptions { connect, limits, connections } = self;
         let name = name(&connect);
-        let read_only = if access == Access::Read { "on" } else { "off" };
         let statement_limit = limits.statement.as_millis().max(1).to_string();
-        let connect = connect.application_name("shenfen").options([
+        let mut connect = connect.application_name("shenfen").options([
             ("statement_timeout", statement_limit.as_str()),
             ("idle_in_transaction_session_timeout", "60s"),
-            ("default_transaction_read_only", read_only),
             ("timezone", "UTC"),
         ]);
+        // Where the administrator has made the database read-only, as for a move, it stays so.
+        if access == Access::Read {
+            connect = connect.options([("default_transaction_read_only", "on")]);
+        }
         let connections = Connections::new(name, connect, limits, connections);
         schema::bring_up_to_date(&connections, access).await?;
         Ok(PostgresStore { connections: Arc::new(connections) })

@@ -39,10 +39,12 @@ enum SchemaState {
 /// Checks that the tables are this program's and, for [`Access::Work`], applies missing migrations.
 ///
 /// # Errors
-/// When the server cannot be reached or refuses, when the tables are another program's or newer, or, for [`Access::Read`], missing.
+/// When the server cannot be reached or refuses, when the database is not in UTF-8, when the tables are another program's or newer, or,
+/// for [`Access::Read`], missing.
 pub(super) async fn bring_up_to_date(connections: &Connections, access: Access) -> Result<(), StoreError> {
     let mut connection = connections.connect().await?;
     let name = connections.name.as_str();
+    check_encoding(&mut connection, name).await?;
     let silent = || StoreError::Unavailable { database: name.to_owned(), reason: "it did not answer in time".into() };
     let state = timeout(LOOK_LIMIT, read_state(&mut connection)).await.map_err(|_| silent())?;
     if is_current(state.map_err(|error| failure::of(name, "open", error))?, name)? {
@@ -52,6 +54,13 @@ pub(super) async fn bring_up_to_date(connections: &Connections, access: Access) 
         return Err(StoreError::NoTables { database: name.to_owned() });
     }
     timeout(LIMIT, apply(&mut connection, name)).await.map_err(|_| silent())?
+}
+
+/// In another encoding rows with characters that it lacks would be rejected one by one, with errors that quote them.
+async fn check_encoding(connection: &mut PgConnection, name: &str) -> Result<(), StoreError> {
+    let asked = sqlx::query_scalar("SHOW server_encoding").fetch_one(connection).await;
+    let encoding: String = asked.map_err(|error| failure::of(name, "open", error))?;
+    if encoding == "UTF8" { Ok(()) } else { Err(StoreError::NotUtf8 { database: name.to_owned(), encoding }) }
 }
 
 /// False if migrations are missing.

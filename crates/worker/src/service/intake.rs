@@ -28,13 +28,21 @@ pub fn job_of(message: &Message) -> Job {
     }
 }
 
-/// How the table names the picture: a URL without its query and what follows, which often hold a secret.
+/// How the table names the picture: a URL without user, password, query and what follows, which often hold a secret.
 fn source(image: &Image) -> String {
     match image {
         Image::Inline(_) | Image::Sealed(_) => "inline".to_owned(),
         Image::Path(path) => path.clone(),
-        Image::Url(url) => url.split(['?', '#']).next().unwrap_or_default().to_owned(),
+        Image::Url(url) => without_secrets(url),
     }
+}
+
+fn without_secrets(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}://{host}{path}")
 }
 
 #[cfg(test)]
@@ -42,9 +50,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stored_source_omits_query_of_signed_url() {
-        let url = Image::Url("https://store.example.com/a/b.jpg?signature=s3cret#part".into());
-        assert_eq!(source(&url), "https://store.example.com/a/b.jpg");
+    fn stored_source_omits_the_secrets_of_a_url() {
+        for url in [
+            "https://store.example.com/a/b.jpg?signature=s3cret#part",
+            "https://user:s3cret@store.example.com/a/b.jpg",
+            "https://user:s3@cret@store.example.com/a/b.jpg?x",
+        ] {
+            assert_eq!(source(&Image::Url(url.into())), "https://store.example.com/a/b.jpg");
+        }
+        assert_eq!(source(&Image::Url("https://u:p@h".into())), "https://h");
+        assert_eq!(source(&Image::Url("https://h/a@b.jpg".into())), "https://h/a@b.jpg");
         assert_eq!(source(&Image::Inline(vec![1, 2, 3])), "inline");
         assert_eq!(source(&Image::Sealed(vec![1, 2, 3])), "inline");
         assert_eq!(source(&Image::Path("a/b.jpg".into())), "a/b.jpg");

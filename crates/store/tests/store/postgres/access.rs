@@ -36,6 +36,39 @@ async fn read_access_creates_no_tables_and_writes_nothing() {
 }
 
 #[tokio::test]
+async fn refuses_a_database_that_cannot_hold_every_name() {
+    for encoding in ["LATIN1", "EUC_CN", "SQL_ASCII"] {
+        let options = format!("ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+        let database = TestDatabase::created_with(&options).await;
+        for access in [Access::Work, Access::Read] {
+            let StoreError::NotUtf8 { encoding: found, .. } = refusal(database.options(), access).await else {
+                panic!("{encoding} is accepted")
+            };
+            assert_eq!(found, encoding);
+        }
+    }
+}
+
+#[tokio::test]
+async fn database_that_its_administrator_has_made_read_only_stays_so() {
+    let database = TestDatabase::new().await;
+    database.open().await.ping().await.unwrap();
+    let mut connection = database.connect().await;
+    let name: String = sqlx::query_scalar("SELECT current_database()").fetch_one(&mut connection).await.unwrap();
+    let mut set = async |value: &str| {
+        let statement = format!("ALTER DATABASE \"{name}\" SET default_transaction_read_only = {value}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
+    };
+    set("on").await;
+    let store = database.options().open(Access::Work).await.unwrap();
+    assert!(matches!(store.enqueue(&jobs("kyc", 0..1)).await, Err(StoreError::CannotWrite { .. })));
+    assert!(matches!(store.ping().await, Err(StoreError::CannotWrite { .. })));
+    set("off").await;
+    let store = database.options().open(Access::Work).await.unwrap();
+    assert_eq!(store.enqueue(&jobs("kyc", 0..1)).await.unwrap(), 1);
+}
+
+#[tokio::test]
 async fn refuses_newer_and_foreign_tables_and_leaves_them_unchanged() {
     let database = TestDatabase::new().await;
     let mut connection = database.connect().await;

@@ -18,11 +18,16 @@ pub(crate) struct TestDatabase {
 
 impl TestDatabase {
     pub(crate) async fn new() -> TestDatabase {
+        TestDatabase::created_with("").await
+    }
+
+    /// A database with these options of CREATE DATABASE.
+    pub(crate) async fn created_with(options: &str) -> TestDatabase {
         let server = env::var("SHENFEN_TEST_DATABASE")
             .unwrap_or_else(|_| panic!("these tests need a PostgreSQL server: run scripts/test, which starts one"));
         let database = TestDatabase { name: format!("shenfen_test_{}", Uuid::new_v4().simple()), server };
         let mut connection = PgConnection::connect(&database.server).await.unwrap();
-        let create = AssertSqlSafe(format!("CREATE DATABASE {}", database.name));
+        let create = AssertSqlSafe(format!("CREATE DATABASE {} {options}", database.name));
         sqlx::raw_sql(create).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
         database
