@@ -161,6 +161,7 @@ pub(crate) fn advice(error: &anyhow::Error) -> Option<&'static str> {
         StoreError::Full { .. } | StoreError::CannotWrite { .. } => {
             "free space or check the permissions and run the same command again: finished work is kept"
         }
+        StoreError::Gone { .. } => "leave it in its place and run the same command again",
         StoreError::Damaged { .. } => "restore it from a backup or choose another one with --database",
         StoreError::Database { .. } => "run the same command again: finished work is kept",
     })

@@ -104,6 +104,23 @@ fn interrupt(child: &Child) {
 
 #[cfg(unix)]
 #[test]
+fn deleted_or_replaced_database_is_an_error_at_once() {
+    for replaced in [false, true] {
+        let place = with_many_pictures();
+        let mut child = place.start(&["backfill", "cards", "--threads", "1"]);
+        wait_for_results(&place, &mut child, 1);
+        fs::remove_file(place.path().join("shenfen.db")).unwrap();
+        if replaced {
+            place.write("shenfen.db", "");
+        }
+        let ran = Ran::of(child.wait_with_output().unwrap());
+        assert_eq!(ran.code, Some(1), "{}", ran.err);
+        assert!(ran.err.contains("shenfen.db was deleted or replaced while it was in use"), "{}", ran.err);
+    }
+}
+
+#[cfg(unix)]
+#[test]
 fn first_interrupt_finishes_started_pictures() {
     let place = with_many_pictures();
     let mut child = place.start(&["backfill", "cards", "--threads", "1"]);

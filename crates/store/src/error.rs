@@ -85,6 +85,14 @@ pub enum StoreError {
         /// The database.
         database: String,
     },
+    /// The file was deleted or replaced after it was opened: what is written to it cannot be found again.
+    #[error(
+        "the database {database} was deleted or replaced while it was in use; what this run stored in it since then is lost"
+    )]
+    Gone {
+        /// The database.
+        database: String,
+    },
     /// The disk is full, or the database reached its size limit.
     #[error("no space left to write the database {database}")]
     Full {

@@ -6,6 +6,7 @@
 
 mod batches;
 mod failure;
+mod identity;
 mod open;
 mod queue;
 mod results;
@@ -19,6 +20,8 @@ use sqlx::SqlitePool;
 
 use crate::error::StoreError;
 
+use identity::FileIdentity;
+
 pub use crate::access::Access;
 pub use open::OpenOptions;
 pub use queue::SqliteQueue;
@@ -30,6 +33,8 @@ pub struct SqliteStore {
     /// One connection, since SQLite has one writer: waiting for it here is fair and cheap, waiting inside SQLite is neither.
     writer: SqlitePool,
     readers: SqlitePool,
+    /// The file that was opened.
+    file: FileIdentity,
     /// Held while this process works on the store; `None` for read access.
     lock: Option<Arc<File>>,
 }
@@ -44,6 +49,11 @@ impl SqliteStore {
     pub async fn close(self) {
         self.readers.close().await;
         self.writer.close().await;
+    }
+
+    /// Checks that the open file is still at its path, where others look for the results.
+    fn check_file(&self) -> Result<(), StoreError> {
+        self.file.check(&self.path)
     }
 
     fn damaged_row(&self, column: &str) -> StoreError {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
 
+use super::identity::FileIdentity;
 use super::{SqliteStore, failure, schema};
 use crate::access::Access;
 use crate::error::StoreError;
@@ -65,8 +66,9 @@ impl OpenOptions {
         let writer = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
         let writer = writer.connect_with(limited).await.map_err(failed)?;
         schema::bring_up_to_date(&writer, &path, access).await?;
+        let file = FileIdentity::opened(&path)?;
         let readers = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(options);
-        Ok(SqliteStore { path: Arc::new(path), writer, readers, lock })
+        Ok(SqliteStore { path: Arc::new(path), writer, readers, file, lock })
     }
 }
 

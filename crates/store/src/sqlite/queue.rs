@@ -52,11 +52,15 @@ struct NewRow<'a> {
 
 impl Jobs for SqliteQueue {
     async fn enqueue(&self, jobs: &[NewJob]) -> Result<u64, StoreError> {
+        self.store.check_file()?;
         self.insert(jobs).await.map_err(self.store.error("enqueue jobs"))
     }
 
     async fn complete(&self, finished: &[Finished]) -> Result<Completed, StoreError> {
-        self.finish(finished).await.map_err(self.store.error("store results"))
+        let completed = self.finish(finished).await.map_err(self.store.error("store results"))?;
+        // Asked after the commit, so that nothing counts as stored in a file that was gone by then.
+        self.store.check_file()?;
+        Ok(completed)
     }
 }
 
@@ -66,6 +70,7 @@ impl JobQueue for SqliteQueue {
     }
 
     async fn claim(&self, limit: usize) -> Result<Vec<ClaimedJob>, StoreError> {
+        self.store.check_file()?;
         let failed = self.store.error("claim jobs");
         let rows = self.take(limit).await.map_err(&failed)?;
         rows.iter().map(|row| self.claimed(row).map_err(&failed)?).collect()
