@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use shenfen_core::RequestedSide;
-use shenfen_queue::{Broker, Depths, Image, Message, Outgoing, Publisher, Route};
+use shenfen_queue::{Broker, Depths, Image, Limits, Message, Outgoing, Publisher, Route};
 use shenfen_store::postgres::PostgresOptions;
 use shenfen_store::{Access, PostgresStore};
 use shenfen_tests::{Postgres, Rabbit, StubPictures};
@@ -16,6 +16,8 @@ use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 const JOBS: u128 = 20;
+/// How often the broker delivers a message before it gives it up.
+const DELIVERY_LIMIT: u64 = 20;
 /// Longest wait for anything that must happen: enough for as many timeouts of the broker as its delivery limit, 20.
 const SOON: Duration = Duration::from_secs(60);
 /// The broker takes back what is not acknowledged within half a second, and looks ten times a second.
@@ -34,21 +36,29 @@ impl Scene {
         let (rabbit, postgres) = (Rabbit::start().await.unwrap(), Postgres::start().await.unwrap());
         rabbit.rabbitmqctl(&["eval", IMPATIENT]).await.unwrap();
         let database = postgres.create_database("outage").await.unwrap();
-        Scene { broker: Broker::new(rabbit.url().parse().unwrap()), postgres, database, _rabbit: rabbit }
+        // Comes back quickly after each connection that the broker closes.
+        let (backoff_first, backoff_most) = (Duration::from_millis(50), Duration::from_millis(100));
+        let limits = Limits { backoff_first, backoff_most, ..Limits::default() };
+        let broker = Broker { limits, ..Broker::new(rabbit.url().parse().unwrap()) };
+        Scene { broker, postgres, database, _rabbit: rabbit }
     }
 
     async fn store(&self) -> PostgresStore {
         self.database.parse::<PostgresOptions>().unwrap().open(Access::Work).await.unwrap()
     }
 
-    async fn work(&self, stop: watch::Receiver<bool>) -> (Metrics, JoinHandle<ServiceReport>) {
+    async fn work(
+        &self,
+        give_back_after: Duration,
+        stop: watch::Receiver<bool>,
+    ) -> (Metrics, JoinHandle<ServiceReport>) {
         let metrics = Metrics::default();
         let service = Service {
             store: self.store().await,
             reader: StubPictures::default(),
             broker: self.broker.clone(),
             images: Images::default(),
-            settings: ServiceSettings::with_threads(1),
+            settings: ServiceSettings { give_back_after, ..ServiceSettings::with_threads(1) },
             metrics: metrics.clone(),
         };
         (metrics, tokio::spawn(async move { service.run(stop).await.unwrap() }))
@@ -64,6 +74,17 @@ impl Scene {
             publisher.publish(&outgoing).await.unwrap();
         }
         publisher.close().await;
+    }
+
+    /// Starts the database again; every job has its result, and no message is left.
+    async fn recover(&mut self) {
+        self.postgres.restart().await.unwrap();
+        let results = "SELECT count(*) FROM results";
+        until("every job has its result", async || {
+            self.postgres.query("outage", results).await.is_ok_and(|count| count == JOBS.to_string())
+        })
+        .await;
+        until("nothing is left", async || self.depth().await == (0, 0)).await;
     }
 
     /// Messages that wait, and dead letters.
@@ -86,7 +107,7 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 async fn long_outage_of_the_database_loses_no_job() {
     let mut scene = Scene::new().await;
     let (stop, stopped) = watch::channel(false);
-    let (metrics, worker) = scene.work(stopped).await;
+    let (metrics, worker) = scene.work(ServiceSettings::with_threads(1).give_back_after, stopped).await;
     until("an idle worker is ready", async || metrics.ready().is_ok()).await;
     scene.postgres.shut_down().await.unwrap();
     scene.publish().await;
@@ -100,14 +121,32 @@ async fn long_outage_of_the_database_loses_no_job() {
     sleep(Duration::from_secs(15)).await;
     assert_eq!((in_hand(0), scene.depth().await), (true, (JOBS as u32, 0)));
 
-    scene.postgres.restart().await.unwrap();
-    let results = "SELECT count(*) FROM results";
-    until("every job has its result", async || {
-        scene.postgres.query("outage", results).await.is_ok_and(|count| count == JOBS.to_string())
-    })
-    .await;
-    until("nothing is left", async || scene.depth().await == (0, 0)).await;
+    scene.recover().await;
     assert!(metrics.ready().is_ok());
     stop.send_replace(true);
     assert_eq!(timeout(SOON, worker).await.unwrap().unwrap().abandoned, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deliveries_that_the_broker_takes_back_again_and_again_are_no_failures_of_the_job() {
+    let mut scene = Scene::new().await;
+    let (stop, stopped) = watch::channel(false);
+    // It never gives anything back, so that the broker has to take it.
+    let (metrics, worker) = scene.work(Duration::MAX, stopped).await;
+    until("the worker is ready", async || metrics.ready().is_ok()).await;
+    scene.postgres.shut_down().await.unwrap();
+    scene.publish().await;
+    let lost = || {
+        let text = metrics.render();
+        let count = text.lines().find_map(|line| line.strip_prefix("shenfen_broker_reconnects_total "));
+        count.and_then(|count| count.parse().ok()).unwrap_or(0)
+    };
+    until("more connections are closed than a message may be delivered", async || {
+        lost() > DELIVERY_LIMIT || scene.depth().await.1 > 0
+    })
+    .await;
+    assert_eq!(scene.depth().await.1, 0, "waiting is not failing");
+    scene.recover().await;
+    stop.send_replace(true);
+    timeout(SOON, worker).await.unwrap().unwrap();
 }

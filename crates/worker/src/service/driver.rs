@@ -4,6 +4,7 @@
 //! news. Receipts, metrics, the log and the clock are here and not in the step.
 
 mod effects;
+mod renew;
 
 use std::collections::HashMap;
 use std::io;
@@ -28,11 +29,12 @@ use super::metrics::Metrics;
 use super::outage::watch_database;
 use super::reading::read;
 use super::settle::{Settle, settle_all};
-use super::step::{Event, Limits, ReadResult, State, Tag, Work, step};
+use super::step::{Arrival, Event, Limits, ReadResult, State, Tag, Work, step};
 use super::{Service, ServiceReport, ServiceSettings};
 use crate::picture::PictureReader;
 use crate::pool::{PoolSettings, ReaderPool};
 use crate::stop::stop_requested;
+use renew::{RENEWED_FROM, Renewal};
 
 /// Jobs with the readers for each thread: one that it reads and what it reads next.
 const WINDOW_PER_THREAD: usize = 4;
@@ -195,14 +197,27 @@ impl<S: JobStore + Clone + 'static> Driver<S> {
         let mut next = Some(first);
         while let Some(delivery) = next {
             if delivery.is_live() {
-                self.tags += 1;
-                let (arrival, receipt) = arrival(delivery, self.tags);
-                self.receipts.insert(self.tags, receipt);
-                arrivals.push(arrival);
+                arrivals.extend(self.take_in_hand(delivery));
             }
             next = deliveries.try_recv().ok();
         }
         Event::Delivered(arrivals)
+    }
+
+    /// What a delivery says; nothing of one that is renewed, since its copy arrives.
+    fn take_in_hand(&mut self, delivery: Delivery) -> Option<Arrival> {
+        self.tags += 1;
+        let often = delivery.deliveries >= RENEWED_FROM;
+        match arrival(delivery, self.tags) {
+            (Arrival::Job { message, message_id, failures, .. }, receipt) if often => {
+                self.renew(Renewal { message, message_id, failures, receipt });
+                None
+            }
+            (arrival, receipt) => {
+                self.receipts.insert(self.tags, receipt);
+                Some(arrival)
+            }
+        }
     }
 
     /// The deliveries whose connections are lost, after a change of the consumer's health.
