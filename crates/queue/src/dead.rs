@@ -7,12 +7,13 @@ use std::collections::HashSet;
 use std::fmt;
 
 use lapin::Channel;
-use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions, QueuePurgeOptions};
+use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions, QueueDeclareOptions, QueuePurgeOptions};
+use lapin::types::FieldTable;
 use shenfen_core::JobId;
 
 use crate::link::Link;
 use crate::timeout::within;
-use crate::{Broker, Error, Message, Outgoing, Publisher, Route, headers};
+use crate::{Broker, Error, Image, Message, Outgoing, Publisher, Route, headers};
 
 /// Messages published before their confirms are awaited, and the maximum of their bytes held.
 const CHUNK: usize = 256;
@@ -129,6 +130,36 @@ impl DeadLetters {
         Ok(letters)
     }
 
+    /// How many there are.
+    ///
+    /// # Errors
+    /// Any of connecting and asking.
+    pub async fn count(&self) -> Result<u32, Error> {
+        let channel = self.link.channel().await?;
+        let Broker { topology, limits, .. } = self.link.broker();
+        let queue = topology.dead_queue();
+        let passive = QueueDeclareOptions { passive: true, ..Default::default() };
+        let asking = channel.queue_declare(queue.as_str().into(), passive, FieldTable::default());
+        Ok(within(&format!("asking for the depth of {queue}"), limits.call, asking).await?.message_count())
+    }
+
+    /// The jobs among the first `most` dead letters that the broker itself gave up at its delivery limit, so that no worker
+    /// knows of their end.
+    ///
+    /// # Errors
+    /// Any of connecting and asking; nothing is lost.
+    pub async fn given_up_by_broker(&self, most: usize) -> Result<GivenUp<'_>, Error> {
+        let mut taken = self.take(most).await?;
+        let mut jobs = Vec::new();
+        while let Some(message) = taken.next().await? {
+            if headers::given_up_by_broker(&message.properties) {
+                let message_id = message.properties.message_id().as_ref().map(ToString::to_string);
+                jobs.extend(Message::parse(&message.data, message_id.as_deref()).ok().map(without_picture));
+            }
+        }
+        Ok(GivenUp { jobs, taken })
+    }
+
     /// Publishes the dead letters that `filter` accepts as new jobs, failures counted from 0, and removes each when the broker
     /// has confirmed its copy. Redrives each job once, so that one that dies again at once does not loop; of duplicates one
     /// stays. Returns how many were redriven.
@@ -182,6 +213,32 @@ impl DeadLetters {
         let broker = self.link.broker();
         let channel = self.link.channel().await?;
         Ok(Taken { broker, channel, queue: broker.topology.dead_queue(), left: most })
+    }
+}
+
+/// Jobs that the broker gave up. Their dead letters are held meanwhile, so that none is redriven before its end is noted.
+pub struct GivenUp<'a> {
+    /// Their messages, without the pictures in them.
+    pub jobs: Vec<Message>,
+    taken: Taken<'a>,
+}
+
+impl GivenUp<'_> {
+    /// Lets go of the dead letters, which stay in their queue.
+    ///
+    /// # Errors
+    /// When the broker is away; it puts them back by itself then.
+    pub async fn put_back(self) -> Result<(), Error> {
+        self.taken.put_back_rest().await
+    }
+}
+
+/// Many pictures would not fit into memory.
+fn without_picture(message: Message) -> Message {
+    match message.image {
+        Image::Inline(_) => Message { image: Image::Inline(Vec::new()), ..message },
+        Image::Sealed(_) => Message { image: Image::Sealed(Vec::new()), ..message },
+        Image::Path(_) | Image::Url(_) => message,
     }
 }
 

@@ -40,6 +40,12 @@ pub(crate) fn reason(properties: &BasicProperties) -> String {
     }
 }
 
+/// Whether it was the broker that gave a message up, at its delivery limit.
+pub(crate) fn given_up_by_broker(properties: &BasicProperties) -> bool {
+    let reason = last_death(properties).and_then(|death| death.inner().get("reason")).and_then(text);
+    reason.as_deref() == Some("delivery_limit")
+}
+
 /// When the broker dead-lettered a message, or else when it was published; seconds since 1970.
 pub(crate) fn time(properties: &BasicProperties) -> Option<u64> {
     match last_death(properties).and_then(|death| death.inner().get("time")) {

@@ -30,7 +30,7 @@ mod message;
 pub use backoff::Backoff;
 pub use broker::{Broker, BrokerUrl, Limits};
 pub use consumer::{Consumer, ConsumerSettings};
-pub use dead::{DeadLetter, DeadLetters, Filter};
+pub use dead::{DeadLetter, DeadLetters, Filter, GivenUp};
 pub use delivery::{Delivery, Receipt, Settled};
 pub use depth::{Depth, Depths};
 pub use error::Error;

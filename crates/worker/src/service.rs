@@ -9,6 +9,7 @@ mod commit;
 mod crash;
 mod driver;
 mod failure;
+mod given_up;
 mod images;
 mod intake;
 mod metrics;
@@ -114,8 +115,12 @@ impl<S: JobStore + Clone + 'static, R: PictureReader> Service<S, R> {
         let (consumer, deliveries) = Consumer::start(self.broker.clone(), settings);
         self.metrics.follow(consumer.watch());
         let publisher = Publisher::new(self.broker.clone());
+        let (store, broker) = (self.store.clone(), self.broker.clone());
         let driver = driver::Driver::start(self, publisher.clone(), stop).map_err(ServiceError::Threads)?;
-        let report = driver.run(&consumer, deliveries).await;
+        let report = tokio::select! {
+            report = driver.run(&consumer, deliveries) => report,
+            never = given_up::note_given_up(&store, broker) => never,
+        };
         consumer.stop().await;
         publisher.close().await;
         Ok(report)

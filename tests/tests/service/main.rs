@@ -228,6 +228,25 @@ async fn stop_finishes_reading_and_releases_the_rest_uncounted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn job_that_the_broker_gave_up_has_its_end() {
+    let world = World::new().await;
+    let lost = message("lost");
+    world.give_up(&lost).await;
+    assert_eq!(world.progress().await.open(), 1);
+    let running = world.start(1);
+    soon(async {
+        while world.progress().await.open() > 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    assert_eq!(world.progress().await.dead, 1);
+    assert_eq!(world.until_dead(1).await.len(), 1, "its dead letter stays");
+    running.stop().await;
+    world.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn exhausted_job_becomes_a_dead_letter() {
     let world = World::new().await;
     let deadly = message("worn");

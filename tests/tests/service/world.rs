@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use shenfen_core::{Job, RequestedSide};
 use shenfen_queue::{
-    Broker, DeadLetter, DeadLetters, Depth, Depths, Image, Limits, Message, Outgoing, Publisher, Route, Topology,
+    Broker, Consumer, ConsumerSettings, DeadLetter, DeadLetters, Depth, Depths, Image, Limits, Message, Outgoing,
+    Publisher, Route, Topology,
 };
 use shenfen_store::port::ClaimOutcome;
 use shenfen_store::postgres::PostgresOptions;
 use shenfen_store::{Access, BatchProgress, Batches, JobStore, PostgresStore, ResultFilter, ResultRow, Results};
 use shenfen_tests::{Scratch, StubPictures, remove_queues};
-use shenfen_worker::service::{Images, Metrics};
+use shenfen_worker::service::{Images, Metrics, job_of};
 use shenfen_worker::{Service, ServiceReport, ServiceSettings};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -167,6 +168,22 @@ impl World {
 
     pub(crate) async fn query(&self, sql: &str) -> String {
         self.database.query(sql).await.unwrap()
+    }
+
+    /// Has the broker deliver a job that is known until it gives it up.
+    pub(crate) async fn give_up(&self, message: &Message) {
+        self.store.note_published(&[job_of(message)]).await.unwrap();
+        self.publish(message).await;
+        let (consumer, mut deliveries) = Consumer::start(self.broker.clone(), ConsumerSettings { prefetch: 1 });
+        soon(async {
+            while self.depth().await.dead == 0 {
+                if let Ok(Some(delivery)) = timeout(Duration::from_millis(200), deliveries.recv()).await {
+                    let _ = delivery.requeue().await;
+                }
+            }
+        })
+        .await;
+        consumer.stop().await;
     }
 
     pub(crate) async fn begin_without_end(&self, message: &Message, times: u32) {
