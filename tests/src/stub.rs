@@ -4,7 +4,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use shenfen_core::{Decision, Elapsed, ModelInfo, PictureResult, ReadOutcome, Status};
+use shenfen_core::{CardValidity, Decision, Elapsed, ModelInfo, PictureResult, ReadOutcome, Status};
 use shenfen_worker::PictureReader;
 
 /// Ends the process, as a picture that crashes a decoder would.
@@ -51,6 +51,8 @@ impl PictureReader for StubPictures {
             findings: Vec::new(),
             decision: Decision::Accept,
             model: self.model.clone(),
+            validity: CardValidity::Unknown,
+            policy: None,
             elapsed_ms: Elapsed::default(),
         })
     }

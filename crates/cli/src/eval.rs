@@ -144,6 +144,7 @@ fn cover(args: &EvalArgs, pictures: &[LabelledPicture]) -> anyhow::Result<ExitCo
         models: args.reading.models_for(args.engine.engine()?)?,
         limits: args.reading.limits(),
         today: args.reading.today().date(),
+        policy: args.reading.policy()?,
         threads: args.reading.threads(),
     };
     let scores = args.cover.run(pictures, &reading)?;

@@ -9,6 +9,7 @@ mod eval;
 mod keyring;
 mod keys;
 mod migrate;
+mod policy;
 mod read;
 mod results;
 mod serve;
@@ -50,6 +51,7 @@ enum Command {
     Backfill(Box<backfill::BackfillArgs>),
     Results(results::ResultsArgs),
     Batches(batches::BatchesArgs),
+    Policy(policy::PolicyCommandArgs),
     Worker(Box<worker::WorkerArgs>),
     Serve(Box<serve::ServeArgs>),
     Keys(keys::KeysArgs),
@@ -96,6 +98,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Results(args) => results::run(args),
         Command::Batches(args) => batches::run(args),
+        Command::Policy(args) => policy::run(args),
         Command::Worker(args) => {
             privacy::close_memory();
             worker::run(*args)

@@ -12,6 +12,7 @@ use shenfen_worker::{CardPictures, Today};
 use time::Date;
 
 use crate::clock::{parse_day, today_in_china};
+use crate::policy::PolicyArgs;
 
 /// How pictures are read.
 #[derive(Args)]
@@ -35,6 +36,9 @@ pub(crate) struct ReadingArgs {
     /// Folder with networks to use instead of the built-in ones
     #[arg(long, env = "SHENFEN_MODELS", value_name = "DIR")]
     models: Option<PathBuf>,
+
+    #[command(flatten)]
+    policy: PolicyArgs,
 }
 
 impl ReadingArgs {
@@ -54,10 +58,23 @@ impl ReadingArgs {
         self.today.map_or(Today::Clock(today_in_china), Today::Fixed)
     }
 
+    /// The policy given, or the default one.
+    ///
+    /// # Errors
+    /// When its file cannot be read, or is no policy.
+    pub(crate) fn policy(&self) -> anyhow::Result<Policy> {
+        self.policy.policy()
+    }
+
+    /// Whether a policy was given.
+    pub(crate) fn names_policy(&self) -> bool {
+        self.policy.is_given()
+    }
+
     /// A reader with these settings.
     ///
     /// # Errors
-    /// When the networks cannot be loaded.
+    /// When the networks or the policy cannot be loaded.
     pub(crate) fn reader(&self) -> anyhow::Result<CardPictures> {
         self.reader_for(Engine::default())
     }
@@ -65,9 +82,9 @@ impl ReadingArgs {
     /// The reader that was asked for, with an engine.
     ///
     /// # Errors
-    /// When the networks cannot be loaded, or this build or machine does not have what the engine needs.
+    /// When the networks or the policy cannot be loaded, or this build or machine does not have what the engine needs.
     pub(crate) fn reader_for(&self, engine: Engine) -> anyhow::Result<CardPictures> {
-        Ok(CardPictures::new(self.models_for(engine)?, self.limits(), self.today(), Policy::default()))
+        Ok(CardPictures::new(self.models_for(engine)?, self.limits(), self.today(), self.policy()?))
     }
 
     /// The networks that were asked for, for an engine.

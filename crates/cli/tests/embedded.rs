@@ -190,6 +190,36 @@ fn prints_results_as_table_json_and_csv_with_filters() {
 }
 
 #[test]
+fn policy_decides_about_pictures_and_is_simulated_over_their_results() {
+    let place = Place::new();
+    let expired = samples().join("scan-6.jpg");
+    place.write("cards/1.jpg", fs::read(&expired).unwrap());
+    place.write("strict.toml", "name = \"strict\"\n[severity]\nexpired = \"warning\"\n");
+    place.write("wrong.toml", "[severity]\nexpired = \"info\"\nexpird = \"info\"\n");
+
+    assert_eq!(place.run(&["backfill", "cards"]).code, Some(0));
+    let [stored] = &place.results()[..] else { panic!("one result") };
+    assert_eq!((&stored["decision"], &stored["result"]["validity"]), (&"accept".into(), &"expired".into()));
+    assert_eq!(stored["result"]["policy"]["name"], "default");
+    let [read] = &place.run(&["read", "cards", "--policy", "strict.toml"]).lines()[..] else { panic!("one result") };
+    assert_eq!((&read["decision"], &read["policy"]["name"]), (&"review".into(), &"strict".into()));
+
+    let simulated = place.run(&["policy", "simulate", "--policy", "strict.toml", "--format", "table"]);
+    assert_eq!(simulated.out, "NOW     THEN    PICTURES  RULES\naccept  review  1         expired 1\n");
+    let unchanged = place.run(&["policy", "simulate", "--batch", "cards"]).lines();
+    let expected = serde_json::json!({"from": "accept", "to": "accept", "pictures": 1, "rules": {}});
+    assert_eq!(unchanged, [expected]);
+
+    let shown = place.run(&["policy", "show", "--policy", "strict.toml"]).out;
+    place.write("shown.toml", &shown);
+    assert_eq!(place.run(&["policy", "show", "--policy", "shown.toml"]).out, shown);
+    assert_eq!(place.run(&["policy", "check", "strict.toml"]).code, Some(0));
+    for command in [&["policy", "check", "wrong.toml"][..], &["backfill", "cards", "--policy", "wrong.toml"]] {
+        place.run(command).fails_in_one_line(&["wrong.toml:3", "expird"]);
+    }
+}
+
+#[test]
 fn every_flag_has_an_environment_variable() {
     let place = with_pictures(1);
     let mut command = place.shenfen(&["backfill", "cards"]);

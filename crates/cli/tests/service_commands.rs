@@ -53,6 +53,9 @@ fn results_and_batches_work_on_a_server() {
     );
     assert_eq!(bench.run(&["results", "--format", "csv"]).out.lines().count(), 3);
 
+    let simulated = bench.run(&["policy", "simulate", "--batch", "kyc"]).lines();
+    assert_eq!((&simulated[0]["from"], &simulated[0]["pictures"]), (&"reject".into(), &1.into()));
+
     let batches = bench.run(&["batches"]).lines();
     assert_eq!(batches.len(), 2);
     assert_eq!(

@@ -5,6 +5,7 @@ use std::fmt;
 
 use time::Date;
 
+use crate::card_validity::CardValidity;
 use crate::constraint::parameters::{Context, Parameters};
 use crate::constraint::settle::Settled;
 use crate::constraint::{identity, permit, truncation, validity, words};
@@ -14,7 +15,7 @@ use crate::field::{Authority, Ethnicity, IssueCount, PermitNumber};
 use crate::finding::Finding;
 use crate::id_number::Holder;
 use crate::mask::Count;
-use crate::policy::Policy;
+use crate::policy::{Policy, PolicyInfo};
 use crate::reading::{FieldName, ReadCard, Side};
 use crate::region::gazetteer::leading_region;
 use crate::result::{CardResult, Decision, Elapsed, FieldResult, ModelInfo, PictureResult, Status};
@@ -40,6 +41,10 @@ pub struct Assessment {
     pub findings: Vec<Finding>,
     /// What to do with the picture.
     pub decision: Decision,
+    /// Whether the card is valid today.
+    pub validity: CardValidity,
+    /// The policy that decided.
+    pub policy: PolicyInfo,
 }
 
 /// Shows everything but the texts.
@@ -51,6 +56,8 @@ impl fmt::Debug for Assessment {
             .field("cards", &self.cards)
             .field("findings", &self.findings)
             .field("decision", &self.decision)
+            .field("validity", &self.validity)
+            .field("policy", &self.policy)
             .finish()
     }
 }
@@ -58,8 +65,8 @@ impl fmt::Debug for Assessment {
 impl Assessment {
     /// The result of the picture, once it is said who read it and how long it took.
     pub fn into_result(self, model: ModelInfo, elapsed_ms: Elapsed) -> PictureResult {
-        let Assessment { status, message, cards, findings, decision } = self;
-        PictureResult { status, message, cards, findings, decision, model, elapsed_ms }
+        let Assessment { status, message, cards, findings, decision, validity, policy } = self;
+        PictureResult { status, message, cards, findings, decision, validity, policy: Some(policy), model, elapsed_ms }
     }
 }
 
@@ -94,7 +101,9 @@ pub fn assess_with(cards: Vec<ReadCard>, today: Date, policy: &Policy, parameter
     }
     let failure = failure(&checked);
     findings.extend(failure.map(Rule::of_card));
+    findings.iter_mut().for_each(|finding| policy.grade(finding));
 
+    let validity = back.filter(|_| failure.is_none()).map_or(CardValidity::Unknown, |back| back.validity(&context));
     let mut message = message(front, back);
     if failure.is_some() {
         message.values_mut().for_each(String::clear);
@@ -102,7 +111,7 @@ pub fn assess_with(cards: Vec<ReadCard>, today: Date, policy: &Policy, parameter
     let cards: Vec<CardResult> = checked.into_iter().map(|card| card.result).collect();
     let decision = policy.decide(&cards, &findings);
     let status = if failure.is_some() { Status::Fail } else { Status::Ok };
-    Assessment { status, message, cards, findings, decision }
+    Assessment { status, message, cards, findings, decision, validity, policy: policy.info() }
 }
 
 /// A card after its own rules. The values of the side that it is not stay empty.
@@ -147,6 +156,13 @@ impl Checked {
         };
         findings.extend(of_quality(&result, policy));
         Checked { result, front, back, findings }
+    }
+
+    /// Whether the card is valid, if its period was read surely.
+    fn validity(&self, context: &Context<'_>) -> CardValidity {
+        let read = self.result.fields.get(&FieldName::EffectiveDate);
+        let is_sure = read.is_some_and(|field| field.confidence >= context.policy.field_from);
+        CardValidity::on(context.today, self.back.validity.filter(|_| is_sure))
     }
 }
 

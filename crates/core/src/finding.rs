@@ -17,6 +17,17 @@ pub enum Severity {
     Error,
 }
 
+impl Severity {
+    /// The name in JSON and policies.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        }
+    }
+}
+
 /// One doubt. `detail` never repeats a personal value, so findings may be logged and counted.
 ///
 /// In JSON a finding of a renamed rule also has the key `alias` with the old name, for clients that match on it.
@@ -29,6 +40,9 @@ pub struct Finding {
     pub rule: Rule,
     /// How bad it is.
     pub severity: Severity,
+    /// How bad the rule itself says it is, where the policy says otherwise.
+    #[serde(default)]
+    pub usual: Option<Severity>,
     /// A sentence for a person, without personal values.
     pub detail: String,
 }
@@ -43,10 +57,12 @@ impl Serialize for Finding {
             #[serde(skip_serializing_if = "Option::is_none")]
             alias: Option<&'static str>,
             severity: Severity,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            usual: Option<Severity>,
             detail: &'a str,
         }
-        let Finding { field, rule, severity, detail } = self;
-        let json = Json { field: *field, rule: *rule, alias: rule.alias(), severity: *severity, detail };
+        let Finding { field, rule, severity, usual, detail } = self;
+        let json = Json { field: *field, rule: *rule, alias: rule.alias(), severity: *severity, usual: *usual, detail };
         json.serialize(serializer)
     }
 }
@@ -61,8 +77,9 @@ mod tests {
         let fields: Vec<FieldName> = FieldName::FRONT.into_iter().chain(FieldName::BACK).collect();
         let field = proptest::option::of(proptest::sample::select(fields));
         let severity = proptest::sample::select(vec![Severity::Info, Severity::Warning, Severity::Error]);
-        (field, proptest::sample::select(Rule::ALL.to_vec()), severity, ".{0,40}")
-            .prop_map(|(field, rule, severity, detail)| Finding { field, rule, severity, detail })
+        let usual = proptest::option::of(severity.clone());
+        (field, proptest::sample::select(Rule::ALL.to_vec()), severity, usual, ".{0,40}")
+            .prop_map(|(field, rule, severity, usual, detail)| Finding { field, rule, severity, usual, detail })
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! No I/O, no async and no clock in here: today's date is an argument, so every rule can be tested for any day.
 
 pub mod assess;
+pub mod card_validity;
 pub mod columns;
 mod constraint;
 mod cross;
@@ -21,6 +22,7 @@ pub mod result;
 pub mod rule;
 
 pub use assess::{Assessment, assess, assess_with};
+pub use card_validity::CardValidity;
 pub use columns::CardColumns;
 pub use constraint::parameters::Parameters;
 pub use document::DocumentType;
@@ -29,7 +31,7 @@ pub use gender::Gender;
 pub use id_number::{Holder, IdNumber, IdNumberError};
 pub use job::{InvalidJobId, Job, JobId, RequestedSide, UnknownSide};
 pub use outcome::{ReadOutcome, ReaderFault, Refusal};
-pub use policy::Policy;
+pub use policy::{Policy, PolicyError, PolicyInfo, Reconsidered};
 pub use reading::{Candidate, FieldName, Point, Quad, Quality, ReadCard, ReadChar, ReadField, Rotation, Side};
 pub use region::{Place, Region};
 pub use result::{CardResult, Decision, Elapsed, FieldResult, ModelInfo, PictureResult, Status};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::card_validity::CardValidity;
 use crate::finding::Finding;
 use crate::result::{Decision, Elapsed, ModelInfo, PictureResult, Status};
 use crate::rule::Rule;
@@ -64,6 +65,8 @@ impl Refusal {
             cards: Vec::new(),
             findings: vec![Finding { detail, ..rule.of_card() }],
             decision: Decision::Reject,
+            validity: CardValidity::Unknown,
+            policy: None,
             model,
             elapsed_ms: Elapsed::default(),
         }

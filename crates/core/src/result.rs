@@ -5,9 +5,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::card_validity::CardValidity;
 use crate::document::DocumentType;
 use crate::finding::Finding;
 use crate::mask::{Count, Masked};
+use crate::policy::PolicyInfo;
 use crate::reading::{FieldName, Quad, Quality, Rotation, Side};
 
 /// The six statuses of the documented HTTP service.
@@ -157,6 +159,12 @@ pub struct PictureResult {
     pub findings: Vec<Finding>,
     /// What to do with it.
     pub decision: Decision,
+    /// Whether the card is valid, if it was read rightly.
+    #[serde(default)]
+    pub validity: CardValidity,
+    /// The policy that decided; absent for a picture that could not be read and in results of earlier versions.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub policy: Option<PolicyInfo>,
     /// Which networks read it.
     pub model: ModelInfo,
     /// How long it took.
@@ -185,6 +193,8 @@ impl fmt::Debug for PictureResult {
             .field("cards", &self.cards)
             .field("findings", &self.findings)
             .field("decision", &self.decision)
+            .field("validity", &self.validity)
+            .field("policy", &self.policy)
             .field("model", &self.model)
             .field("elapsed_ms", &self.elapsed_ms)
             .finish()

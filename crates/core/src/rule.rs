@@ -13,7 +13,7 @@ macro_rules! rules {
         $($variant:ident $name:literal $(| $alias:literal)? $severity:ident $sentence:literal)+
     })+) => {
         /// A rule. Its name is part of the contract and stands in [`Finding::rule`]; its sentence never names a value.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Rule {
             $($(
                 #[doc = concat!("`", $name, "`: ", $sentence, ".")]
@@ -157,7 +157,7 @@ rules! {
         IssuedTooEarly "issued_too_early" Error "issued before these cards existed (29 March 2004)"
         IssuedInFuture "issued_in_future" Error "the first day of validity lies in the future"
         IssuedBeforeBirth "issued_before_birth" Error "issued before the holder was born"
-        Expired "expired" Warning "the card is no longer valid"
+        Expired "expired" Info "the card is no longer valid"
     }
 }
 
@@ -169,7 +169,7 @@ impl Rule {
 
     /// A finding of the usual severity about the whole card or picture.
     pub fn of_card(self) -> Finding {
-        Finding { field: None, rule: self, severity: self.severity(), detail: self.sentence().to_owned() }
+        Finding { field: None, rule: self, severity: self.severity(), usual: None, detail: self.sentence().to_owned() }
     }
 }
 

@@ -3,9 +3,10 @@
 #[path = "card/fixture.rs"]
 mod fixture;
 
-use fixture::{NUMBER, back, card, check, doubt, field, front, raw, rules, text, with};
+use fixture::{NUMBER, TODAY, back, card, check, doubt, field, front, raw, rules, text, with};
 use shenfen_core::{
-    CardColumns, Decision, Elapsed, FieldName, ModelInfo, PictureResult, ReadCard, Severity, Side, Status,
+    CardColumns, CardValidity, Decision, Elapsed, FieldName, ModelInfo, PictureResult, Policy, ReadCard, Rule,
+    Severity, Side, Status, assess,
 };
 use time::macros::date;
 
@@ -471,6 +472,46 @@ mod validity {
         check_validity("2010.09.25-2020.09.25", "2010.09.25-2020.09.25", &["expired"]);
         check_validity("2020.09.31-2040.09.31", "2020.09.31-2040.09.31", &["date", "low_confidence"]);
         check_validity("2020.09", "2020.09", &["low_confidence", "validity_form"]);
+    }
+
+    #[test]
+    fn an_expired_card_that_is_read_surely_is_accepted_and_said_to_be_expired() {
+        let expired = || with(back(), FieldName::EffectiveDate, field("2010.09.25-2020.09.25", 0.9999));
+        let assessment = check([expired()]);
+        assert_eq!((assessment.decision, assessment.validity), (Decision::Accept, CardValidity::Expired));
+        assert_eq!(rules(&assessment), ["expired"]);
+
+        let policy = Policy::from_toml("name = \"strict\"\n[severity]\nexpired = \"warning\"\n").unwrap();
+        let assessment = assess(vec![expired()], TODAY, &policy);
+        assert_eq!((assessment.decision, assessment.validity), (Decision::Review, CardValidity::Expired));
+        assert_eq!(assessment.policy.name, "strict");
+        assert_eq!(assessment.findings[0].usual, Some(Severity::Info));
+    }
+
+    #[test]
+    fn validity_is_unknown_unless_its_period_is_read_surely() {
+        assert_eq!(check([back()]).validity, CardValidity::Valid);
+        assert_eq!(check([front()]).validity, CardValidity::Unknown);
+        assert_eq!(check([]).validity, CardValidity::Unknown);
+        let mut unsure = with(back(), FieldName::EffectiveDate, field("2010.09.25-2020.09.25", 0.9999));
+        unsure.hidden.insert(FieldName::EffectiveDate, 0.4);
+        let assessment = check([unsure]);
+        assert_eq!((assessment.decision, assessment.validity), (Decision::Review, CardValidity::Unknown));
+        let future = with(back(), FieldName::EffectiveDate, field("2030.09.25-2050.09.25", 0.9999));
+        assert_eq!(check([future]).validity, CardValidity::NotYetValid);
+    }
+
+    #[test]
+    fn fields_that_a_policy_does_not_require_may_be_missing_or_unsure() {
+        let policy = Policy::from_toml("required = [\"name\", \"identityNo\"]").unwrap();
+        let mut card = with(front(), FieldName::Name, field("欧阳秋", 0.99));
+        card.fields.remove(&FieldName::Address);
+        assert_eq!(check([card.clone()]).decision, Decision::Reject);
+        let assessment = assess(vec![card.clone()], TODAY, &policy);
+        assert_eq!(assessment.decision, Decision::Accept);
+        assert!(assessment.findings.iter().any(|finding| finding.rule == Rule::Missing));
+        card.fields.remove(&FieldName::Name);
+        assert_eq!(assess(vec![card], TODAY, &policy).decision, Decision::Reject);
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use shenfen_core::id_number::check_digit;
 use shenfen_core::{
-    Assessment, Candidate, CardColumns, Elapsed, FieldName, IdNumber, ModelInfo, PictureResult, Policy, Quality,
-    ReadCard, ReadChar, ReadField, Rotation, Rule, Side, assess,
+    Assessment, Candidate, CardColumns, Decision, Elapsed, FieldName, Finding, IdNumber, ModelInfo, PictureResult,
+    Policy, Quality, ReadCard, ReadChar, ReadField, Rotation, Rule, Severity, Side, assess,
 };
 use time::macros::date;
 use time::{Date, Duration};
@@ -113,6 +113,25 @@ fn result(cards: Vec<ReadCard>) -> PictureResult {
     result_of(assess(cards, TODAY, &Policy::default()))
 }
 
+/// Policies that differ in what can be judged without the picture.
+fn policy() -> impl Strategy<Value = Policy> {
+    let fields: Vec<FieldName> = FieldName::FRONT.into_iter().chain(FieldName::BACK).collect();
+    let severity = proptest::sample::select(vec![Severity::Info, Severity::Warning, Severity::Error]);
+    let severities = prop::collection::btree_map(proptest::sample::select(Rule::ALL.to_vec()), severity, 0..20);
+    let required = prop::collection::btree_set(proptest::sample::select(fields), 0..9);
+    let on_error = proptest::sample::select(Decision::ALL.to_vec());
+    (severities, required, on_error, 0.0..=1.0_f32, 0.0..=1.0_f32).prop_map(
+        |(severities, required, on_error, accept_from, field_from)| Policy {
+            severities,
+            required,
+            on_error,
+            accept_from,
+            field_from,
+            ..Policy::default()
+        },
+    )
+}
+
 /// What a candidate may stand for in a number.
 fn digits_of(read: &ReadChar) -> Vec<char> {
     let standard = |candidate: &Candidate| match candidate.character {
@@ -145,6 +164,24 @@ proptest! {
         prop_assert_eq!(&first, &serde_json::to_string(&result(cards)).unwrap());
         let back: PictureResult = serde_json::from_str(&first).unwrap();
         prop_assert_eq!(serde_json::to_string(&back).unwrap(), first);
+    }
+
+    #[test]
+    fn a_policy_decides_about_a_stored_result_as_about_the_picture(
+        cards in prop::collection::vec(read_card(), 0..2),
+        before in policy(),
+        after in policy(),
+    ) {
+        let stored = serde_json::to_string(&result_of(assess(cards.clone(), TODAY, &before))).unwrap();
+        let reconsidered = after.reconsider(&serde_json::from_str(&stored).unwrap());
+        let read = assess(cards, TODAY, &after);
+        prop_assert_eq!(reconsidered.decision, read.decision);
+        let sorted = |findings: Vec<Finding>| {
+            let mut findings: Vec<String> = findings.iter().map(|finding| format!("{finding:?}")).collect();
+            findings.sort();
+            findings
+        };
+        prop_assert_eq!(sorted(reconsidered.findings), sorted(read.findings));
     }
 
     #[test]

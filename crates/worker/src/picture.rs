@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use shenfen_core::{
-    Decision, Finding, ModelInfo, Policy, ReadOutcome, ReaderFault, Refusal, RequestedSide, Rule, Status, assess,
+    Finding, ModelInfo, Policy, ReadOutcome, ReaderFault, Refusal, RequestedSide, Rule, Status, assess,
 };
 use shenfen_ocr::{CardReader, DetailedReading, Limits, Models, ReadError, Reading};
 use time::Date;
@@ -32,8 +32,7 @@ fn outcome_of(reading: Result<Reading, ReadError>, model: ModelInfo, today: Date
             let raised = [(reading.mirrored, Rule::Mirrored), (reading.pages > 1, Rule::PagesLeft)];
             let mut result = assess(reading.cards, today, policy).into_result(model, reading.elapsed);
             for (_, rule) in raised.into_iter().filter(|(is_raised, _)| *is_raised) {
-                result.findings.push(rule.of_card());
-                result.decision = result.decision.max(Decision::Review);
+                policy.raise(rule.of_card(), &mut result);
             }
             ReadOutcome::Read(result)
         }
@@ -54,6 +53,11 @@ pub trait PictureReader: Send + 'static {
 
     /// Another one of its kind, for another thread or in the place of one that panicked.
     fn another(&self) -> Self;
+
+    /// The policy it decides by.
+    fn policy(&self) -> Policy {
+        Policy::default()
+    }
 
     /// What was behind the last result, from a reader that records it; it is handed out once.
     fn take_recording(&mut self) -> Option<DetailedReading> {
@@ -115,12 +119,16 @@ impl PictureReader for CardPictures {
         self.models.info()
     }
 
+    fn policy(&self) -> Policy {
+        self.policy.clone()
+    }
+
     fn max_bytes(&self) -> usize {
         self.limits.max_bytes
     }
 
     fn another(&self) -> CardPictures {
-        let other = CardPictures::new(Arc::clone(&self.models), self.limits, self.today, self.policy);
+        let other = CardPictures::new(Arc::clone(&self.models), self.limits, self.today, self.policy.clone());
         CardPictures { records: self.records, ..other }
     }
 }
@@ -157,7 +165,7 @@ pub fn read_bytes<R: PictureReader>(reader: &mut R, bytes: &[u8], side: Requeste
         *reader = reader.another();
         ReadOutcome::Fault(ReaderFault::Panicked(place))
     });
-    ReadFile { outcome: expect_side(outcome, side), image_sha256, recording: reader.take_recording() }
+    ReadFile { outcome: expect_side(outcome, side, reader), image_sha256, recording: reader.take_recording() }
 }
 
 /// The outcome of a picture whose bytes could not be had.
@@ -212,13 +220,12 @@ pub(crate) fn not_loaded(error: io::Error) -> LoadError {
 }
 
 /// Notes when the side that the publisher announced is not there.
-fn expect_side(mut outcome: ReadOutcome, expected: RequestedSide) -> ReadOutcome {
+fn expect_side<R: PictureReader>(mut outcome: ReadOutcome, expected: RequestedSide, reader: &R) -> ReadOutcome {
     if let ReadOutcome::Read(result) = &mut outcome {
         let is_there = |side| result.cards.iter().any(|card| card.side == side);
         if result.status == Status::Ok && !expected.side().is_none_or(is_there) {
             let detail = format!("the {} of a card was expected and is not in the picture", expected.as_str());
-            result.findings.push(Finding { detail, ..Rule::OtherSide.of_card() });
-            result.decision = result.decision.max(Decision::Review);
+            reader.policy().raise(Finding { detail, ..Rule::OtherSide.of_card() }, result);
         }
     }
     outcome

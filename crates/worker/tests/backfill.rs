@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use shenfen_core::{Decision, Elapsed, ModelInfo, PictureResult, ReadOutcome, ReaderFault, Rule, Status};
+use shenfen_core::{CardValidity, Decision, Elapsed, ModelInfo, PictureResult, ReadOutcome, ReaderFault, Rule, Status};
 use shenfen_store::sqlite::{Access, OpenOptions};
 use shenfen_store::{BatchProgress, Batches, ResultFilter, ResultRow, Results, SqliteStore, StoreError};
 use shenfen_worker::{Backfill, BackfillError, Ended, Event, PictureReader, Report, Settings, Source};
@@ -46,7 +46,19 @@ impl PictureReader for Script {
         let (message, model) = (BTreeMap::new(), self.model.clone());
         let (cards, findings) = (Vec::new(), Vec::new());
         let (status, elapsed_ms) = (Status::Ok, Elapsed::default());
-        ReadOutcome::Read(PictureResult { status, message, cards, findings, decision, model, elapsed_ms })
+        let validity = CardValidity::Unknown;
+        let policy = None;
+        ReadOutcome::Read(PictureResult {
+            status,
+            message,
+            cards,
+            findings,
+            decision,
+            validity,
+            policy,
+            model,
+            elapsed_ms,
+        })
     }
 
     fn model(&self) -> &ModelInfo {

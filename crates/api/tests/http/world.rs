@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use shenfen_api::{Bodies, BodyLimits, Metrics, ServerLimits, Service, router, serve};
-use shenfen_core::{Decision, Elapsed, ModelInfo, PictureResult, ReadOutcome, Refusal, Rule, Status};
+use shenfen_core::{CardValidity, Decision, Elapsed, ModelInfo, PictureResult, ReadOutcome, Refusal, Rule, Status};
 use shenfen_ocr::Limits;
 use shenfen_worker::{PictureReader, ReadingQueue, ReadingQueueSettings, Today};
 use time::macros::date;
@@ -54,6 +54,8 @@ impl PictureReader for Stub {
             findings: Vec::new(),
             decision: Decision::Review,
             model: self.model.clone(),
+            validity: CardValidity::Unknown,
+            policy: None,
             elapsed_ms: Elapsed::default(),
         })
     }

@@ -24,6 +24,9 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 /// # Errors
 /// When the path does not exist, or broker or database refuse.
 pub(super) async fn run(args: BackfillArgs, broker: Broker) -> anyhow::Result<ExitCode> {
+    if args.reading.names_policy() {
+        bail!("with --broker the workers decide: give --policy to `shenfen worker`");
+    }
     let source = Source::open(&args.path)?;
     let batch = args.batch.clone().unwrap_or_else(|| source.name().to_owned());
     let image_root = image_root(&args)?;

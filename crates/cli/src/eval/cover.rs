@@ -52,6 +52,8 @@ pub(super) struct Reading {
     pub(super) models: Arc<Models>,
     pub(super) limits: Limits,
     pub(super) today: Date,
+    /// What decides.
+    pub(super) policy: Policy,
     pub(super) threads: usize,
 }
 
@@ -119,7 +121,7 @@ impl CoverArgs {
         let decoded = Cropper::decode(&bytes, &reading.limits).map_err(|error| anyhow!("{}: {error}", named()))?;
         let picture = decoded.picture();
         let before = reader.read_image_detailed(picture).map_err(|error| anyhow!("{}: {error}", named()))?;
-        let result = result_of(&before, reader.models().info(), reading.today);
+        let result = result_of(&before, reader.models().info(), reading.today, &reading.policy);
         if labelled.cards.is_empty() || !is_right(labelled, &result) {
             return Ok(scores);
         }
@@ -131,7 +133,7 @@ impl CoverArgs {
             let mut covered = picture.clone();
             placed.cover.draw(&mut covered);
             let after = reader.read_image_detailed(&covered).map_err(|error| anyhow!("{}: {error}", named()))?;
-            let result = result_of(&after, reader.models().info(), reading.today);
+            let result = result_of(&after, reader.models().info(), reading.today, &reading.policy);
             let outcome = match (result.decision, is_right(labelled, &result)) {
                 (Decision::Accept, true) => Outcome::AcceptedRight,
                 (Decision::Accept, false) => Outcome::AcceptedWrong,
@@ -175,9 +177,9 @@ impl CoverScores {
     }
 }
 
-fn result_of(reading: &DetailedReading, model: &ModelInfo, today: Date) -> PictureResult {
+fn result_of(reading: &DetailedReading, model: &ModelInfo, today: Date, policy: &Policy) -> PictureResult {
     let cards = reading.reading.cards.clone();
-    assess(cards, today, &Policy::default()).into_result(model.clone(), reading.reading.elapsed)
+    assess(cards, today, policy).into_result(model.clone(), reading.reading.elapsed)
 }
 
 /// Whether every labelled field was read as labelled.

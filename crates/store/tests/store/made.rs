@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use shenfen_core::{Decision, Elapsed, Job, JobId, ModelInfo, PictureResult, RequestedSide, Status};
+use shenfen_core::{CardValidity, Decision, Elapsed, Job, JobId, ModelInfo, PictureResult, RequestedSide, Status};
 use shenfen_store::{Finished, NewJob, Outcome};
 
 /// The job of the picture `NUMBER.jpg`.
@@ -40,6 +40,8 @@ pub(crate) fn result(decision: Decision) -> PictureResult {
         findings: Vec::new(),
         decision,
         model: ModelInfo { name: "test".into(), version: "1.2.3".into(), sha256: "0".into() },
+        validity: CardValidity::Unknown,
+        policy: None,
         elapsed_ms: Elapsed::default(),
     }
 }

@@ -1,7 +1,7 @@
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 
-use shenfen_core::{Decision, Elapsed, ReadOutcome, Status};
+use shenfen_core::{CardValidity, Decision, Elapsed, ReadOutcome, Status};
 use tokio::task::yield_now;
 
 use super::*;
@@ -25,6 +25,8 @@ impl PictureReader for Held {
             findings: Vec::new(),
             decision: Decision::Accept,
             model: self.model.clone(),
+            validity: CardValidity::Unknown,
+            policy: None,
             elapsed_ms: Elapsed::default(),
         })
     }

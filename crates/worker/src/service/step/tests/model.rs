@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use shenfen_core::{Decision, Elapsed, JobId, ModelInfo, PictureResult, ReaderFault, RequestedSide, Status};
+use shenfen_core::{
+    CardValidity, Decision, Elapsed, JobId, ModelInfo, PictureResult, ReaderFault, RequestedSide, Status,
+};
 use shenfen_queue::{Image, Message, MessageError, Route};
 use shenfen_store::port::ClaimOutcome;
 use shenfen_store::{Finished, Outcome};
@@ -118,6 +120,8 @@ pub(super) fn result() -> PictureResult {
         findings: Vec::new(),
         decision: Decision::Accept,
         model: ModelInfo { name: "model".into(), version: "1".into(), sha256: "0".into() },
+        validity: CardValidity::Unknown,
+        policy: None,
         elapsed_ms: Elapsed::default(),
     }
 }
