@@ -51,7 +51,7 @@ pub(crate) struct WorkerArgs {
     #[arg(long, env = "SHENFEN_ALLOW_PRIVATE_HOSTS", value_parser = FalseyValueParser::new())]
     allow_private_hosts: bool,
 
-    /// PEM file with the certificate authorities of those hosts, in place of those that browsers trust; also SSL_CERT_FILE
+    /// PEM file with certificate authorities of those hosts, beside those that browsers trust; also SSL_CERT_FILE
     #[arg(long, env = "SHENFEN_CA_FILE", value_name = "FILE")]
     ca_file: Option<PathBuf>,
 

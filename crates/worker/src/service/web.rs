@@ -104,7 +104,7 @@ impl Host {
 impl WebHosts {
     /// The list, each entry a host (`cards.example.com`), a host with all below it (`*.example.com`), or, for one without
     /// TLS, `http://host:port`. Addresses of private networks are refused unless `private_addresses`. Certificates are checked against
-    /// the authorities in the PEM file `authorities`, or else against those that browsers trust.
+    /// the authorities that browsers trust and those in the PEM file `authorities`.
     ///
     /// # Errors
     /// The first entry that is no host, and a file that cannot be read or holds no certificates.
@@ -161,21 +161,22 @@ impl WebHosts {
     }
 }
 
-/// The certificate authorities in a PEM file; without one, those that browsers trust.
+/// The certificate authorities that browsers trust, and those in a PEM file.
 fn root_certificates(path: Option<&Path>) -> Result<RootCerts, WebHostsError> {
     let Some(path) = path else { return Ok(RootCerts::WebPki) };
     let cannot_read = |source| WebHostsError::Authorities { path: path.to_owned(), source };
     let pem = std::fs::read(path).map_err(cannot_read)?;
-    let certificates: Vec<Certificate<'static>> = parse_pem(&pem)
+    let private: Vec<Certificate<'static>> = parse_pem(&pem)
         .filter_map(|item| match item {
             Ok(PemItem::Certificate(certificate)) => Some(certificate),
             _ => None,
         })
         .collect();
-    if certificates.is_empty() {
+    if private.is_empty() {
         return Err(WebHostsError::NoAuthorities(path.to_owned()));
     }
-    Ok(RootCerts::from(certificates))
+    let public = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|der| Certificate::from_der(der));
+    Ok(RootCerts::from(public.chain(private)))
 }
 
 /// Where a redirect leads, absolute or relative.
