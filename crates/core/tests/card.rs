@@ -228,10 +228,12 @@ mod permit {
         let assessment = check([permit_front("810000199303034569"), permit_back("H12345678", "01")]);
         assert_eq!(rules(&assessment), ["non_citizen_document"]);
         assert!(assessment.cards.iter().all(|card| card.document_type == DocumentType::HmtResidencePermit));
-        assert_eq!(text(&assessment, FieldName::PermitNumber), "H12345678");
-        assert_eq!(text(&assessment, FieldName::IssueCount), "01");
+        let back = &assessment.cards[1].fields;
+        assert_eq!((&*back[&FieldName::PermitNumber].text, &*back[&FieldName::IssueCount].text), ("H12345678", "01"));
         assert_eq!(assessment.message["cType"], "港澳居民居住证");
-        assert!(!assessment.message.contains_key("ethnic"));
+        // The documented service knows the fields of resident cards.
+        assert_eq!(assessment.message["ethnic"], "");
+        assert!(!assessment.message.contains_key("permitNumber"));
     }
 
     #[test]

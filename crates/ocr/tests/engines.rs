@@ -18,9 +18,9 @@ mod exported;
 /// which have the fewest inputs to average over. A layer out of place or with a wrong stride is off by about 1 or has
 /// another shape.
 const LAYER_TOLERANCE: f32 = 0.04;
-/// The most that a layer may be off when what comes before it is computed in bytes too. Measured: 0.014 to 0.054, the most
-/// in the locator's middle layers.
-const ACCUMULATED_TOLERANCE: f32 = 0.07;
+/// The most that a layer may be off when what comes before it is computed in bytes too. Measured: 0.014 to 0.088, the most
+/// in the line detector's coarsest layers.
+const ACCUMULATED_TOLERANCE: f32 = 0.1;
 
 const SAMPLES: [&str; 3] = ["scan-2.jpg", "photo-1.jpg", "sheet-1.jpg"];
 

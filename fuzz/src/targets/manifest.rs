@@ -7,8 +7,7 @@ use shenfen_worker::{Found, Source};
 /// Checks a manifest.
 ///
 /// # Panics
-/// When listing it gives more pictures than it has lines, goes on after a line that it could not read, or refuses it in
-/// words that hold control characters.
+/// When listing it gives more pictures and errors than it has lines, or refuses it in words that hold control characters.
 pub fn check(bytes: &[u8]) {
     let (&kind, content) = bytes.split_first().unwrap_or((&b'j', &[]));
     let suffix = if kind == b'c' { ".csv" } else { ".jsonl" };
@@ -23,10 +22,8 @@ pub fn check(bytes: &[u8]) {
             Some(Found::Other) => panic!("a manifest lists pictures only"),
             Some(Found::Unreadable(error)) => {
                 assert!(!error.to_string().contains(char::is_control), "{error:?}");
-                assert!(source.next().is_none(), "what follows an unreadable line may be misread");
-                return;
             }
         }
     }
-    panic!("more pictures than lines");
+    panic!("more pictures and errors than lines");
 }

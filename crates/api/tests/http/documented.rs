@@ -182,7 +182,7 @@ fn reads_a_card() {
         let picture = shenfen_ocr::Cropper::decode(&bytes, &Limits::default()).unwrap();
         picture.picture().dimensions()
     };
-    for (path, keys) in [("/v1/ocr_cn?crops=1", 3), ("/v1/ocr_cn?crops=1&detail=1", 8)] {
+    for (path, keys) in [("/v1/ocr_cn?crops=1", 3), ("/v1/ocr_cn?crops=1&detail=1", 10)] {
         let answer = world.picture(path, &front).json();
         assert_eq!(answer.as_object().unwrap().len(), keys, "{path}");
         let [card] = &answer["crops"].as_array().unwrap()[..] else { panic!("the picture shows one card") };
