@@ -176,7 +176,7 @@ def test_views_have_the_networks_shapes():
         assert image.shape == (320, 512) and image.dtype == np.uint8 and lines
         for field, quad, chars in lines:
             assert chars.shape[1] == 2 and (chars >= 0).all() and (chars <= 1).all()
-            assert 0 <= field < 8 and 8 < side_lengths(quad)[1] < 32
+            assert 0 <= field < len(FIELDS) and 8 < side_lengths(quad)[1] < 32
         for strip, text, centres, _ in strip_samples(rng(seed)):
             assert strip.shape[0] == 32 and strip.shape[1] % 8 == 0 and 24 <= strip.shape[1] <= 1024
             assert len(text) == len(centres) and (centres > 0).all() and (centres < strip.shape[1]).all()
