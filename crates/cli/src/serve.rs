@@ -60,7 +60,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "SHENFEN_DEADLINE_SECONDS", value_name = "N", default_value_t = 10)]
     deadline_seconds: u64,
 
-    /// Maximum number of open connections; further ones wait to be accepted
+    /// Maximum number of open connections; for a further one, the one that has been idle for longest is closed
     #[arg(long, env = "SHENFEN_CONNECTIONS", value_name = "N", default_value_t = ServerLimits::default().connections)]
     connections: usize,
 
