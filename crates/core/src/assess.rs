@@ -135,6 +135,7 @@ impl Checked {
             }
             Side::Back => {
                 let document_type = document_of_back(card);
+                findings.extend(unread_permit(card, document_type));
                 (Front::default(), read_back(card, document_type, context, &mut fields, &mut findings), document_type)
             }
         };
@@ -164,9 +165,7 @@ impl Checked {
         let is_sure = read.is_some_and(|field| field.confidence >= context.policy.field_from);
         CardValidity::on(context.today, self.back.validity.filter(|_| is_sure))
     }
-}
 
-impl Checked {
     /// Whose travel permit a back names.
     fn permit_holder(&self) -> Option<Holder> {
         self.back.permit_number.as_ref().map(PermitNumber::holder)
@@ -191,15 +190,27 @@ fn read_front(card: &ReadCard, context: &Context<'_>, fields: &mut Fields, findi
     Front { number, birth_date, gender, address }
 }
 
-/// A back with a travel permit's number, or with what may be one and a count of issues, is that of a residence permit.
+/// A back with a travel permit's number, or with what may be one and a count of issues, is that of a residence permit. Labels may have
+/// been read with the number.
 fn document_of_back(card: &ReadCard) -> DocumentType {
-    let text = |name: FieldName| card.fields.get(&name).map(|read| read.text()).unwrap_or_default();
-    let (number, count) = (text(FieldName::PermitNumber), text(FieldName::IssueCount));
+    let (number, count) = (text_of(card, FieldName::PermitNumber), text_of(card, FieldName::IssueCount));
+    let mut parts = number.split(|character: char| !matches!(character, 'H' | 'M' | '0'..='9'));
     let has_rows = !number.is_empty() && IssueCount::parse(&count).is_ok();
-    match PermitNumber::parse(&number).is_ok() || has_rows {
+    match has_rows || parts.any(|part| PermitNumber::parse(part).is_ok()) {
         true => DocumentType::HmtResidencePermit,
         false => DocumentType::ResidentId,
     }
+}
+
+/// Something in the row of a permit's number on a back that is not known to be a permit's: a permit that was not read, so that the back is
+/// not accepted as a resident card's. Of 550 drawn backs of resident cards two had something there.
+fn unread_permit(card: &ReadCard, document_type: DocumentType) -> Option<Finding> {
+    let is_stray = document_type == DocumentType::ResidentId && !text_of(card, FieldName::PermitNumber).is_empty();
+    is_stray.then(|| Rule::PermitNumberForm.of(FieldName::PermitNumber))
+}
+
+fn text_of(card: &ReadCard, name: FieldName) -> String {
+    card.fields.get(&name).map(|read| read.text()).unwrap_or_default()
 }
 
 fn read_back(

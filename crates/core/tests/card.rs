@@ -252,13 +252,27 @@ mod permit {
     }
 
     #[test]
-    fn stray_characters_make_no_permit_of_a_resident_card() {
-        let stray = with(back(), FieldName::PermitNumber, field("2020.09.25", 0.9));
-        let assessment = check([stray]);
-        assert_eq!((rules(&assessment), assessment.decision), (vec![], Decision::Accept));
-        assert_eq!(assessment.cards[0].document_type, DocumentType::ResidentId);
-        assert_eq!(assessment.message["cType"], "居民身份证");
-        assert!(!assessment.message.contains_key("permitNumber"));
+    fn stray_characters_make_no_permit_of_a_resident_card_and_it_is_not_accepted() {
+        for stray in ["2020.09.25", "02", "740683", "签发次数"] {
+            let assessment = check([with(back(), FieldName::PermitNumber, field(stray, 0.9))]);
+            assert_eq!(rules(&assessment), ["permit_number_form"], "{stray}");
+            assert_eq!(
+                (assessment.decision, assessment.cards[0].document_type),
+                (Decision::Review, DocumentType::ResidentId)
+            );
+            assert_eq!(assessment.message["cType"], "居民身份证");
+            assert!(!assessment.message.contains_key("permitNumber"));
+        }
+    }
+
+    #[test]
+    fn permit_is_told_by_a_number_that_labels_stick_to() {
+        for number in ["28817580签发次数.01", "码H24920527", "M87746155签发次数.02", "H88780172签发次数"] {
+            let stuck = with(back(), FieldName::PermitNumber, field(number, 0.9));
+            let assessment = check([stuck]);
+            assert_eq!(assessment.cards[0].document_type, DocumentType::HmtResidencePermit, "{number}");
+            assert_ne!(assessment.decision, Decision::Accept, "{number}");
+        }
     }
 
     #[test]
