@@ -20,7 +20,8 @@ const FORMAT: u32 = 1;
 /// More bytes than any keyring has.
 const LARGEST: u64 = 1 << 20;
 
-/// The keys of a keyring file. Secrets are wiped from memory when it is dropped. No `Debug`.
+/// The keys of a keyring file. The keys are wiped from memory when it is dropped; the text of the file, which is read and written as
+/// JSON, is not. No `Debug`.
 #[derive(Clone)]
 pub struct Keyring {
     /// Never empty; versions rise.

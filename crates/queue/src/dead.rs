@@ -7,8 +7,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use lapin::Channel;
-use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions, QueueDeclareOptions, QueuePurgeOptions};
-use lapin::types::FieldTable;
+use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions, QueuePurgeOptions};
 use shenfen_core::JobId;
 
 use crate::link::Link;
@@ -128,19 +127,6 @@ impl DeadLetters {
         }
         taken.put_back_rest().await?;
         Ok(letters)
-    }
-
-    /// How many there are.
-    ///
-    /// # Errors
-    /// Any of connecting and asking.
-    pub async fn count(&self) -> Result<u32, Error> {
-        let channel = self.link.channel().await?;
-        let Broker { topology, limits, .. } = self.link.broker();
-        let queue = topology.dead_queue();
-        let passive = QueueDeclareOptions { passive: true, ..Default::default() };
-        let asking = channel.queue_declare(queue.as_str().into(), passive, FieldTable::default());
-        Ok(within(&format!("asking for the depth of {queue}"), limits.call, asking).await?.message_count())
     }
 
     /// The jobs among the first `most` dead letters that the broker itself gave up at its delivery limit, so that no worker

@@ -4,8 +4,8 @@
 //! {"v": 1, "job_id": "...", "batch": "kyc-2026-11", "reference": "customer-42", "side": "auto",
 //!  "image": {"base64": "..."}}
 //! ```
-//! `image` may instead be `{"sealed": "..."}`, `{"path": "a/b.jpg"}` or `{"url": "https://..."}`. Only `v` and `image` are required. Unknown
-//! keys are ignored, so that later versions can add some. Errors name the key and never repeat a value.
+//! `image` may instead be `{"sealed": "..."}`, `{"path": "a/b.jpg"}` or `{"url": "https://..."}`. Only `v` and `image` are
+//! required. Unknown keys are ignored, so that later versions can add some. Errors name the key and never repeat a value.
 
 use std::fmt;
 

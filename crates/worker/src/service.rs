@@ -64,6 +64,7 @@ impl ServiceSettings {
             commit_rows: 64,
             commit_after: Duration::from_millis(100),
             retries: 5,
+            // Longer than a restart of a server that is at hand, and far below any `consumer_timeout` in use. Chosen, not measured.
             give_back_after: Duration::from_secs(3),
             drain: Duration::from_secs(30),
         }

@@ -6,8 +6,8 @@ use time::OffsetDateTime;
 
 /// Maximum number of remembered signatures: about 50 bytes each.
 const MAX_SIGNATURES: usize = 1_000_000;
-/// For so many seconds after a signature was first accepted it may come again: its time has whole seconds, so requests that are made
-/// close together cannot be told from a replay.
+/// For so many seconds after a signature was first accepted it may come again: its time has whole seconds, so two requests that are made
+/// within one have the same signature, and may arrive a little more than a second apart.
 const SAME_MOMENT: i64 = 2;
 
 /// Why a signature is not accepted.

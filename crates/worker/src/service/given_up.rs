@@ -3,26 +3,27 @@
 
 use std::time::Duration;
 
-use shenfen_queue::{Broker, DeadLetters, Error};
+use shenfen_queue::{Broker, DeadLetters, Depths, Error};
 use shenfen_store::port::JobStore;
 use shenfen_store::{Finished, Outcome};
 use tokio::time::sleep;
 
 use super::intake::job_of;
 
-/// Interval at which the number of dead letters is looked at. They themselves are when it has changed.
+/// Interval at which the number of dead letters is looked at, which costs a few questions about queues. They themselves are looked
+/// at when it has changed.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(10);
-/// Dead letters looked at.
+/// Dead letters looked at, the oldest first. Nothing of them but names is kept meanwhile.
 const MOST: usize = 10_000;
 /// Ends stored together.
 const GROUP: usize = 64;
 
 /// Notes their ends again and again, without end.
 pub(crate) async fn note_given_up<S: JobStore>(store: &S, broker: Broker) -> ! {
-    let letters = DeadLetters::new(broker);
+    let (letters, depths) = (DeadLetters::new(broker.clone()), Depths::new(broker));
     let mut known = 0;
     loop {
-        match letters.count().await {
+        match depths.read().await.map(|depth| depth.dead) {
             Ok(count) if count == known || count == 0 => known = count,
             Ok(count) => match note(store, &letters).await {
                 Ok(true) => known = count,
