@@ -143,7 +143,7 @@ rules! {
         Minor "minor" Info "the holder is younger than 18 years"
     }
     "Residence permits of Hong Kong, Macao and Taiwan residents" {
-        PermitNumberForm "permit_number_form" Warning "the travel permit's number is neither H or M with eight or ten digits nor eight digits"
+        PermitNumberForm "permit_number_form" Warning "the row of the travel permit's number holds neither H or M with eight or ten digits nor eight digits"
         IssueCountForm "issue_count_form" Warning "the count of issues is not a number of one or two digits"
     }
     "Address, authority and validity" {
