@@ -7,12 +7,12 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use shenfen_core::RequestedSide;
+use shenfen_core::{RequestedSide, Tenant};
 use shenfen_queue::{Broker, Image, Message, Outgoing, Publisher, Route, Topology};
 use shenfen_store::postgres::PostgresOptions;
 use shenfen_store::{Access, Batches};
 use shenfen_tests::{Scratch, StubPictures, remove_queues};
-use shenfen_worker::service::{Images, Metrics};
+use shenfen_worker::service::{Images, Metrics, QueueTenants};
 use shenfen_worker::{Service, ServiceSettings};
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -40,7 +40,7 @@ async fn main() -> Result<()> {
     let (stop, stopped) = watch::channel(false);
     let settings = ServiceSettings { prefetch: 1000, commit_rows: 256, ..ServiceSettings::with_threads(2) };
     let (reader, images, metrics) = (StubPictures::default(), Images::default(), Metrics::default());
-    let service = Service { store: store.clone(), reader, broker, images, settings, metrics };
+    let service = Service { store: store.clone(), reader, broker, images, tenants: QueueTenants::default(), settings, metrics };
     let begin = Instant::now();
     let running = tokio::spawn(service.run(stopped));
     while store.batch("bench").await?.is_none_or(|batch| u128::from(batch.results()) < JOBS) {
@@ -55,6 +55,7 @@ async fn main() -> Result<()> {
 
 fn outgoing(number: u128) -> Outgoing {
     let message = Message {
+        tenant: Tenant::DEFAULT,
         job_id: Uuid::from_u128(number).into(),
         batch: "bench".into(),
         reference: None,

@@ -13,7 +13,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rustix::process::{Pid, Signal, kill_process};
-use shenfen_core::{JobId, RequestedSide};
+use shenfen_core::{JobId, RequestedSide, Tenant};
 use shenfen_queue::{Broker, DeadLetters, Depths, Image, Limits, Message, Outgoing, Publisher, Route, Topology};
 use shenfen_tests::{Postgres, Proxy, Rabbit, stub};
 use tokio::process::{Child, Command};
@@ -57,6 +57,7 @@ fn message(number: u64) -> Message {
         Kind::Plain | Kind::Twice => format!("picture {number}").into_bytes(),
     };
     Message {
+        tenant: Tenant::DEFAULT,
         job_id: Uuid::from_u128(u128::from(number) + 1).into(),
         batch: "campaign".into(),
         reference: Some(format!("{number}")),
@@ -310,7 +311,7 @@ async fn no_job_is_lost_or_counted_twice() {
     let results: Vec<JobId> = results.lines().filter_map(|line| line.trim().parse().ok()).collect();
     let stored: HashSet<JobId> = results.iter().copied().collect();
     assert_eq!(stored.len(), results.len(), "no result twice");
-    let dead: HashSet<JobId> = letters.iter().filter_map(|letter| letter.job_id).collect();
+    let dead: HashSet<JobId> = letters.iter().filter_map(|letter| letter.job.map(|job| job.id)).collect();
     for number in 0..jobs {
         let id = message(number).job_id;
         let expected = match kind(number) {

@@ -4,7 +4,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use shenfen_core::RequestedSide;
+use shenfen_core::{RequestedSide, Tenant};
 use shenfen_queue::{Broker, Depths, Image, Message, Outgoing, Publisher, Route, Topology};
 use shenfen_tests::{Scratch, remove_queues, stub};
 use tokio::process::{Child, Command};
@@ -49,7 +49,8 @@ impl Scene {
         for number in 1..=JOBS {
             let image = image(number);
             let job_id = Uuid::from_u128(number).into();
-            let message = Message { job_id, batch: "crash".into(), reference: None, side: RequestedSide::Auto, image };
+            let message =
+                Message { tenant: Tenant::DEFAULT, job_id, batch: "crash".into(), reference: None, side: RequestedSide::Auto, image };
             let body = message.to_json();
             let outgoing = Outgoing { route: Route::Jobs, body, message_id: None, failures: 0, reason: None };
             publisher.publish(&outgoing).await.unwrap();

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use shenfen_core::RequestedSide;
+use shenfen_core::{RequestedSide, Tenant};
 use shenfen_queue::{Broker, Depths, Image, Limits, Message, Outgoing, Publisher, Route};
 use shenfen_store::postgres::PostgresOptions;
 use shenfen_store::{Access, PostgresStore};
 use shenfen_tests::{Postgres, Rabbit, StubPictures};
-use shenfen_worker::service::{Images, Metrics};
+use shenfen_worker::service::{Images, Metrics, QueueTenants};
 use shenfen_worker::{Service, ServiceReport, ServiceSettings};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -58,6 +58,7 @@ impl Scene {
             reader: StubPictures::default(),
             broker: self.broker.clone(),
             images: Images::default(),
+            tenants: QueueTenants::default(),
             settings: ServiceSettings { give_back_after, ..ServiceSettings::with_threads(1) },
             metrics: metrics.clone(),
         };
@@ -68,7 +69,8 @@ impl Scene {
         let publisher = Publisher::new(self.broker.clone());
         for number in 1..=JOBS {
             let (job_id, image) = (Uuid::from_u128(number).into(), Image::Inline(b"picture".to_vec()));
-            let message = Message { job_id, batch: "outage".into(), reference: None, side: RequestedSide::Auto, image };
+            let message =
+                Message { tenant: Tenant::DEFAULT, job_id, batch: "outage".into(), reference: None, side: RequestedSide::Auto, image };
             let body = message.to_json();
             let outgoing = Outgoing { route: Route::Jobs, body, message_id: None, failures: 0, reason: None };
             publisher.publish(&outgoing).await.unwrap();

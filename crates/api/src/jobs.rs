@@ -9,7 +9,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use serde_json::json;
-use shenfen_core::JobId;
+use shenfen_core::{JobId, JobKey, Tenant};
 use shenfen_queue::{Error as QueueError, Image, Message, Outgoing, Publisher, Route};
 use shenfen_store::{FlatBatch, JobStatus, StoreError, WholeRow};
 use shenfen_worker::service::job_of;
@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use crate::answer;
 use crate::keys::Key;
 use crate::problem::Problem;
-use crate::service::{Service, log_refusal};
+use crate::service::{Authenticated, Service, log_refusal};
 use crate::store::LazyStore;
 
 /// RabbitMQ's default limit on a message.
@@ -36,13 +36,13 @@ pub(crate) async fn submit(State(service): State<Arc<Service>>, request: Request
     let request = service.authenticate(request, MOST_BYTES).await.inspect_err(|error| log_refusal(error))?;
     let Some(publisher) = &service.publisher else { return Err(not_configured("broker")) };
     let id = idempotency_key(&request.headers, request.key.as_deref())?;
-    let message = message(&request.headers, &request.body.bytes, id.as_deref())?;
+    let message = message(&request, id.as_deref())?;
     let message = sealed(&service, message)?;
     publish(publisher, &message).await?;
     if let Some(store) = &service.store {
         // The broker has it, so it is accepted: the worker that claims it records it as well.
         if let Err(error) = store.note_published(&job_of(&message)).await {
-            tracing::warn!(%error, job.id = %message.job_id, "cannot record a published job");
+            tracing::warn!(%error, job.id = %message.key(), "cannot record a published job");
         }
     }
     let job_id = message.job_id.to_string();
@@ -51,20 +51,20 @@ pub(crate) async fn submit(State(service): State<Arc<Service>>, request: Request
     Ok(answer::private((StatusCode::ACCEPTED, location, body), "accepted"))
 }
 
-/// The result of a job: 200 with its row, 202 while there is none yet, 410 when there will be none.
+/// The result of a job of the client's tenant: 200 with its row, 202 while there is none yet, 410 when there will be none.
 pub(crate) async fn result(
     State(service): State<Arc<Service>>,
     id: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let store = authenticated_store(&service, request).await?;
+    let (store, tenant) = authenticated_store(&service, request).await?;
     let unknown = || Problem::new(StatusCode::NOT_FOUND, "there is no such job");
     let id: JobId = id.ok().and_then(|Path(id)| id.parse().ok()).ok_or_else(unknown)?;
     let open = |state: &str| {
         let body = answer::json(&json!({"job_id": id.to_string(), "state": state}));
         Ok(answer::private((StatusCode::ACCEPTED, [(header::RETRY_AFTER, "1")], body), "open"))
     };
-    match store.status(id).await.map_err(unavailable)?.ok_or_else(unknown)? {
+    match store.status(JobKey { tenant, id }).await.map_err(unavailable)?.ok_or_else(unknown)? {
         JobStatus::Waiting => open("queued"),
         JobStatus::Running => open("running"),
         JobStatus::Done(row) => {
@@ -78,24 +78,26 @@ pub(crate) async fn result(
     }
 }
 
-/// The progress of a batch.
+/// The progress of a batch of the client's tenant.
 pub(crate) async fn batch(
     State(service): State<Arc<Service>>,
     name: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let store = authenticated_store(&service, request).await?;
+    let (store, tenant) = authenticated_store(&service, request).await?;
     let unknown = || Problem::new(StatusCode::NOT_FOUND, "there is no such batch");
     let Path(name) = name.map_err(|_| unknown())?;
     // PostgreSQL text cannot contain NUL, so there is no such batch.
-    let batch = if name.contains('\0') { None } else { store.batch(&name).await.map_err(unavailable)? };
+    let batch = if name.contains('\0') { None } else { store.batch(tenant, &name).await.map_err(unavailable)? };
     let batch = batch.ok_or_else(unknown)?;
     Ok(answer::private(answer::json(&FlatBatch::of(&batch)), "done"))
 }
 
-async fn authenticated_store(service: &Service, request: Request) -> Result<&LazyStore, Problem> {
-    service.authenticate(request, 0).await.inspect_err(|error| log_refusal(error))?;
-    service.store.as_ref().ok_or_else(|| not_configured("database"))
+/// The database, and the tenant of which the client may learn from it.
+async fn authenticated_store(service: &Service, request: Request) -> Result<(&LazyStore, Tenant), Problem> {
+    let request = service.authenticate(request, 0).await.inspect_err(|error| log_refusal(error))?;
+    let store = service.store.as_ref().ok_or_else(|| not_configured("database"))?;
+    Ok((store, request.tenant()))
 }
 
 /// The idempotency key of a request, kept apart from those of other clients.
@@ -112,13 +114,20 @@ fn idempotency_key(headers: &HeaderMap, key: Option<&Key>) -> Result<Option<Stri
     }
 }
 
-fn message(headers: &HeaderMap, body: &[u8], id: Option<&str>) -> Result<Message, Problem> {
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+/// The job that the body describes, as one of the client's tenant.
+fn message(request: &Authenticated, id: Option<&str>) -> Result<Message, Problem> {
+    let content_type = request.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let media_type = content_type.map(|value| value.split(';').next().unwrap_or_default().trim());
     if media_type.is_some_and(|media_type| !media_type.eq_ignore_ascii_case("application/json")) {
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be application/json"));
     }
-    Message::parse_without_version(body, id).map_err(|error| bad_request(error.to_string()))
+    let message = Message::parse_without_version(&request.body.bytes, id);
+    let message = message.map_err(|error| bad_request(error.to_string()))?;
+    let tenant = request.tenant();
+    if message.tenant != tenant && message.tenant != Tenant::DEFAULT {
+        return Err(bad_request("tenant must be that of the key, or left out"));
+    }
+    Ok(message.of_tenant(tenant))
 }
 
 /// The job with its picture sealed, if it came in clear and there is anyone to seal it for.

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use shenfen_core::Tenant;
 use thiserror::Error;
 
 pub use file::{KeyFile, Listed, NewKey};
@@ -28,6 +29,8 @@ pub struct Key {
     pub ak: String,
     /// The client it belongs to.
     pub client: String,
+    /// The tenant whose jobs and results the client may use.
+    pub tenant: Tenant,
     /// Requests per second; `None` for the service's default rate.
     pub rate: Option<f64>,
     secret: Vec<u8>,
@@ -41,7 +44,7 @@ impl Key {
 
     #[cfg(test)]
     pub(crate) fn with_secret(ak: &str, secret: &[u8]) -> Key {
-        Key { ak: ak.to_owned(), client: "test".to_owned(), rate: None, secret: secret.to_vec() }
+        Key { ak: ak.to_owned(), client: "test".to_owned(), tenant: Tenant::DEFAULT, rate: None, secret: secret.to_vec() }
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, Uri};
+use shenfen_core::Tenant;
 use shenfen_keyring::Recipients;
 use shenfen_ocr::Limits;
 use shenfen_queue::Publisher;
@@ -55,6 +56,13 @@ pub(crate) enum Refusal {
     Denied(#[from] Denied),
     #[error(transparent)]
     Body(#[from] BodyError),
+}
+
+impl Authenticated {
+    /// Whose jobs and results the request is about; the default tenant's where no keys are configured.
+    pub(crate) fn tenant(&self) -> Tenant {
+        self.key.as_ref().map_or(Tenant::DEFAULT, |key| key.tenant)
+    }
 }
 
 impl Service {

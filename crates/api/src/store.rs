@@ -1,6 +1,6 @@
 //! The database of the workers, opened on first use and retried while it is unavailable.
 
-use shenfen_core::{Job, JobId};
+use shenfen_core::{Job, JobKey, Tenant};
 use shenfen_store::postgres::PostgresOptions;
 use shenfen_store::{Access, BatchProgress, Batches, JobStatus, JobStore, PostgresStore, StoreError};
 use tokio::sync::OnceCell;
@@ -29,12 +29,12 @@ impl LazyStore {
         self.store().await?.note_published(std::slice::from_ref(job)).await
     }
 
-    pub(crate) async fn status(&self, job: JobId) -> Result<Option<JobStatus>, StoreError> {
-        self.store().await?.status(job).await
+    pub(crate) async fn status(&self, job: JobKey) -> Result<Option<JobStatus>, StoreError> {
+        self.store().await?.of_tenant(job.tenant).status(job.id).await
     }
 
-    pub(crate) async fn batch(&self, name: &str) -> Result<Option<BatchProgress>, StoreError> {
-        self.store().await?.batch(name).await
+    pub(crate) async fn batch(&self, tenant: Tenant, name: &str) -> Result<Option<BatchProgress>, StoreError> {
+        self.store().await?.of_tenant(tenant).batch(name).await
     }
 }
 

@@ -19,6 +19,7 @@ use crate::database::DatabaseArgs;
 use crate::pictures::ReadingArgs;
 use crate::signals::watch_for_stop;
 use crate::table::Table;
+use crate::tenant::TenantArgs;
 
 use progress::Progress;
 
@@ -36,6 +37,9 @@ pub(crate) struct BackfillArgs {
     /// Exit with status 2 if any picture of the batch is not OK
     #[arg(long, env = "SHENFEN_STRICT", value_parser = FalseyValueParser::new())]
     strict: bool,
+
+    #[command(flatten)]
+    tenant: TenantArgs,
 
     #[command(flatten)]
     database: DatabaseArgs,
@@ -72,7 +76,7 @@ async fn backfill(args: BackfillArgs) -> anyhow::Result<ExitCode> {
     let source = Source::open(&args.path)?;
     let batch = args.batch.clone().unwrap_or_else(|| source.name().to_owned());
     // Take the lock before loading the networks, so that a second process fails at once.
-    let store = args.database.open(Access::Work).await?;
+    let store = args.database.open(Access::Work, args.tenant.tenant).await?;
     let open_before = store.batch(&batch).await?.map_or(0, |batch| batch.open());
     let Some(queue) = store.queue(&batch) else { bail!("the database was opened read-only") };
     let reader = args.reading.reader()?;

@@ -10,6 +10,7 @@ use shenfen_store::{Access, BatchProgress, BatchState, Batches, Dispatch, FlatBa
 
 use crate::database::DatabaseArgs;
 use crate::table::{Format, Table};
+use crate::tenant::TenantArgs;
 
 /// Show the progress of each batch; pause, resume or cancel one
 #[derive(Args)]
@@ -17,6 +18,9 @@ pub(crate) struct BatchesArgs {
     /// Output format [default: table on a terminal, otherwise json, one object per line]
     #[arg(long, global = true, env = "SHENFEN_FORMAT", value_enum)]
     format: Option<Format>,
+
+    #[command(flatten)]
+    tenant: TenantArgs,
 
     #[command(flatten)]
     database: DatabaseArgs,
@@ -50,12 +54,12 @@ pub(crate) fn run(args: BatchesArgs) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let batches = runtime.context("cannot start the runtime")?.block_on(async {
         let (name, state) = match &args.change {
-            None => return Ok(args.database.open_to_read().await?.batches().await?),
+            None => return Ok(args.database.open_to_read(args.tenant.tenant).await?.batches().await?),
             Some(Change::Pause(NameArgs { name })) => (name, BatchState::Paused),
             Some(Change::Resume(NameArgs { name })) => (name, BatchState::Active),
             Some(Change::Cancel(NameArgs { name })) => (name, BatchState::Cancelled),
         };
-        change(&args.database, name, state).await.map(|batch| vec![batch])
+        change(&args, name, state).await.map(|batch| vec![batch])
     })?;
     let mut out = BufWriter::new(io::stdout());
     match Format::or_default(args.format) {
@@ -75,8 +79,8 @@ pub(crate) fn run(args: BatchesArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Changes the state of a batch and returns its progress.
-async fn change(database: &DatabaseArgs, name: &str, state: BatchState) -> anyhow::Result<BatchProgress> {
-    let store = database.open_server(Access::Work).await?;
+async fn change(args: &BatchesArgs, name: &str, state: BatchState) -> anyhow::Result<BatchProgress> {
+    let store = args.database.open_server(Access::Work, args.tenant.tenant).await?;
     let now = store.set_batch_state(name, state).await?;
     let batch = store.batch(name).await?;
     match (now, batch) {

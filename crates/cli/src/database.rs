@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::Args;
+use shenfen_core::Tenant;
 use shenfen_store::postgres::PostgresOptions;
 use shenfen_store::sqlite::OpenOptions;
 use shenfen_store::{
@@ -53,38 +54,42 @@ impl DatabaseArgs {
         }
     }
 
-    /// Opens a file.
+    /// Opens a file, which has the default tenant only.
     ///
     /// # Errors
-    /// When it is a server's address, or the file cannot be opened.
-    pub(crate) async fn open(&self, access: Access) -> anyhow::Result<SqliteStore> {
+    /// When it is a server's address, the tenant is another one, or the file cannot be opened.
+    pub(crate) async fn open(&self, access: Access, tenant: Tenant) -> anyhow::Result<SqliteStore> {
+        needs_default(tenant)?;
         match self.choice()? {
             DatabaseChoice::File(path) => Ok(OpenOptions::new(path, access).open().await?),
             DatabaseChoice::Postgres(_) => bail!("this command needs a database file"),
         }
     }
 
-    /// Opens a server's database.
+    /// Opens a server's database for a tenant.
     ///
     /// # Errors
     /// When it is a file, or the database cannot be opened.
-    pub(crate) async fn open_server(&self, access: Access) -> anyhow::Result<PostgresStore> {
+    pub(crate) async fn open_server(&self, access: Access, tenant: Tenant) -> anyhow::Result<PostgresStore> {
         match self.choice()? {
             DatabaseChoice::File(_) => {
                 bail!("this command needs a database on a server: --database postgres://USER:PASSWORD@HOST:PORT/NAME")
             }
-            DatabaseChoice::Postgres(options) => Ok(options.open(access).await?),
+            DatabaseChoice::Postgres(options) => Ok(options.open(access).await?.of_tenant(tenant)),
         }
     }
 
-    /// Opens either store for reading.
+    /// Opens either store for reading what is a tenant's.
     ///
     /// # Errors
-    /// When it cannot be opened.
-    pub(crate) async fn open_to_read(&self) -> Result<Store, StoreError> {
+    /// When it cannot be opened, or is a file and the tenant is not the default one.
+    pub(crate) async fn open_to_read(&self, tenant: Tenant) -> anyhow::Result<Store> {
         Ok(match self.choice()? {
-            DatabaseChoice::File(path) => Store::File(OpenOptions::new(path, Access::Read).open().await?),
-            DatabaseChoice::Postgres(options) => Store::Server(options.open(Access::Read).await?),
+            DatabaseChoice::File(path) => {
+                needs_default(tenant)?;
+                Store::File(OpenOptions::new(path, Access::Read).open().await?)
+            }
+            DatabaseChoice::Postgres(options) => Store::Server(options.open(Access::Read).await?.of_tenant(tenant)),
         })
     }
 
@@ -101,6 +106,13 @@ impl DatabaseArgs {
             _ => format!(" --database '{}'", self.database.display()),
         }
     }
+}
+
+fn needs_default(tenant: Tenant) -> anyhow::Result<()> {
+    if tenant != Tenant::DEFAULT {
+        bail!("a database file has no tenants: --tenant needs a database on a server");
+    }
+    Ok(())
 }
 
 /// Whether the text is meant as an address, even if a wrong one: it may contain a password, so it must not be taken for the

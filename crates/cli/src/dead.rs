@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use shenfen_core::JobId;
+use shenfen_core::{JobId, JobKey, Tenant};
 use shenfen_queue::{Broker, DeadLetter, DeadLetters, Depths, Filter};
 use shenfen_store::{Access, JobStore};
 use time::OffsetDateTime;
@@ -26,6 +26,10 @@ const REOPENED_AT_ONCE: usize = 1000;
 pub(crate) struct DeadArgs {
     #[command(flatten)]
     broker: BrokerArgs,
+
+    /// Only dead letters of this tenant's jobs [default: of all tenants]
+    #[arg(long, global = true, value_name = "NAME")]
+    tenant: Option<Tenant>,
 
     #[command(subcommand)]
     action: Action,
@@ -93,25 +97,34 @@ struct Selection {
     /// Dead letters of this batch
     #[arg(long, value_name = "NAME")]
     batch: Option<String>,
+
+    /// Dead letters that named a tenant which their queue may not, as for a worker that is now started with other --tenants
+    #[arg(long)]
+    refused: bool,
 }
 
 impl Selection {
-    /// The selection; `None` without one.
-    fn filter(&self) -> Option<Filter> {
-        match self {
+    /// The selection among the dead letters of a tenant, or of all; `None` without one.
+    fn filter(&self, tenant: Option<Tenant>) -> Option<Filter> {
+        let filter = match self {
             Selection { all: true, .. } => Some(Filter::All),
             Selection { reason: Some(text), .. } => Some(Filter::Reason(text.clone())),
             Selection { batch: Some(name), .. } => Some(Filter::Batch(name.clone())),
+            Selection { refused: true, .. } => Some(Filter::Refused),
             Selection { id, .. } if !id.is_empty() => Some(Filter::Jobs(id.iter().copied().collect())),
             _ => None,
+        };
+        match tenant {
+            Some(tenant) => filter.map(|filter| Filter::OfTenant(tenant, Box::new(filter))),
+            None => filter,
         }
     }
 
     /// The selection of a command that needs one.
-    fn required(&self) -> anyhow::Result<Filter> {
-        match self.filter() {
+    fn required(&self, tenant: Option<Tenant>) -> anyhow::Result<Filter> {
+        match self.filter(tenant) {
             Some(filter) => Ok(filter),
-            None => bail!("choose dead letters with --id ID, --batch NAME, --reason TEXT or --all"),
+            None => bail!("choose dead letters with --id ID, --batch NAME, --reason TEXT, --refused or --all"),
         }
     }
 }
@@ -126,16 +139,17 @@ pub(crate) fn run(args: DeadArgs) -> anyhow::Result<ExitCode> {
     let broker = args.broker.required()?;
     runtime.block_on(async {
         match args.action {
-            Action::List(args) => list(broker, &args).await,
-            Action::Redrive(args) => redrive(broker, &args).await,
-            Action::Purge(args) => purge(broker, &args).await,
+            Action::List(list_args) => list(broker, &list_args, args.tenant).await,
+            Action::Redrive(redrive_args) => redrive(broker, &redrive_args, args.tenant).await,
+            Action::Purge(purge_args) => purge(broker, &purge_args, args.tenant).await,
         }
     })?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn list(broker: Broker, args: &ListArgs) -> anyhow::Result<()> {
-    let filter = args.selection.filter().unwrap_or(Filter::All);
+async fn list(broker: Broker, args: &ListArgs, tenant: Option<Tenant>) -> anyhow::Result<()> {
+    let all = || tenant.map_or(Filter::All, |tenant| Filter::OfTenant(tenant, Box::new(Filter::All)));
+    let filter = args.selection.filter(tenant).unwrap_or_else(all);
     let letters = DeadLetters::new(broker.clone()).list(args.limit).await?;
     let mut out = BufWriter::new(io::stdout());
     let chosen = letters.iter().filter(|letter| filter.accepts(letter));
@@ -159,21 +173,27 @@ async fn list(broker: Broker, args: &ListArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The database first: a worker only acknowledges a job that it finds dead there, so the letter would be lost.
-async fn redrive(broker: Broker, args: &RedriveArgs) -> anyhow::Result<()> {
-    let filter = args.selection.required()?;
-    let store = args.database.open_server(Access::Work).await?;
+/// The database first: a worker only acknowledges a job that it finds dead there, so the letter would be lost. A message that was refused
+/// is no job's, so it is only published again.
+async fn redrive(broker: Broker, args: &RedriveArgs, tenant: Option<Tenant>) -> anyhow::Result<()> {
+    let filter = args.selection.required(tenant)?;
     let letters = DeadLetters::new(broker);
+    if filter == Filter::Refused {
+        let count = letters.redrive(&filter).await?;
+        writeln!(io::stdout(), "{count} published again")?;
+        return Ok(());
+    }
+    let store = args.database.open_server(Access::Work, Tenant::DEFAULT).await?;
     let found = letters.list(usize::MAX).await?;
     let (jobs, no_jobs): (Vec<&DeadLetter>, Vec<&DeadLetter>) =
-        found.iter().filter(|letter| filter.accepts(letter)).partition(|letter| letter.job_id.is_some());
-    let jobs: HashSet<JobId> = jobs.into_iter().filter_map(|letter| letter.job_id).collect();
-    let ids: Vec<JobId> = jobs.iter().copied().collect();
-    for ids in ids.chunks(REOPENED_AT_ONCE) {
-        store.reopen(ids).await?;
+        found.iter().filter(|letter| filter.accepts(letter)).partition(|letter| letter.job.is_some());
+    let jobs: HashSet<JobKey> = jobs.into_iter().filter_map(|letter| letter.job).collect();
+    let keys: Vec<JobKey> = jobs.iter().copied().collect();
+    for keys in keys.chunks(REOPENED_AT_ONCE) {
+        store.reopen(keys).await?;
     }
     // Only those that were reopened, not jobs that died meanwhile.
-    let count = if jobs.is_empty() { 0 } else { letters.redrive(&Filter::Jobs(jobs)).await? };
+    let count = if jobs.is_empty() { 0 } else { letters.redrive(&Filter::Keys(jobs)).await? };
     writeln!(io::stdout(), "{count} published again")?;
     if !no_jobs.is_empty() {
         let count = no_jobs.len();
@@ -182,8 +202,8 @@ async fn redrive(broker: Broker, args: &RedriveArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn purge(broker: Broker, args: &PurgeArgs) -> anyhow::Result<()> {
-    let filter = args.selection.required()?;
+async fn purge(broker: Broker, args: &PurgeArgs, tenant: Option<Tenant>) -> anyhow::Result<()> {
+    let filter = args.selection.required(tenant)?;
     if !args.yes {
         bail!("this deletes dead letters permanently: check them with `shenfen dead list`, then add --yes");
     }
@@ -195,6 +215,8 @@ async fn purge(broker: Broker, args: &PurgeArgs) -> anyhow::Result<()> {
 /// One line of JSON: a dead letter without its content.
 #[derive(Serialize)]
 struct Line<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<Tenant>,
     job_id: Option<JobId>,
     message_id: Option<&'a str>,
     batch: Option<&'a str>,
@@ -208,7 +230,8 @@ struct Line<'a> {
 impl Line<'_> {
     fn of(letter: &DeadLetter) -> Line<'_> {
         Line {
-            job_id: letter.job_id,
+            tenant: letter.job.map(|job| job.tenant).filter(|tenant| *tenant != Tenant::DEFAULT),
+            job_id: letter.job.map(|job| job.id),
             message_id: letter.message_id.as_deref(),
             batch: letter.batch.as_deref(),
             reference: letter.reference.as_deref(),
@@ -222,7 +245,7 @@ impl Line<'_> {
 
 fn table_row(letter: &DeadLetter) -> [String; 6] {
     [
-        letter.job_id.map_or_else(|| "no job".to_owned(), |id| id.to_string()),
+        letter.job.map_or_else(|| "no job".to_owned(), |job| job.to_string()),
         letter.batch.clone().unwrap_or_default(),
         letter.reference.clone().unwrap_or_default(),
         letter.failures.to_string(),

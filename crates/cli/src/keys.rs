@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use shenfen_api::keys::{KeyFile, MasterKey};
+use shenfen_core::Tenant;
 
 use crate::table::{Format, Table};
 
@@ -77,6 +78,10 @@ enum Change {
         #[arg(value_name = "CLIENT")]
         client: String,
 
+        /// Tenant whose jobs and results the client may use
+        #[arg(long, env = "SHENFEN_TENANT", value_name = "NAME", default_value_t = Tenant::DEFAULT)]
+        tenant: Tenant,
+
         /// Requests per second [default: that of `shenfen serve --rate`]
         #[arg(long, env = "SHENFEN_KEY_RATE", value_name = "N", value_parser = rate)]
         rate: Option<f64>,
@@ -100,10 +105,10 @@ pub(crate) fn run(args: KeysArgs) -> anyhow::Result<ExitCode> {
     let format = Format::or_default(args.format);
     let mut out = BufWriter::new(io::stdout());
     match args.change {
-        Change::Add { client, rate } => {
-            let key = file.add(&client, rate)?;
+        Change::Add { client, tenant, rate } => {
+            let key = file.add(&client, tenant, rate)?;
             match format {
-                Format::Json => writeln!(out, "{}", json!({"client": client, "ak": key.ak, "sk": key.sk}))?,
+                Format::Json => writeln!(out, "{}", json!({"client": client, "tenant": tenant, "ak": key.ak, "sk": key.sk}))?,
                 Format::Table => writeln!(out, "ak  {}\nsk  {}", key.ak, key.sk)?,
             }
         }
@@ -117,14 +122,15 @@ pub(crate) fn run(args: KeysArgs) -> anyhow::Result<ExitCode> {
                     }
                 }
                 Format::Table => {
-                    let rows: Vec<[String; 5]> = keys
+                    let rows: Vec<[String; 6]> = keys
                         .into_iter()
                         .map(|key| {
                             let rate = key.rate.map(|rate| rate.to_string()).unwrap_or_default();
-                            [key.ak, rate, key.created_at, key.revoked_at.unwrap_or_default(), key.client]
+                            let [tenant, revoked] = [key.tenant.to_string(), key.revoked_at.unwrap_or_default()];
+                            [key.ak, rate, key.created_at, revoked, tenant, key.client]
                         })
                         .collect();
-                    Table::new(["AK", "RATE", "CREATED", "REVOKED", "CLIENT"]).print(&mut out, &rows)?;
+                    Table::new(["AK", "RATE", "CREATED", "REVOKED", "TENANT", "CLIENT"]).print(&mut out, &rows)?;
                 }
             }
         }

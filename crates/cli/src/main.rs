@@ -27,6 +27,7 @@ mod privacy;
 mod private_file;
 mod signals;
 mod table;
+mod tenant;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -10,6 +10,7 @@ use shenfen_store::{FlatRow, ResultFilter, ResultRow, Results, Sides, WholeRow};
 
 use crate::database::DatabaseArgs;
 use crate::table::{Format, Table};
+use crate::tenant::TenantArgs;
 
 /// Rows fetched at a time.
 const PAGE: u32 = 500;
@@ -32,6 +33,9 @@ pub(crate) struct ResultsArgs {
     /// Output format [default: table on a terminal, otherwise json, one object per line]
     #[arg(long, env = "SHENFEN_FORMAT", value_enum)]
     format: Option<ExportFormat>,
+
+    #[command(flatten)]
+    tenant: TenantArgs,
 
     #[command(flatten)]
     database: DatabaseArgs,
@@ -80,7 +84,7 @@ pub(crate) fn run(args: ResultsArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn results(args: ResultsArgs) -> anyhow::Result<ExitCode> {
-    let store = args.database.open_to_read().await?;
+    let store = args.database.open_to_read(args.tenant.tenant).await?;
     let filter = ResultFilter { batch: args.batch, status: args.status, decision: args.decision };
     let format = args.format.unwrap_or(match Format::or_default(None) {
         Format::Table => ExportFormat::Table,

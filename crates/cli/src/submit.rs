@@ -20,6 +20,7 @@ use tokio::time::sleep;
 use crate::broker::{BrokerArgs, reach};
 use crate::keyring::RecipientArgs;
 use crate::table::{Format, Table};
+use crate::tenant::TenantArgs;
 use jobs::{Chunk, Jobs, Named, Prepared};
 
 /// How often a message that could not be published is tried again, after waits of up to 1, 2, 4, 8 and 16 seconds.
@@ -50,6 +51,9 @@ pub(crate) struct SubmitArgs {
     /// Publish paths relative to this folder, the workers' --image-root, instead of the pictures themselves
     #[arg(long, env = "SHENFEN_BY_PATH", value_name = "ROOT")]
     by_path: Option<PathBuf>,
+
+    #[command(flatten)]
+    tenant: TenantArgs,
 
     #[command(flatten)]
     recipients: RecipientArgs,

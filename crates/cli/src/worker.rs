@@ -1,5 +1,6 @@
 //! `shenfen worker`: reads jobs from a broker and stores the results in a database, until it is stopped.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -10,10 +11,11 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Args;
 use clap::builder::FalseyValueParser;
+use shenfen_core::Tenant;
 use shenfen_queue::{Broker, Depths};
 use shenfen_store::postgres::PostgresOptions;
 use shenfen_store::{Access, PostgresStore, StoreError};
-use shenfen_worker::service::{Images, Metrics, WebHosts};
+use shenfen_worker::service::{Images, Metrics, QueueTenants, WebHosts};
 use shenfen_worker::{Service, ServiceSettings};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -24,6 +26,7 @@ use crate::database::{DatabaseArgs, DatabaseChoice};
 use crate::keyring::KeyringFileArgs;
 use crate::pictures::ReadingArgs;
 use crate::signals::watch_for_stop;
+use crate::tenant::OfTenant;
 
 /// Interval between attempts to reach a database that is unavailable at startup.
 const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(3);
@@ -39,13 +42,18 @@ pub(crate) struct WorkerArgs {
     #[command(flatten)]
     database: DatabaseArgs,
 
-    /// Folder that paths in messages are relative to; without it they are refused
-    #[arg(long, env = "SHENFEN_IMAGE_ROOT", value_name = "DIR")]
-    image_root: Option<PathBuf>,
+    /// Tenants whose jobs the queue may carry: names separated by commas, or * for all; messages that name others become dead letters
+    #[arg(long, env = "SHENFEN_TENANTS", value_name = "NAMES", default_value = Tenant::DEFAULT_NAME)]
+    tenants: QueueTenants,
 
-    /// Host that pictures may be fetched from; *.example.com for all its subdomains, http://host:port for one without TLS
+    /// Folder that paths in messages are relative to; without it they are refused. TENANT=DIR for another tenant's; may be given several times
+    #[arg(long, env = "SHENFEN_IMAGE_ROOT", value_name = "DIR")]
+    image_root: Vec<OfTenant<PathBuf>>,
+
+    /// Host that pictures may be fetched from; *.example.com for all its subdomains, http://host:port for one without TLS. TENANT=HOST
+    /// for another tenant's
     #[arg(long, env = "SHENFEN_IMAGE_HOSTS", value_name = "HOST", value_delimiter = ',')]
-    image_host: Vec<String>,
+    image_host: Vec<OfTenant<String>>,
 
     /// Allow those hosts to be in private networks
     #[arg(long, env = "SHENFEN_ALLOW_PRIVATE_HOSTS", value_parser = FalseyValueParser::new())]
@@ -113,7 +121,7 @@ async fn work(args: WorkerArgs) -> anyhow::Result<ExitCode> {
     }
     let Some(store) = reach(options, stop.clone()).await? else { return Ok(ExitCode::SUCCESS) };
     say(&format!("worker: {threads} threads, jobs from {}, results to {}", broker.url, store.name()));
-    let service = Service { store, reader, broker, images, settings, metrics };
+    let service = Service { store, reader, broker, images, tenants: args.tenants, settings, metrics };
     let report = service.run(stop).await?;
     say(&format!("worker: stopped; {} jobs ended", report.stored));
     if report.abandoned > 0 {
@@ -124,14 +132,18 @@ async fn work(args: WorkerArgs) -> anyhow::Result<ExitCode> {
 
 fn images(args: &WorkerArgs) -> anyhow::Result<Images> {
     let mut images = Images::default();
-    if let Some(root) = &args.image_root {
-        images = images.below(root)?;
+    for OfTenant { tenant, value: root } in &args.image_root {
+        images = images.below(*tenant, root)?;
     }
-    if !args.image_host.is_empty() {
-        // As programs that use OpenSSL take it.
-        let authorities = args.ca_file.clone().or_else(|| env::var_os("SSL_CERT_FILE").map(PathBuf::from));
-        let hosts = WebHosts::new(&args.image_host, args.allow_private_hosts, authorities.as_deref())?;
-        images = images.from_web(hosts);
+    let mut hosts: BTreeMap<Tenant, Vec<String>> = BTreeMap::new();
+    for OfTenant { tenant, value: host } in &args.image_host {
+        hosts.entry(*tenant).or_default().push(host.clone());
+    }
+    // As programs that use OpenSSL take it.
+    let authorities = args.ca_file.clone().or_else(|| env::var_os("SSL_CERT_FILE").map(PathBuf::from));
+    for (tenant, hosts) in hosts {
+        let hosts = WebHosts::new(&hosts, args.allow_private_hosts, authorities.as_deref())?;
+        images = images.from_web(tenant, hosts);
     }
     if let Some(keyring) = args.keyring.choice()? {
         images = images.sealed_for(keyring);

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::reading::Side;
+use crate::tenant::Tenant;
 
 /// The namespace of the identifiers made from batch and path.
 const PICTURES: Uuid = Uuid::from_u128(0x6f1d_2c0a_5b7e_4e0b_9d57_8c1c_4a3e_75a1);
@@ -15,7 +16,7 @@ const PICTURES: Uuid = Uuid::from_u128(0x6f1d_2c0a_5b7e_4e0b_9d57_8c1c_4a3e_75a1
 /// for new jobs.
 const MESSAGES: Uuid = Uuid::from_u128(0x5d2f_6c0a_3b0e_5a61_9f4c_7e8d_21ab_904f);
 
-/// The key of a job and of its result: a UUID. A repeat of it changes nothing.
+/// Identifies a job and its result within its tenant: a UUID. A repeat of it changes nothing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct JobId(Uuid);
@@ -85,6 +86,31 @@ impl FromStr for JobId {
     }
 }
 
+/// The key of a job among those of all tenants: no identifier that one of them chooses meets a job of another.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobKey {
+    /// The tenant.
+    pub tenant: Tenant,
+    /// The job among the tenant's.
+    pub id: JobId,
+}
+
+/// The identifier, after the tenant if that is not the default one.
+impl fmt::Display for JobKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.tenant != Tenant::DEFAULT {
+            write!(formatter, "{}/", self.tenant)?;
+        }
+        self.id.fmt(formatter)
+    }
+}
+
+impl fmt::Debug for JobKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
 /// The side that the publisher expects in the picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -133,7 +159,9 @@ impl FromStr for RequestedSide {
 /// One picture to read. No `Debug`: sources and references may hold names.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Job {
-    /// The key.
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// Identifies it among the tenant's.
     pub id: JobId,
     /// The batch it belongs to.
     pub batch: String,
@@ -143,6 +171,13 @@ pub struct Job {
     pub source: String,
     /// The side expected.
     pub side: RequestedSide,
+}
+
+impl Job {
+    /// The key.
+    pub fn key(&self) -> JobKey {
+        JobKey { tenant: self.tenant, id: self.id }
+    }
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ pub mod reading;
 pub mod region;
 pub mod result;
 pub mod rule;
+pub mod tenant;
 
 pub use assess::{Assessment, assess, assess_with};
 pub use card_validity::CardValidity;
@@ -29,13 +30,14 @@ pub use document::DocumentType;
 pub use finding::{Finding, Severity};
 pub use gender::Gender;
 pub use id_number::{Holder, IdNumber, IdNumberError};
-pub use job::{InvalidJobId, Job, JobId, RequestedSide, UnknownSide};
+pub use job::{InvalidJobId, Job, JobId, JobKey, RequestedSide, UnknownSide};
 pub use outcome::{ReadOutcome, ReaderFault, Refusal};
 pub use policy::{Policy, PolicyError, PolicyInfo, Reconsidered};
 pub use reading::{Candidate, FieldName, Point, Quad, Quality, ReadCard, ReadChar, ReadField, Rotation, Side};
 pub use region::{Place, Region};
 pub use result::{CardResult, Decision, Elapsed, FieldResult, ModelInfo, PictureResult, Status};
 pub use rule::{Rule, UnknownRule};
+pub use tenant::{InvalidTenant, Tenant};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

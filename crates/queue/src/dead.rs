@@ -8,7 +8,7 @@ use std::fmt;
 
 use lapin::Channel;
 use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions, QueuePurgeOptions};
-use shenfen_core::JobId;
+use shenfen_core::{JobId, JobKey, Tenant};
 
 use crate::link::Link;
 use crate::timeout::within;
@@ -23,14 +23,16 @@ const CHUNK_BYTES: usize = 32 << 20;
 pub struct DeadLetter {
     /// The AMQP message id, if it has one.
     pub message_id: Option<String>,
-    /// The job, if the message describes one.
-    pub job_id: Option<JobId>,
+    /// The job, if the message describes one and was taken for one.
+    pub job: Option<JobKey>,
     /// The job's batch.
     pub batch: Option<String>,
     /// The publisher's name for the job.
     pub reference: Option<String>,
     /// Why it is dead.
     pub reason: String,
+    /// Whether a worker refused it because its queue may not name its tenant; it counts as no job then.
+    pub refused: bool,
     /// How many attempts at the job had failed before the one that made it a dead letter.
     pub failures: u32,
     /// When it died, in seconds since 1970, if known.
@@ -42,28 +44,31 @@ pub struct DeadLetter {
 /// Hides the reference, which may identify a person.
 impl fmt::Debug for DeadLetter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let DeadLetter { message_id, job_id, batch, reason, failures, bytes, .. } = self;
+        let DeadLetter { message_id, job, batch, reason, failures, bytes, .. } = self;
         write!(
             f,
-            "DeadLetter({message_id:?}, job {job_id:?}, {batch:?}, {reason:?}, failed {failures} times, {bytes} bytes)"
+            "DeadLetter({message_id:?}, job {job:?}, {batch:?}, {reason:?}, failed {failures} times, {bytes} bytes)"
         )
     }
 }
 
 impl DeadLetter {
-    /// The letter and its identity: the job's id, or an id of the content if it is not a job.
-    fn of(message: &lapin::message::Delivery) -> (JobId, Self) {
+    /// The letter and its identity: the job's key, or one of the content if it is not a job.
+    fn of(message: &lapin::message::Delivery) -> (JobKey, Self) {
         let properties = &message.properties;
         let message_id = properties.message_id().as_ref().map(ToString::to_string);
         let job = Message::parse(&message.data, message_id.as_deref()).ok();
-        let name =
-            job.as_ref().map_or_else(|| JobId::of_message(&[b"no job".as_slice(), &message.data]), |job| job.job_id);
+        let job = job.filter(|_| !headers::refused(properties));
+        let of_content =
+            || JobKey { tenant: Tenant::DEFAULT, id: JobId::of_message(&[b"no job".as_slice(), &message.data]) };
+        let name = job.as_ref().map_or_else(of_content, Message::key);
         let letter = Self {
-            job_id: job.as_ref().map(|job| job.job_id),
+            job: job.as_ref().map(Message::key),
             batch: job.as_ref().map(|job| job.batch.clone()),
             reference: job.and_then(|job| job.reference),
             message_id,
             reason: headers::reason(properties),
+            refused: headers::refused(properties),
             failures: headers::failures(properties),
             at: headers::time(properties),
             bytes: message.data.len(),
@@ -77,12 +82,18 @@ impl DeadLetter {
 pub enum Filter {
     /// All of them.
     All,
-    /// Those of these jobs.
+    /// Those of these jobs, whosever they are.
     Jobs(HashSet<JobId>),
+    /// Those of the jobs with these keys.
+    Keys(HashSet<JobKey>),
     /// Those of this batch.
     Batch(String),
     /// Those whose reason contains this.
     Reason(String),
+    /// Those that named a tenant which their queue may not.
+    Refused,
+    /// Those of this tenant's jobs that another filter accepts. A letter that is no job is nobody's.
+    OfTenant(Tenant, Box<Filter>),
 }
 
 impl Filter {
@@ -90,9 +101,14 @@ impl Filter {
     pub fn accepts(&self, letter: &DeadLetter) -> bool {
         match self {
             Filter::All => true,
-            Filter::Jobs(jobs) => letter.job_id.is_some_and(|id| jobs.contains(&id)),
+            Filter::Jobs(jobs) => letter.job.is_some_and(|job| jobs.contains(&job.id)),
+            Filter::Keys(keys) => letter.job.is_some_and(|job| keys.contains(&job)),
             Filter::Batch(batch) => letter.batch.as_ref() == Some(batch),
             Filter::Reason(part) => letter.reason.contains(part),
+            Filter::Refused => letter.refused,
+            Filter::OfTenant(tenant, filter) => {
+                letter.job.is_some_and(|job| job.tenant == *tenant) && filter.accepts(letter)
+            }
         }
     }
 }
@@ -138,7 +154,7 @@ impl DeadLetters {
         let mut taken = self.take(most).await?;
         let mut jobs = Vec::new();
         while let Some(message) = taken.next().await? {
-            if headers::given_up_by_broker(&message.properties) {
+            if headers::given_up_by_broker(&message.properties) && !headers::refused(&message.properties) {
                 let message_id = message.properties.message_id().as_ref().map(ToString::to_string);
                 jobs.extend(Message::parse(&message.data, message_id.as_deref()).ok().map(without_picture));
             }
@@ -253,7 +269,7 @@ impl Taken<'_> {
     async fn next_chunk(
         &mut self,
         filter: &Filter,
-        done: &mut HashSet<JobId>,
+        done: &mut HashSet<JobKey>,
     ) -> Result<(Vec<u64>, Vec<Outgoing>), Error> {
         let (mut tags, mut chunk, mut bytes) = (Vec::new(), Vec::new(), 0);
         while chunk.len() < CHUNK && bytes < CHUNK_BYTES {

@@ -7,13 +7,18 @@ use lapin::types::{AMQPValue, FieldArray, FieldTable};
 /// and other publishers use it, so it stays.
 const FAILURES: &str = "x-shenfen-attempt";
 const REASON: &str = "x-shenfen-reason";
+/// Stands on a dead letter that is no job of its publisher's, whatever it says.
+const REFUSED: &str = "x-shenfen-refused";
 
 /// The headers of a message that this crate publishes.
-pub(crate) fn table(failures: u32, reason: Option<&str>) -> FieldTable {
+pub(crate) fn table(failures: u32, reason: Option<&str>, refused: bool) -> FieldTable {
     let mut table = FieldTable::default();
     table.insert(FAILURES.into(), AMQPValue::LongLongInt(failures.into()));
     if let Some(reason) = reason {
         table.insert(REASON.into(), AMQPValue::LongString(reason.into()));
+    }
+    if refused {
+        table.insert(REFUSED.into(), AMQPValue::Boolean(true));
     }
     table
 }
@@ -21,6 +26,11 @@ pub(crate) fn table(failures: u32, reason: Option<&str>) -> FieldTable {
 /// How many attempts at the job had failed when this message was published; 0 where the header is missing.
 pub(crate) fn failures(properties: &BasicProperties) -> u32 {
     number(properties, FAILURES).unwrap_or(0)
+}
+
+/// Whether a worker refused to take this message for a job.
+pub(crate) fn refused(properties: &BasicProperties) -> bool {
+    get(properties, REFUSED).is_some()
 }
 
 /// How often the broker delivered this message before without getting an acknowledgement.

@@ -4,7 +4,7 @@
 //! {"v": 1, "job_id": "...", "batch": "kyc-2026-11", "reference": "customer-42", "side": "auto",
 //!  "image": {"base64": "..."}}
 //! ```
-//! `image` may instead be `{"sealed": "..."}`, `{"path": "a/b.jpg"}` or `{"url": "https://..."}`. Only `v` and `image` are
+//! `tenant` names whose job it is where that is not `default`. `image` may instead be `{"sealed": "..."}`, `{"path": "a/b.jpg"}` or `{"url": "https://..."}`. Only `v` and `image` are
 //! required. Unknown keys are ignored, so that later versions can add some. Errors name the key and never repeat a value.
 
 use std::fmt;
@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use serde_json::value::RawValue;
-use shenfen_core::{JobId, RequestedSide};
+use shenfen_core::{JobId, JobKey, RequestedSide, Tenant};
 
 #[cfg(test)]
 mod tests;
@@ -36,7 +36,9 @@ const LONGEST_LOCATION: usize = 4096;
 /// A job to do: one picture to read.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Message {
-    /// Identifies the job: two messages with the same id are one job.
+    /// Whose job it is; `default` unless given.
+    pub tenant: Tenant,
+    /// Identifies the job: two messages of a tenant with the same id are one job.
     pub job_id: JobId,
     /// The group of jobs it is counted in; `default` unless given.
     pub batch: String,
@@ -93,6 +95,8 @@ struct Envelope<'a> {
     #[serde(borrow)]
     v: Option<&'a RawValue>,
     #[serde(borrow)]
+    tenant: Option<&'a RawValue>,
+    #[serde(borrow)]
     job_id: Option<&'a RawValue>,
     #[serde(borrow)]
     batch: Option<&'a RawValue>,
@@ -148,6 +152,7 @@ impl Message {
         if version.or(default_version) != Some(1) {
             return Err(MessageError::Version);
         }
+        let tenant = tenant(envelope.tenant)?;
         let batch = text("batch", "1 to 300 bytes of text without control characters", envelope.batch)?;
         let batch = batch.unwrap_or_else(|| DEFAULT_BATCH.to_owned());
         let reference = text("reference", "1 to 300 bytes of text without control characters", envelope.reference)?;
@@ -161,7 +166,7 @@ impl Message {
             }
             (None, None) => content_id(&batch, reference.as_deref(), side, &image),
         };
-        Ok(Message { job_id, batch, reference, side, image })
+        Ok(Message { tenant, job_id, batch, reference, side, image })
     }
 
     /// The same job with its picture sealed. Its id stays that of the picture: sealing again gives other bytes, and no other job.
@@ -169,10 +174,20 @@ impl Message {
         Message { image: Image::Sealed(sealed), ..self }
     }
 
-    /// A job with the id that is derived from its content.
+    /// A job of the default tenant with the id that is derived from its content.
     pub fn new(batch: String, reference: Option<String>, side: RequestedSide, image: Image) -> Message {
         let job_id = content_id(&batch, reference.as_deref(), side, &image);
-        Message { job_id, batch, reference, side, image }
+        Message { tenant: Tenant::DEFAULT, job_id, batch, reference, side, image }
+    }
+
+    /// The same job as one of this tenant.
+    pub fn of_tenant(self, tenant: Tenant) -> Message {
+        Message { tenant, ..self }
+    }
+
+    /// The key of the job.
+    pub fn key(&self) -> JobKey {
+        JobKey { tenant: self.tenant, id: self.job_id }
     }
 
     /// The JSON to publish.
@@ -186,6 +201,9 @@ impl Message {
         let mut json = serde_json::json!({
             "v": 1, "job_id": self.job_id, "batch": self.batch, "side": self.side.as_str(), "image": image,
         });
+        if self.tenant != Tenant::DEFAULT {
+            json["tenant"] = self.tenant.as_str().into();
+        }
         if let Some(reference) = &self.reference {
             json["reference"] = reference.as_str().into();
         }
@@ -208,8 +226,8 @@ fn content_id(batch: &str, reference: Option<&str>, side: RequestedSide, image: 
 /// Shows ids and sizes only: a reference, a path or a picture may identify a person.
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Message { job_id, batch, side, image, .. } = self;
-        write!(f, "Message({job_id}, batch {batch:?}, {}, {image:?})", side.as_str())
+        let Message { batch, side, image, .. } = self;
+        write!(f, "Message({}, batch {batch:?}, {}, {image:?})", self.key(), side.as_str())
     }
 }
 
@@ -250,6 +268,12 @@ fn text(key: &'static str, expected: &'static str, raw: Option<&RawValue>) -> Re
         Some(text) if text.len() > LONGEST_TEXT || text.contains(char::is_control) => Err(wrong(key, expected)),
         text => Ok(text.filter(|text| !text.is_empty())),
     }
+}
+
+fn tenant(raw: Option<&RawValue>) -> Result<Tenant, MessageError> {
+    let expected = "1 to 32 of a-z, 0-9, - and _";
+    let Some(tenant) = text("tenant", expected, raw)? else { return Ok(Tenant::DEFAULT) };
+    tenant.parse().map_err(|_| wrong("tenant", expected))
 }
 
 fn side(raw: Option<&RawValue>) -> Result<RequestedSide, MessageError> {

@@ -31,6 +31,8 @@ pub enum Route {
     Retry(RetryStep),
     /// The dead letters.
     Dead,
+    /// The dead letters, as no job: one that it may describe is not the publisher's to name, so nothing of its record may be changed.
+    Refused,
 }
 
 impl Route {
@@ -38,7 +40,7 @@ impl Route {
         match self {
             Route::Jobs => topology.jobs_key(),
             Route::Retry(step) => step.key(),
-            Route::Dead => topology.dead_key(),
+            Route::Dead | Route::Refused => topology.dead_key(),
         }
     }
 }
@@ -254,7 +256,7 @@ fn properties(message: &Outgoing) -> BasicProperties {
         .with_delivery_mode(PERSISTENT)
         .with_content_type("application/json".into())
         .with_timestamp(now)
-        .with_headers(headers::table(message.failures, message.reason.as_deref()));
+        .with_headers(headers::table(message.failures, message.reason.as_deref(), message.route == Route::Refused));
     match &message.message_id {
         Some(id) => properties.with_message_id(id.as_str().into()),
         None => properties,

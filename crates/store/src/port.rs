@@ -12,7 +12,7 @@ use crate::batch::{BatchProgress, BatchState};
 use crate::error::StoreError;
 use crate::job::{ClaimedJob, Finished, NewJob};
 use crate::result::{ResultFilter, ResultRow};
-use shenfen_core::{Job, JobId};
+use shenfen_core::{Job, JobId, JobKey};
 
 /// What [`JobQueue::recover`] found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -113,17 +113,17 @@ pub trait JobStore: Jobs {
     fn claim_alone(&self, candidate: &Job) -> impl Future<Output = Result<ClaimOutcome, StoreError>> + Send;
 
     /// Releases claims on jobs that were not read after all and go back to the broker; this does not count as an attempt.
-    fn release(&self, jobs: &[JobId]) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn release(&self, jobs: &[JobKey]) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Opens dead jobs again, whose dead letters are about to be published again, with no attempt counted. Returns how
     /// many of these were dead; the others stay as they are.
-    fn reopen(&self, jobs: &[JobId]) -> impl Future<Output = Result<u64, StoreError>> + Send;
+    fn reopen(&self, jobs: &[JobKey]) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
     /// Records jobs that were published to the broker without being enqueued here, so that they are known before a worker
     /// claims them. Known jobs stay as they are.
     fn note_published(&self, jobs: &[Job]) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// The state of a job; `None` if it is not known.
+    /// The state of a job of the store's tenant; `None` if it is not known.
     fn status(&self, job: JobId) -> impl Future<Output = Result<Option<JobStatus>, StoreError>> + Send;
 }
 

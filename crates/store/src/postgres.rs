@@ -16,6 +16,7 @@ mod schema;
 
 use std::sync::Arc;
 
+use shenfen_core::Tenant;
 use sqlx::Postgres;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
@@ -26,15 +27,24 @@ use connections::Connections;
 pub use open::PostgresOptions;
 
 /// An open store. Clones share it and its connections.
+///
+/// It takes jobs of all tenants, each with its name. What it shows and what it publishes are one tenant's, the default one's unless
+/// [`PostgresStore::of_tenant`] names another.
 #[derive(Clone)]
 pub struct PostgresStore {
     connections: Arc<Connections>,
+    tenant: Tenant,
 }
 
 /// A statement with its arguments.
 type Statement<'q> = Query<'q, Postgres, PgArguments>;
 
 impl PostgresStore {
+    /// The same store for this tenant.
+    pub fn of_tenant(&self, tenant: Tenant) -> PostgresStore {
+        PostgresStore { connections: Arc::clone(&self.connections), tenant }
+    }
+
     /// The database's name in errors and logs: `NAME on HOST:PORT`.
     pub fn name(&self) -> &str {
         &self.connections.name

@@ -8,6 +8,7 @@ mod run;
 use std::io;
 use std::time::Duration;
 
+use shenfen_core::Tenant;
 use shenfen_store::port::Recovered;
 use shenfen_store::{Finished, JobQueue, StoreError};
 use thiserror::Error;
@@ -150,7 +151,7 @@ impl<Q: JobQueue, R: PictureReader> Backfill<Q, R> {
         let window = settings.threads * WINDOW_PER_THREAD;
         let pool = PoolSettings { threads: settings.threads, waiting: window };
         let readers = ReaderPool::start(&reader, pool, read).map_err(BackfillError::Threads)?;
-        let listing = list_jobs(listing, move |picture| Ok(picture.into_job(&batch)));
+        let listing = list_jobs(listing, move |picture| Ok(picture.into_job(Tenant::DEFAULT, &batch)));
         let mut run = Run::new(queue, readers, listing, settings, window, observe);
         let outcome = run.work_through(stop).await;
         let (readers, report) = run.end();

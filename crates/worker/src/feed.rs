@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use shenfen_core::JobId;
+use shenfen_core::{JobId, Tenant};
 use shenfen_queue::{Error as QueueError, Image, Message, Outgoing, Publisher, Route};
 use shenfen_store::port::{Batches, Dispatch, Jobs};
 use shenfen_store::{BatchProgress, BatchState, NewJob, StoreError};
@@ -99,14 +99,21 @@ pub enum FeedError {
 pub struct Feed<S> {
     store: S,
     publisher: Publisher,
+    tenant: Tenant,
     batch: String,
     settings: FeedSettings,
 }
 
 impl<S: Jobs + Dispatch + Batches> Feed<S> {
-    /// A feed of `batch`.
-    pub fn new(store: S, publisher: Publisher, batch: impl Into<String>, settings: FeedSettings) -> Feed<S> {
-        Feed { store, publisher, batch: batch.into(), settings }
+    /// A feed of `batch` of a tenant, which is also the store's.
+    pub fn new(
+        store: S,
+        publisher: Publisher,
+        tenant: Tenant,
+        batch: impl Into<String>,
+        settings: FeedSettings,
+    ) -> Feed<S> {
+        Feed { store, publisher, tenant, batch: batch.into(), settings }
     }
 
     /// Puts the listing into the database and feeds the broker until every job of the batch has its end, or `stop` turns
@@ -122,8 +129,8 @@ impl<S: Jobs + Dispatch + Batches> Feed<S> {
     ) -> Result<FeedReport, FeedError> {
         let mut report =
             FeedReport { end: FeedEnd::Complete, listed: 0, new: 0, left_out: 0, unreadable: 0, published: 0 };
-        let (batch, root) = (self.batch.clone(), self.settings.image_root.clone());
-        let mut pieces = list_jobs(listing, move |picture| job(picture, &batch, &root));
+        let (tenant, batch, root) = (self.tenant, self.batch.clone(), self.settings.image_root.clone());
+        let mut pieces = list_jobs(listing, move |picture| job(picture, tenant, &batch, &root));
         let mut listing = true;
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -215,8 +222,8 @@ struct Filled {
 }
 
 /// The job of a picture, with the message that names it relative to the root.
-fn job(picture: PictureRef, batch: &str, root: &Path) -> Result<NewJob, SourceError> {
-    let NewJob { job, picture } = picture.into_job(batch);
+fn job(picture: PictureRef, tenant: Tenant, batch: &str, root: &Path) -> Result<NewJob, SourceError> {
+    let NewJob { job, picture } = picture.into_job(tenant, batch);
     let outside = || SourceError::OutsideRoot { picture: job.source.clone(), root: root.to_path_buf() };
     let full = Path::new(&picture)
         .canonicalize()
@@ -224,6 +231,7 @@ fn job(picture: PictureRef, batch: &str, root: &Path) -> Result<NewJob, SourceEr
     let relative = full.strip_prefix(root).map_err(|_| outside())?;
     let relative = relative.to_str().ok_or_else(outside)?.to_owned();
     let message = Message {
+        tenant,
         job_id: job.id,
         batch: job.batch.clone(),
         reference: job.reference.clone(),

@@ -17,6 +17,7 @@ mod outage;
 mod reading;
 mod settle;
 mod step;
+mod tenants;
 mod web;
 
 use std::time::Duration;
@@ -31,6 +32,7 @@ use crate::picture::PictureReader;
 pub use images::{ImageRootError, Images};
 pub use intake::job_of;
 pub use metrics::{Metrics, Stage};
+pub use tenants::QueueTenants;
 pub use web::{WebHosts, WebHostsError};
 
 /// How a service runs.
@@ -81,6 +83,8 @@ pub struct Service<S, R> {
     pub broker: Broker,
     /// Where pictures that are not in the message may come from.
     pub images: Images,
+    /// Whose jobs they may be.
+    pub tenants: QueueTenants,
     /// How it runs.
     pub settings: ServiceSettings,
     /// What it counts.
@@ -116,11 +120,11 @@ impl<S: JobStore + Clone + 'static, R: PictureReader> Service<S, R> {
         let (consumer, deliveries) = Consumer::start(self.broker.clone(), settings);
         self.metrics.follow(consumer.watch());
         let publisher = Publisher::new(self.broker.clone());
-        let (store, broker) = (self.store.clone(), self.broker.clone());
+        let (store, broker, tenants) = (self.store.clone(), self.broker.clone(), self.tenants.clone());
         let driver = driver::Driver::start(self, publisher.clone(), stop).map_err(ServiceError::Threads)?;
         let report = tokio::select! {
             report = driver.run(&consumer, deliveries) => report,
-            never = given_up::note_given_up(&store, broker) => never,
+            never = given_up::note_given_up(&store, broker, tenants) => never,
         };
         consumer.stop().await;
         publisher.close().await;

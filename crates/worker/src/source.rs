@@ -9,7 +9,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use shenfen_core::{Job, JobId, RequestedSide};
+use shenfen_core::{Job, JobId, RequestedSide, Tenant};
 use shenfen_store::NewJob;
 use thiserror::Error;
 
@@ -30,11 +30,11 @@ pub struct PictureRef {
 }
 
 impl PictureRef {
-    /// The job of reading it for a batch.
-    pub fn into_job(self, batch: &str) -> NewJob {
+    /// The job of reading it for a batch of this tenant.
+    pub fn into_job(self, tenant: Tenant, batch: &str) -> NewJob {
         let PictureRef { source, path, reference, side } = self;
         let id = JobId::of_picture(batch, &path, reference.as_deref());
-        NewJob { job: Job { id, batch: batch.to_owned(), reference, source, side }, picture: path }
+        NewJob { job: Job { tenant, id, batch: batch.to_owned(), reference, source, side }, picture: path }
     }
 }
 

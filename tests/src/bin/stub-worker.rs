@@ -9,7 +9,7 @@ use shenfen_queue::{Broker, Limits, Topology};
 use shenfen_store::Access;
 use shenfen_store::postgres::PostgresOptions;
 use shenfen_tests::StubPictures;
-use shenfen_worker::service::{Images, Metrics};
+use shenfen_worker::service::{Images, Metrics, QueueTenants};
 use shenfen_worker::{Service, ServiceSettings};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -49,6 +49,6 @@ async fn main() -> Result<()> {
     });
     let settings = ServiceSettings { drain: Duration::from_secs(10), ..ServiceSettings::with_threads(2) };
     let (reader, images, metrics) = (StubPictures::default(), Images::default(), Metrics::default());
-    Service { store, reader, broker, images, settings, metrics }.run(stopped).await?;
+    Service { store, reader, broker, images, tenants: QueueTenants::default(), settings, metrics }.run(stopped).await?;
     Ok(())
 }

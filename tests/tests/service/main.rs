@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::Duration;
 
-use shenfen_core::Status;
+use shenfen_core::{Status, Tenant};
 use shenfen_keyring::{Keyring, Recipients, SharedKeyring};
 use shenfen_queue::{Image, Message, Outgoing, RetryStep, Route};
 use shenfen_store::{BatchState, Dispatch, ResultFilter, Results};
@@ -64,7 +64,7 @@ async fn panic_makes_the_job_dead() {
     world.publish(&panicking).await;
     world.publish(&message("next")).await;
     let letters = world.until_dead(1).await;
-    assert_eq!(letters[0].job_id, Some(panicking.job_id));
+    assert_eq!(letters[0].job, Some(panicking.key()));
     assert!(letters[0].reason.starts_with("the reader failed at "), "{}", letters[0].reason);
     assert_eq!(world.until_results(1).await.len(), 1, "its neighbour is read");
     world.until_quiet().await;
@@ -164,7 +164,7 @@ async fn fetched_pictures_obey_the_readers_size_limit() {
     let [largest, too_large] = [most, most + 1].map(serve_picture);
     let hosts = WebHosts::new(&[largest.clone(), too_large.clone()], true, None).unwrap();
     let reader = StubPictures::default().with_max_bytes(most);
-    let running = world.start_with(1, Images::default().from_web(hosts), reader);
+    let running = world.start_with(1, Images::default().from_web(Tenant::DEFAULT, hosts), reader);
     for (name, host) in [("largest", largest), ("too large", too_large)] {
         world.publish(&Message { image: Image::Url(format!("{host}/a.jpg")), ..message(name) }).await;
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use shenfen_core::{Job, RequestedSide};
+use shenfen_core::{Job, RequestedSide, Tenant};
 use shenfen_queue::{
     Broker, Consumer, ConsumerSettings, DeadLetter, DeadLetters, Depth, Depths, Image, Limits, Message, Outgoing,
     Publisher, Route, Topology,
@@ -12,7 +12,7 @@ use shenfen_store::port::ClaimOutcome;
 use shenfen_store::postgres::PostgresOptions;
 use shenfen_store::{Access, BatchProgress, Batches, JobStore, PostgresStore, ResultFilter, ResultRow, Results};
 use shenfen_tests::{Scratch, StubPictures, remove_queues};
-use shenfen_worker::service::{Images, Metrics, job_of};
+use shenfen_worker::service::{Images, Metrics, QueueTenants, job_of};
 use shenfen_worker::{Service, ServiceReport, ServiceSettings};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -29,6 +29,7 @@ pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
 /// A job of the batch `test` whose picture are these letters.
 pub(crate) fn message(name: &str) -> Message {
     Message {
+        tenant: Tenant::DEFAULT,
         job_id: Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).into(),
         batch: "test".into(),
         reference: None,
@@ -79,7 +80,7 @@ impl World {
     }
 
     pub(crate) fn start_below(&self, threads: usize, root: &Path) -> Running {
-        self.start_with(threads, Images::default().below(root).unwrap(), StubPictures::default())
+        self.start_with(threads, Images::default().below(Tenant::DEFAULT, root).unwrap(), StubPictures::default())
     }
 
     pub(crate) fn start_with(&self, threads: usize, images: Images, reader: StubPictures) -> Running {
@@ -89,6 +90,7 @@ impl World {
             reader,
             broker: self.broker.clone(),
             images,
+            tenants: QueueTenants::default(),
             settings: ServiceSettings::with_threads(threads),
             metrics: Metrics::default(),
         };
@@ -188,6 +190,7 @@ impl World {
 
     pub(crate) async fn begin_without_end(&self, message: &Message, times: u32) {
         let job = Job {
+            tenant: message.tenant,
             id: message.job_id,
             batch: message.batch.clone(),
             reference: None,

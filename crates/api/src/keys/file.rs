@@ -4,8 +4,8 @@
 //! {"ak":"...","client":"acme","created_at":"2026-11-23T20:00:00Z","rate":20.0,"secret":"..."}
 //! {"ak":"...","revoked_at":"2026-12-01T08:00:00Z"}
 //! ```
-//! `secret` is the base64 of the nonce and the secret, encrypted with the master key and bound to name and client, so that
-//! lines cannot be forged and secrets cannot be moved to other names. `rate` may be omitted or edited by hand, and a line
+//! A key of another tenant than the default one has `"tenant":"..."` as well. `secret` is the base64 of the nonce and the secret, encrypted
+//! with the master key and bound to name, client and tenant, so that lines cannot be forged and secrets cannot be moved to other names. `rate` may be omitted or edited by hand, and a line
 //! may be deleted.
 
 use std::fs::{self, File, OpenOptions};
@@ -17,6 +17,7 @@ use std::time::SystemTime;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
+use shenfen_core::Tenant;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -45,6 +46,8 @@ pub struct Listed {
     pub ak: String,
     /// The client it belongs to.
     pub client: String,
+    /// Its tenant.
+    pub tenant: Tenant,
     /// Requests per second; `None` for the service's default rate.
     pub rate: Option<f64>,
     /// When it was created, as RFC 3339 in UTC.
@@ -62,6 +65,8 @@ enum Line {
     Added {
         ak: String,
         client: String,
+        #[serde(skip_serializing_if = "is_default", default)]
+        tenant: Tenant,
         created_at: String,
         #[serde(skip_serializing_if = "Option::is_none", default)]
         rate: Option<f64>,
@@ -79,11 +84,11 @@ impl KeyFile {
         KeyFile { path: path.into(), master }
     }
 
-    /// Adds a key. The file is created with mode 0600.
+    /// Adds a key for a client of a tenant. The file is created with mode 0600.
     ///
     /// # Errors
     /// When the client's name is invalid, the file holds keys of another master key, or it cannot be written.
-    pub fn add(&self, client: &str, rate: Option<f64>) -> Result<NewKey, KeyError> {
+    pub fn add(&self, client: &str, tenant: Tenant, rate: Option<f64>) -> Result<NewKey, KeyError> {
         if !(1..=100).contains(&client.len()) || client.contains(char::is_control) {
             return Err(KeyError::Client);
         }
@@ -92,8 +97,9 @@ impl KeyFile {
             self.load()?;
         }
         let (ak, sk) = (hex::encode(random::<16>()?), hex::encode(random::<32>()?));
-        let secret = STANDARD.encode(self.master.seal(sk.as_bytes(), &owner(&ak, client))?);
-        self.append(&Line::Added { ak: ak.clone(), client: client.to_owned(), created_at: now(), rate, secret })?;
+        let secret = STANDARD.encode(self.master.seal(sk.as_bytes(), &owner(&ak, client, tenant))?);
+        let client = client.to_owned();
+        self.append(&Line::Added { ak: ak.clone(), client, tenant, created_at: now(), rate, secret })?;
         Ok(NewKey { ak, sk })
     }
 
@@ -116,8 +122,8 @@ impl KeyFile {
         let mut keys: Vec<Listed> = Vec::new();
         for line in self.lines()? {
             match line {
-                Line::Added { ak, client, created_at, rate, .. } => {
-                    keys.push(Listed { ak, client, rate, created_at, revoked_at: None });
+                Line::Added { ak, client, tenant, created_at, rate, .. } => {
+                    keys.push(Listed { ak, client, tenant, rate, created_at, revoked_at: None });
                 }
                 Line::Revoked { ak, revoked_at } => {
                     keys.iter_mut()
@@ -134,15 +140,15 @@ impl KeyFile {
         let mut keys: Vec<Key> = Vec::new();
         for line in self.lines()? {
             match line {
-                Line::Added { ak, client, rate, secret, .. } => {
+                Line::Added { ak, client, tenant, rate, secret, .. } => {
                     let sealed = STANDARD.decode(secret).ok();
-                    let secret = sealed.and_then(|sealed| self.master.open(&sealed, &owner(&ak, &client)));
+                    let secret = sealed.and_then(|sealed| self.master.open(&sealed, &owner(&ak, &client, tenant)));
                     let Some(secret) = secret else {
                         return Err(KeyError::WrongMasterKey { path: self.path.clone(), ak });
                     };
                     // An invalid rate, edited by hand, would allow everything or nothing.
                     let rate = rate.filter(|rate| rate.is_finite() && *rate > 0.0);
-                    keys.push(Key { ak, client, rate, secret });
+                    keys.push(Key { ak, client, tenant, rate, secret });
                 }
                 Line::Revoked { ak, .. } => keys.retain(|key| key.ak != ak),
             }
@@ -184,8 +190,18 @@ impl KeyFile {
 }
 
 /// The associated data that a secret is bound to.
-fn owner(ak: &str, client: &str) -> String {
-    format!("{ak} {client}")
+fn owner(ak: &str, client: &str, tenant: Tenant) -> String {
+    let mut owner = format!("{ak} {client}");
+    if tenant != Tenant::DEFAULT {
+        // No client's name has a control character.
+        owner.push('\n');
+        owner.push_str(tenant.as_str());
+    }
+    owner
+}
+
+fn is_default(tenant: &Tenant) -> bool {
+    *tenant == Tenant::DEFAULT
 }
 
 fn now() -> String {

@@ -16,8 +16,8 @@ fn file(folder: &Path) -> KeyFile {
 fn adds_lists_and_revokes_keys() {
     let folder = tempfile::tempdir().unwrap();
     let file = file(folder.path());
-    let first = file.add("acme 公司", None).unwrap();
-    let second = file.add("acme 公司", Some(2.5)).unwrap();
+    let first = file.add("acme 公司", Tenant::DEFAULT, None).unwrap();
+    let second = file.add("acme 公司", Tenant::DEFAULT, Some(2.5)).unwrap();
     assert_ne!(first.ak, second.ak);
     let loaded = file.load().unwrap();
     assert_eq!(loaded.iter().map(|key| &key.ak).collect::<Vec<_>>(), [&first.ak, &second.ak]);
@@ -31,7 +31,7 @@ fn adds_lists_and_revokes_keys() {
         assert!(matches!(file.revoke(unknown), Err(KeyError::Unknown { .. })));
     }
     for name in ["", "a\nb", &"x".repeat(101)] {
-        assert!(matches!(file.add(name, None), Err(KeyError::Client)));
+        assert!(matches!(file.add(name, Tenant::DEFAULT, None), Err(KeyError::Client)));
     }
 }
 
@@ -39,7 +39,7 @@ fn adds_lists_and_revokes_keys() {
 fn key_file_hides_secrets_and_is_private() {
     let folder = tempfile::tempdir().unwrap();
     let file = file(folder.path());
-    let key = file.add("acme", None).unwrap();
+    let key = file.add("acme", Tenant::DEFAULT, None).unwrap();
     let path = folder.path().join("keys.jsonl");
     let text = fs::read_to_string(&path).unwrap();
     assert!(text.contains(&key.ak) && !text.contains(&key.sk));
@@ -48,7 +48,7 @@ fn key_file_hides_secrets_and_is_private() {
 
     let other = KeyFile::new(&path, master('2'));
     assert!(matches!(other.load(), Err(KeyError::WrongMasterKey { .. })));
-    assert!(matches!(other.add("acme", None), Err(KeyError::WrongMasterKey { .. })));
+    assert!(matches!(other.add("acme", Tenant::DEFAULT, None), Err(KeyError::WrongMasterKey { .. })));
     fs::write(&path, text.replace("acme", "another")).unwrap();
     assert!(matches!(file.load(), Err(KeyError::WrongMasterKey { .. })), "a secret moved to another client");
 }
@@ -57,11 +57,11 @@ fn key_file_hides_secrets_and_is_private() {
 fn reads_an_edited_file_or_names_the_line() {
     let folder = tempfile::tempdir().unwrap();
     let file = file(folder.path());
-    file.add("acme", None).unwrap();
+    file.add("acme", Tenant::DEFAULT, None).unwrap();
     let path = folder.path().join("keys.jsonl");
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.trim_end()).unwrap();
-    file.add("acme", None).unwrap();
+    file.add("acme", Tenant::DEFAULT, None).unwrap();
     assert_eq!(file.load().unwrap().len(), 2, "a line was added to one without an end");
     fs::write(&path, format!("{text}\n{{\"ak\":1}}\n")).unwrap();
     let Err(KeyError::Line { line, .. }) = file.load() else { panic!("read all the same") };
@@ -81,10 +81,10 @@ fn master_key_is_64_hexadecimal_digits() {
 async fn running_service_reloads_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = file(folder.path());
-    let first = file.add("acme", None).unwrap();
+    let first = file.add("acme", Tenant::DEFAULT, None).unwrap();
     let (keys, follow) = Keys::of_file(file.clone()).unwrap();
     let following = tokio::spawn(follow);
-    let second = file.add("acme", None).unwrap();
+    let second = file.add("acme", Tenant::DEFAULT, None).unwrap();
     let look = || tokio::time::sleep(2 * CHECK_INTERVAL);
     look().await;
     assert!(keys.get(&first.ak).is_some() && keys.get(&second.ak).is_some());

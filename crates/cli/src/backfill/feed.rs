@@ -30,13 +30,15 @@ pub(super) async fn run(args: BackfillArgs, broker: Broker) -> anyhow::Result<Ex
     let source = Source::open(&args.path)?;
     let batch = args.batch.clone().unwrap_or_else(|| source.name().to_owned());
     let image_root = image_root(&args)?;
-    let store = args.database.open_server(Access::Work).await?;
+    let tenant = args.tenant.tenant;
+    let store = args.database.open_server(Access::Work, tenant).await?;
     let publisher = Publisher::new(broker.clone());
     reach(&publisher, &broker).await?;
     let mut progress = Progress::start(&batch);
     progress
         .tell(&format!("workers need these pictures below their --image-root; here that is {}", image_root.display()));
-    let feed = Feed::new(store.clone(), publisher, &batch, FeedSettings { window: args.window, image_root });
+    let settings = FeedSettings { window: args.window, image_root };
+    let feed = Feed::new(store.clone(), publisher, tenant, &batch, settings);
     let outcome = feed.run(source, watch_for_stop(), |event| progress.note(event)).await;
     progress.finish();
     let report = outcome?;

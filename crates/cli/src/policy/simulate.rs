@@ -12,6 +12,7 @@ use shenfen_store::{ResultFilter, Results};
 use super::PolicyArgs;
 use crate::database::DatabaseArgs;
 use crate::table::{Format, Table};
+use crate::tenant::TenantArgs;
 
 /// Results fetched at a time.
 const PAGE: u32 = 500;
@@ -31,6 +32,9 @@ pub(super) struct SimulateArgs {
     /// Output format [default: table on a terminal, otherwise json, one object per line]
     #[arg(long, env = "SHENFEN_FORMAT", value_enum)]
     format: Option<Format>,
+
+    #[command(flatten)]
+    tenant: TenantArgs,
 
     #[command(flatten)]
     database: DatabaseArgs,
@@ -54,7 +58,7 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<()> {
 }
 
 async fn changes(args: &SimulateArgs, policy: &Policy) -> anyhow::Result<Changes> {
-    let store = args.database.open_to_read().await?;
+    let store = args.database.open_to_read(args.tenant.tenant).await?;
     let filter = ResultFilter { batch: args.batch.clone(), ..ResultFilter::default() };
     let mut changes = Changes::default();
     let mut after = 0;

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use shenfen_core::{JobId, RequestedSide};
+use shenfen_core::{JobId, RequestedSide, Tenant};
 use shenfen_keyring::Recipients;
 use shenfen_queue::{Image, Message, Outgoing, Route};
 use shenfen_worker::{Found, PictureRef, Source};
@@ -42,6 +42,7 @@ pub(super) struct Named {
 /// The pictures to submit.
 pub(super) struct Jobs {
     sources: Vec<Source>,
+    tenant: Tenant,
     batch: String,
     reference: Option<String>,
     side: RequestedSide,
@@ -69,6 +70,7 @@ impl Jobs {
         };
         let jobs = Jobs {
             sources: args.paths.iter().map(|path| Source::open(path)).collect::<Result<_, _>>()?,
+            tenant: args.tenant.tenant,
             batch: args.batch.clone(),
             reference: args.reference.clone(),
             side: args.side,
@@ -128,7 +130,8 @@ impl Jobs {
         reference: Option<String>,
         side: RequestedSide,
     ) -> Result<(JobId, Vec<u8>), String> {
-        let message = self.sealed(Message::new(self.batch.clone(), reference, side, image))?;
+        let message = Message::new(self.batch.clone(), reference, side, image).of_tenant(self.tenant);
+        let message = self.sealed(message)?;
         let body = message.to_json();
         Message::parse(&body, None).map_err(|error| error.to_string())?;
         Ok((message.job_id, body))

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::json;
-use shenfen_core::{Job, JobId, PictureResult, RequestedSide};
+use shenfen_core::{Job, JobId, PictureResult, RequestedSide, Tenant};
 use shenfen_queue::{Broker, Consumer, ConsumerSettings, Image, Message, Outgoing, Publisher, Route, Topology};
 use shenfen_store::postgres::PostgresOptions;
 use shenfen_store::{Access, Finished, NewJob, Outcome, PostgresStore};
@@ -123,6 +123,7 @@ pub(crate) fn message(batch: &str, picture: &[u8]) -> Message {
 /// The job of a message, as the store records it.
 pub(crate) fn job_of(message: &Message) -> Job {
     Job {
+        tenant: message.tenant,
         id: message.job_id,
         batch: message.batch.clone(),
         reference: message.reference.clone(),
@@ -136,7 +137,7 @@ pub(crate) fn picture_job(batch: &str, source: &str) -> NewJob {
     let (batch, source) = (batch.to_owned(), source.to_owned());
     let id = JobId::of_picture(&batch, &source, None);
     NewJob {
-        job: Job { id, batch, reference: None, source, side: RequestedSide::Auto },
+        job: Job { tenant: Tenant::DEFAULT, id, batch, reference: None, source, side: RequestedSide::Auto },
         picture: "a message".to_owned(),
     }
 }

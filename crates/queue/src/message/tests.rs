@@ -56,6 +56,20 @@ fn sealed_picture_keeps_the_id_of_the_job() {
 }
 
 #[test]
+fn names_its_tenant_unless_it_is_the_default_one() {
+    let job = Message::new("kyc".into(), None, RequestedSide::Auto, Image::Path("a.jpg".into()));
+    assert!(!String::from_utf8(job.to_json()).unwrap().contains("tenant"));
+    assert_eq!(parse(r#"{"v":1,"image":{"path":"a.jpg"},"batch":"kyc"}"#).unwrap(), job);
+    let of_acme = job.clone().of_tenant("acme".parse().unwrap());
+    let parsed = Message::parse(&of_acme.to_json(), None).unwrap();
+    assert!(parsed == of_acme && parsed.key() != job.key(), "the same picture of another tenant is another job");
+    check_refused(
+        r#"{"v":1,"tenant":"Acme","image":{"path":"a.jpg"}}"#,
+        "tenant must be 1 to 32 of a-z, 0-9, - and _",
+    );
+}
+
+#[test]
 fn errors_name_the_key() {
     let image = "image must be an object with exactly one of base64, sealed, path, url";
     let base64 = "image.base64 must be the base64 (RFC 4648, section 4) of a picture file, without a data: prefix";
@@ -138,8 +152,10 @@ fn messages() -> impl Strategy<Value = Message> {
         proptest::collection::vec(any::<u8>(), 0..200).prop_map(|end| Image::Sealed([AGE_FILE, &end].concat())),
     ];
     let side = proptest::sample::select(RequestedSide::ALL.to_vec());
-    (any::<u128>(), word, proptest::option::of(word), side, image).prop_map(|(id, batch, reference, side, image)| {
-        Message { job_id: JobId::from(Uuid::from_u128(id)), batch, reference, side, image }
+    let parts = ("[a-z0-9_-]{1,32}", any::<u128>(), word, proptest::option::of(word), side, image);
+    parts.prop_map(|(tenant, id, batch, reference, side, image)| {
+        let tenant = tenant.parse().unwrap();
+        Message { tenant, job_id: JobId::from(Uuid::from_u128(id)), batch, reference, side, image }
     })
 }
 

@@ -1,13 +1,18 @@
 use std::collections::HashSet;
 
-use shenfen_core::RequestedSide;
+use shenfen_core::{JobKey, RequestedSide, Tenant};
 use shenfen_queue::{DeadLetters, Filter, Image, Message, Outgoing, Route};
 use uuid::Uuid;
 
 use crate::world::{World, body, job, receive};
 
+fn key(number: u128) -> JobKey {
+    JobKey { tenant: Tenant::DEFAULT, id: Uuid::from_u128(number).into() }
+}
+
 fn dead(number: u128, batch: &str, reason: &str) -> Outgoing {
     let message = Message {
+        tenant: Tenant::DEFAULT,
         job_id: Uuid::from_u128(number).into(),
         batch: batch.to_owned(),
         reference: Some(format!("customer {number}")),
@@ -45,14 +50,14 @@ async fn lists_dead_letters_without_removing_them() {
     for _ in 0..2 {
         let letters = dead.list(100).await.unwrap();
         assert_eq!(letters.len(), 3);
-        assert_eq!(letters[0].job_id, Some(Uuid::from_u128(1).into()));
+        assert_eq!(letters[0].job, Some(key(1)));
         assert_eq!(
             (letters[0].batch.as_deref(), letters[0].reference.as_deref()),
             (Some("spring"), Some("customer 1"))
         );
         assert_eq!((letters[0].reason.as_str(), letters[0].failures), ("picture gone", 4));
         assert!(letters[0].at.is_some());
-        assert_eq!((letters[2].job_id, letters[2].reason.as_str()), (None, "message is not JSON"));
+        assert_eq!((letters[2].job, letters[2].reason.as_str()), (None, "message is not JSON"));
     }
     assert_eq!(dead.list(1).await.unwrap().len(), 1);
     world.until_depth(0, 4).await;

@@ -19,7 +19,8 @@ const PROGRESS: &str = "
                sum(jobs) FILTER (WHERE state = 'running')::bigint AS running,
                sum(jobs) FILTER (WHERE state = 'dead')::bigint AS dead,
                sum(jobs) FILTER (WHERE state = 'cancelled')::bigint AS cancelled
-        FROM (SELECT batch, state, count(*) AS jobs FROM jobs WHERE $1 IS NULL OR batch = $1 GROUP BY batch, state) AS s
+        FROM (SELECT batch, state, count(*) AS jobs FROM jobs WHERE ($1 IS NULL OR batch = $1) AND tenant = $2
+              GROUP BY batch, state) AS s
         GROUP BY batch),
     decisions AS (
         SELECT batch,
@@ -27,7 +28,7 @@ const PROGRESS: &str = "
                sum(jobs) FILTER (WHERE decision = 'review')::bigint AS review,
                sum(jobs) FILTER (WHERE decision = 'reject')::bigint AS failed,
                sum(jobs) FILTER (WHERE status <> 'OK')::bigint AS not_ok
-        FROM (SELECT batch, decision, status, count(*) AS jobs FROM results WHERE $1 IS NULL OR batch = $1
+        FROM (SELECT batch, decision, status, count(*) AS jobs FROM results WHERE ($1 IS NULL OR batch = $1) AND tenant = $2
               GROUP BY batch, decision, status) AS d
         GROUP BY batch)
     SELECT name, batches.state, batches.created_at, queued, running, dead, cancelled, accepted, review, failed, not_ok,
@@ -37,9 +38,10 @@ const PROGRESS: &str = "
          LEFT JOIN decisions ON decisions.batch = name
          CROSS JOIN LATERAL (
              SELECT count(*) / nullif(extract(epoch FROM now() - min(finished_at)), 0)::double precision AS rate
-             FROM (SELECT finished_at FROM results WHERE results.batch = name ORDER BY seq DESC LIMIT 1000) AS newest
+             FROM (SELECT finished_at FROM results WHERE results.batch = name AND results.tenant = $2
+                   ORDER BY seq DESC LIMIT 1000) AS newest
              WHERE finished_at > now() - interval '1 minute') AS latest
-    WHERE $1 IS NULL OR name = $1
+    WHERE ($1 IS NULL OR name = $1) AND batches.tenant = $2
     ORDER BY batches.created_at, name";
 
 const OPERATION: &str = "count jobs and results";
@@ -56,7 +58,7 @@ impl Batches for PostgresStore {
 
 impl PostgresStore {
     async fn progress(&self, name: Option<&str>) -> Result<Vec<BatchProgress>, StoreError> {
-        let rows = self.rows(OPERATION, sqlx::query(PROGRESS).bind(name)).await?;
+        let rows = self.rows(OPERATION, sqlx::query(PROGRESS).bind(name).bind(self.tenant.as_str())).await?;
         rows.iter().map(|row| self.progress_row(row).map_err(self.unreadable(OPERATION))?).collect()
     }
 

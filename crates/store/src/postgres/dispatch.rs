@@ -7,7 +7,6 @@ use sqlx::postgres::types::PgInterval;
 use uuid::Uuid;
 
 use super::PostgresStore;
-use super::job_store::uuids;
 use crate::batch::BatchState;
 use crate::error::StoreError;
 use crate::port::{Dispatch, Unsent};
@@ -18,13 +17,13 @@ use shenfen_core::JobId;
 const CANCELLED_AT_ONCE: i64 = 10_000;
 
 const UNSENT: &str = "
-    WITH active AS MATERIALIZED (SELECT name FROM batches WHERE name = $1 AND state = 'active'),
+    WITH active AS MATERIALIZED (SELECT name FROM batches WHERE tenant = $4 AND name = $1 AND state = 'active'),
     unsent AS (
         SELECT job_id, seq, message FROM jobs, active
-        WHERE batch = $1 AND jobs.state = 'queued' AND message IS NOT NULL ORDER BY seq LIMIT $2),
+        WHERE tenant = $4 AND batch = $1 AND jobs.state = 'queued' AND message IS NOT NULL ORDER BY seq LIMIT $2),
     lost AS (
         SELECT job_id, seq, message FROM jobs, active
-        WHERE batch = $1 AND jobs.state IN ('sent', 'running') AND message IS NOT NULL
+        WHERE tenant = $4 AND batch = $1 AND jobs.state IN ('sent', 'running') AND message IS NOT NULL
               AND greatest(sent_at, begun_at) < now() - $3
         ORDER BY seq LIMIT $2)
     SELECT job_id, message FROM (TABLE unsent UNION ALL TABLE lost) AS open ORDER BY seq LIMIT $2";
@@ -32,19 +31,26 @@ const UNSENT: &str = "
 /// A worker may have claimed a job before it is marked as sent.
 const MARK_SENT: &str = "
     UPDATE jobs SET state = CASE state WHEN 'queued' THEN 'sent' ELSE state END, sent_at = now()
-    WHERE job_id IN (SELECT job_id FROM jobs WHERE job_id = ANY($1) AND state IN ('queued', 'sent', 'running')
-                     ORDER BY job_id FOR UPDATE)";
+    WHERE tenant = $2 AND job_id IN (
+        SELECT job_id FROM jobs WHERE tenant = $2 AND job_id = ANY($1) AND state IN ('queued', 'sent', 'running')
+        ORDER BY job_id FOR UPDATE)";
+
+const WINDOW: &str = "
+    SELECT count(*) AS jobs FROM jobs WHERE tenant = $2 AND batch = $1 AND state IN ('sent', 'running')";
 
 /// Cancelled is final.
 const SET_STATE: &str = "
-    UPDATE batches SET state = CASE state WHEN 'cancelled' THEN state ELSE $2 END WHERE name = $1 RETURNING state";
+    UPDATE batches SET state = CASE state WHEN 'cancelled' THEN state ELSE $2 END
+    WHERE tenant = $3 AND name = $1 RETURNING state";
 
 const CANCEL: &str = "
     WITH cancelled AS (
         UPDATE jobs SET state = 'cancelled', finished_at = now(), message = NULL
-        WHERE job_id IN (
+        WHERE tenant = $3 AND job_id IN (
             SELECT job_id FROM jobs
-            WHERE job_id IN (SELECT job_id FROM jobs WHERE batch = $1 AND state IN ('queued', 'sent') LIMIT $2)
+            WHERE tenant = $3
+                  AND job_id IN (SELECT job_id FROM jobs
+                                 WHERE tenant = $3 AND batch = $1 AND state IN ('queued', 'sent') LIMIT $2)
                   AND state IN ('queued', 'sent')
             ORDER BY job_id FOR UPDATE)
         RETURNING 1)
@@ -57,7 +63,7 @@ impl Dispatch for PostgresStore {
             microseconds: i64::try_from(lost_after.as_micros()).unwrap_or(i64::MAX),
             ..PgInterval::default()
         };
-        let statement = sqlx::query(UNSENT).bind(batch).bind(clamp(limit)).bind(lost_after);
+        let statement = sqlx::query(UNSENT).bind(batch).bind(clamp(limit)).bind(lost_after).bind(self.tenant.as_str());
         let rows = self.rows("find jobs to publish", statement).await?;
         rows.iter()
             .map(|row| Ok(Unsent { id: row.try_get::<Uuid, _>("job_id")?.into(), message: row.try_get("message")? }))
@@ -66,25 +72,26 @@ impl Dispatch for PostgresStore {
     }
 
     async fn mark_sent(&self, jobs: &[JobId]) -> Result<(), StoreError> {
-        self.rows("mark jobs as sent", sqlx::query(MARK_SENT).bind(uuids(jobs))).await.map(drop)
+        let ids: Vec<Uuid> = jobs.iter().map(|&id| id.into()).collect();
+        let statement = sqlx::query(MARK_SENT).bind(ids).bind(self.tenant.as_str());
+        self.rows("mark jobs as sent", statement).await.map(drop)
     }
 
     async fn window(&self, batch: &str) -> Result<u64, StoreError> {
-        let statement =
-            sqlx::query("SELECT count(*) AS jobs FROM jobs WHERE batch = $1 AND state IN ('sent', 'running')");
-        self.count("count published jobs", statement.bind(batch)).await
+        let statement = sqlx::query(WINDOW).bind(batch).bind(self.tenant.as_str());
+        self.count("count published jobs", statement).await
     }
 
     async fn set_batch_state(&self, batch: &str, state: BatchState) -> Result<Option<BatchState>, StoreError> {
-        let statement = sqlx::query(SET_STATE).bind(batch).bind(state.as_str());
+        let statement = sqlx::query(SET_STATE).bind(batch).bind(state.as_str()).bind(self.tenant.as_str());
         let rows = self.rows("change a batch", statement).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let word: &str = row.try_get("state").map_err(self.unreadable("change a batch"))?;
         let now = words::value(word).ok_or_else(|| self.damaged_row("state"))?;
         if now == BatchState::Cancelled {
             // After a crash here the batch is cancelled, and cancelling it again ends the remaining jobs.
-            let some = || self.count("cancel jobs", sqlx::query(CANCEL).bind(batch).bind(CANCELLED_AT_ONCE));
-            while some().await? > 0 {}
+            let some = || sqlx::query(CANCEL).bind(batch).bind(CANCELLED_AT_ONCE).bind(self.tenant.as_str());
+            while self.count("cancel jobs", some()).await? > 0 {}
         }
         Ok(Some(now))
     }

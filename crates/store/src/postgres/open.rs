@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use shenfen_core::Tenant;
 use sqlx::postgres::PgConnectOptions;
 
 use super::connections::{Connections, Limits};
@@ -56,7 +57,7 @@ impl PostgresOptions {
         }
         let connections = Connections::new(name, connect, limits, connections);
         schema::bring_up_to_date(&connections, access).await?;
-        Ok(PostgresStore { connections: Arc::new(connections) })
+        Ok(PostgresStore { connections: Arc::new(connections), tenant: Tenant::DEFAULT })
     }
 }
 

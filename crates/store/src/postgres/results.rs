@@ -44,7 +44,7 @@ impl PostgresStore {
     ) -> Result<Vec<PgRow>, StoreError> {
         let mut query = sqlx::QueryBuilder::new("SELECT *, result::text AS json, ");
         query.push(SETTLED).push(" AS settled FROM results WHERE seq <= ").push_bind(newest);
-        query.push(" AND seq > ").push_bind(after);
+        query.push(" AND seq > ").push_bind(after).push(" AND tenant = ").push_bind(self.tenant.as_str());
         // Only the conditions that are used, so that each filter can use its index.
         if let Some(batch) = &filter.batch {
             query.push(" AND batch = ").push_bind(batch);
@@ -68,8 +68,9 @@ impl PostgresStore {
 
     /// The result of a job.
     pub(super) async fn result(&self, job: JobId) -> Result<Option<ResultRow>, StoreError> {
-        let statement = sqlx::query("SELECT *, result::text AS json FROM results WHERE job_id = $1");
-        let rows = self.rows(OPERATION, statement.bind(Uuid::from(job))).await?;
+        let statement = sqlx::query("SELECT *, result::text AS json FROM results WHERE tenant = $1 AND job_id = $2");
+        let statement = statement.bind(self.tenant.as_str()).bind(Uuid::from(job));
+        let rows = self.rows(OPERATION, statement).await?;
         rows.first().map(|row| self.result_row(row).map_err(self.unreadable(OPERATION))?).transpose()
     }
 

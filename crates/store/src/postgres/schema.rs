@@ -11,7 +11,10 @@ use crate::access::Access;
 use crate::error::StoreError;
 
 /// The migrations; the nth leads to version n.
-const MIGRATIONS: &[&str] = &[include_str!("../../../../migrations/postgres/0001_jobs_results_batches.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../../../migrations/postgres/0001_jobs_results_batches.sql"),
+    include_str!("../../../../migrations/postgres/0002_tenants.sql"),
+];
 
 /// The advisory lock that a program holds while it changes the tables: "SHFN" and 1.
 const LOCK: i64 = 0x5348_464E_0000_0001;

@@ -11,7 +11,7 @@ use crate::job::{ClaimedJob, Finished, MAX_ATTEMPTS, NewJob, Outcome, POISON_CAN
 use crate::port::{Completed, JobQueue, Jobs, Recovered};
 use crate::stored::StoredResult;
 use crate::timestamp;
-use shenfen_core::{Job, JobId};
+use shenfen_core::{Job, JobId, Tenant};
 
 /// Claims jobs that are not poison candidates, in the order of the index: no sorting, however many wait.
 const CLAIM_OLDEST: &str = "
@@ -173,6 +173,7 @@ impl SqliteQueue {
         let damaged = |column| Ok(Err(self.store.damaged_row(column)));
         let (Ok(id), Ok(side)) = (id.parse(), side.parse()) else { return damaged("job_id or side") };
         let job = Job {
+            tenant: Tenant::DEFAULT,
             id,
             batch: row.try_get("batch")?,
             reference: row.try_get("reference")?,

@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use shenfen_core::{CardValidity, Decision, Elapsed, Job, JobId, ModelInfo, PictureResult, RequestedSide, Status};
+use shenfen_core::{
+    CardValidity, Decision, Elapsed, Job, JobId, ModelInfo, PictureResult, RequestedSide, Status, Tenant,
+};
 use shenfen_store::{Finished, NewJob, Outcome};
 
 /// The job of the picture `NUMBER.jpg`.
 pub(crate) fn job(batch: &str, number: usize) -> Job {
     let reference = format!("customer-{number}");
     Job {
+        tenant: Tenant::DEFAULT,
         id: JobId::of_picture(batch, &picture(number), Some(&reference)),
         batch: batch.into(),
         reference: Some(reference),

@@ -5,12 +5,13 @@ mod dispatch;
 mod documented;
 mod job_store;
 mod server;
+mod tenants;
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use shenfen_core::{Job, JobId};
+use shenfen_core::{Job, JobId, JobKey};
 use shenfen_store::{ClaimOutcome, Dispatch, JobStore, Jobs, PostgresStore};
 
 use crate::conformance::{Taken, World, conformance_tests};
@@ -100,10 +101,10 @@ impl World for Postgres {
     }
 
     async fn release(&self, _batch: &str, taken: &[Taken]) {
-        let ids: Vec<JobId> = taken.iter().map(|taken| taken.job.id).collect();
-        self.store.release(&ids).await.unwrap();
+        let keys: Vec<JobKey> = taken.iter().map(|taken| taken.job.key()).collect();
+        self.store.release(&keys).await.unwrap();
         let mut broker = self.broker.lock().unwrap();
-        broker.unacknowledged.retain(|job| !ids.contains(&job.id));
+        broker.unacknowledged.retain(|job| !keys.contains(&job.key()));
         taken.iter().rev().for_each(|taken| broker.waiting.push_front(taken.job.clone()));
     }
 

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use shenfen_core::JobId;
+use shenfen_core::JobKey;
 use shenfen_store::port::JobStore;
 use shenfen_store::{Finished, StoreError};
 use tokio::sync::{mpsc, watch};
@@ -17,11 +17,11 @@ use crate::stop::stop_requested;
 /// What became of ends.
 pub(crate) enum CommitOutcome {
     /// These jobs have theirs stored.
-    Stored(Vec<JobId>),
+    Stored(Vec<JobKey>),
     /// The database will never take the end of this job.
     Rejected {
         /// The job.
-        job: JobId,
+        job: JobKey,
         /// Why, without personal data.
         reason: String,
     },
@@ -74,7 +74,7 @@ async fn store_group<S: JobStore>(
                 outage.ended();
                 metrics.took(Stage::Commit, begin.elapsed());
                 metrics.repeated(completed.repeated);
-                CommitOutcome::Stored(group.iter().map(|end| end.job.id).collect())
+                CommitOutcome::Stored(group.iter().map(|end| end.job.key()).collect())
             }
             Err(StoreError::Rejected { reason, .. }) => match halves(group) {
                 Ok([one, other]) => {
@@ -97,9 +97,9 @@ async fn store_group<S: JobStore>(
 }
 
 /// A group in two; of a single one its job.
-fn halves(mut group: Vec<Finished>) -> Result<[Vec<Finished>; 2], JobId> {
+fn halves(mut group: Vec<Finished>) -> Result<[Vec<Finished>; 2], JobKey> {
     if let [one] = group.as_slice() {
-        return Err(one.job.id);
+        return Err(one.job.key());
     }
     let other = group.split_off(group.len() / 2);
     Ok([group, other])

@@ -30,6 +30,7 @@ use super::outage::watch_database;
 use super::reading::read;
 use super::settle::{Settle, settle_all};
 use super::step::{Arrival, Event, Limits, ReadResult, State, Tag, Work, step};
+use super::tenants::QueueTenants;
 use super::{Service, ServiceReport, ServiceSettings};
 use crate::picture::PictureReader;
 use crate::pool::{PoolSettings, ReaderPool};
@@ -55,6 +56,7 @@ pub(crate) struct Driver<S> {
     store: S,
     publisher: Publisher,
     images: Images,
+    tenants: QueueTenants,
     /// The most bytes of a picture that the reader takes.
     max_bytes: usize,
     readers: ReaderPool<Work, ReadOutcome>,
@@ -83,7 +85,7 @@ impl<S: JobStore + Clone + 'static> Driver<S> {
         publisher: Publisher,
         stop: watch::Receiver<bool>,
     ) -> io::Result<Driver<S>> {
-        let Service { store, reader, images, settings, metrics, .. } = service;
+        let Service { store, reader, images, tenants, settings, metrics, .. } = service;
         let window = settings.threads * WINDOW_PER_THREAD;
         let readers = {
             let (images, metrics) = (images.clone(), metrics.clone());
@@ -108,6 +110,7 @@ impl<S: JobStore + Clone + 'static> Driver<S> {
             store,
             publisher,
             images,
+            tenants,
             max_bytes: reader.max_bytes(),
             readers,
             metrics,
@@ -208,7 +211,7 @@ impl<S: JobStore + Clone + 'static> Driver<S> {
     fn take_in_hand(&mut self, delivery: Delivery) -> Option<Arrival> {
         self.tags += 1;
         let often = delivery.deliveries >= RENEWED_FROM;
-        match arrival(delivery, self.tags) {
+        match arrival(delivery, self.tags, &self.tenants) {
             (Arrival::Job { message, message_id, failures, .. }, receipt) if often => {
                 self.renew(Renewal { message, message_id, failures, receipt });
                 None

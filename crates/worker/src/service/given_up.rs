@@ -9,6 +9,7 @@ use shenfen_store::{Finished, Outcome};
 use tokio::time::sleep;
 
 use super::intake::job_of;
+use super::tenants::QueueTenants;
 
 /// Interval at which the number of dead letters is looked at, which costs a few questions about queues. They themselves are looked
 /// at when it has changed.
@@ -19,13 +20,13 @@ const MOST: usize = 10_000;
 const GROUP: usize = 64;
 
 /// Notes their ends again and again, without end.
-pub(crate) async fn note_given_up<S: JobStore>(store: &S, broker: Broker) -> ! {
+pub(crate) async fn note_given_up<S: JobStore>(store: &S, broker: Broker, tenants: QueueTenants) -> ! {
     let (letters, depths) = (DeadLetters::new(broker.clone()), Depths::new(broker));
     let mut known = 0;
     loop {
         match depths.read().await.map(|depth| depth.dead) {
             Ok(count) if count == known || count == 0 => known = count,
-            Ok(count) => match note(store, &letters).await {
+            Ok(count) => match note(store, &letters, &tenants).await {
                 Ok(true) => known = count,
                 Ok(false) => {}
                 Err(error) => tracing::debug!(%error, "cannot look at the dead letters"),
@@ -37,11 +38,12 @@ pub(crate) async fn note_given_up<S: JobStore>(store: &S, broker: Broker) -> ! {
 }
 
 /// Stores the ends that are missing; false where the database did not take one. What has its end stays as it is.
-async fn note<S: JobStore>(store: &S, letters: &DeadLetters) -> Result<bool, Error> {
+async fn note<S: JobStore>(store: &S, letters: &DeadLetters, tenants: &QueueTenants) -> Result<bool, Error> {
     let given_up = letters.given_up_by_broker(MOST).await?;
     let ends: Vec<Finished> = given_up
         .jobs
         .iter()
+        .filter(|message| tenants.allow(message.tenant))
         .map(|message| Finished {
             job: job_of(message),
             attempt: 0,

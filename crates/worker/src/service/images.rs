@@ -1,11 +1,12 @@
 //! Where the pictures of jobs come from: the message itself, in clear or sealed, a folder, or a server on the list.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use shenfen_core::{Refusal, Rule};
+use shenfen_core::{Refusal, Rule, Tenant};
 use shenfen_keyring::{OpenError, SharedKeyring};
 use shenfen_queue::Image;
 use thiserror::Error;
@@ -14,12 +15,19 @@ use super::failure::{Failure, FetchError};
 use super::web::WebHosts;
 use crate::picture::{LoadError, load, not_loaded};
 
-/// The places that pictures may be fetched from. Without any, only pictures that a message holds in clear are read.
+/// The places that pictures may be fetched from. Without any, only pictures that a message holds in clear are read. No tenant's jobs are
+/// read from the places of another.
 #[derive(Clone, Default)]
 pub struct Images {
+    places: BTreeMap<Tenant, Places>,
+    keyring: Option<Arc<SharedKeyring>>,
+}
+
+/// The places of one tenant.
+#[derive(Clone, Default)]
+struct Places {
     root: Option<PathBuf>,
     hosts: Option<WebHosts>,
-    keyring: Option<Arc<SharedKeyring>>,
 }
 
 /// The image root cannot be used.
@@ -36,20 +44,22 @@ fn refused(rule: Rule, detail: impl Into<String>) -> FetchError {
 }
 
 impl Images {
-    /// Also pictures below `root`, named by paths relative to it.
+    /// Also, for this tenant, pictures below `root`, named by paths relative to it.
     ///
     /// # Errors
     /// When it is no folder that can be opened.
-    pub fn below(self, root: &Path) -> Result<Images, ImageRootError> {
+    pub fn below(mut self, tenant: Tenant, root: &Path) -> Result<Images, ImageRootError> {
         let fail = |source| ImageRootError { root: root.to_owned(), source };
         let canonical = root.canonicalize().map_err(fail)?;
         canonical.read_dir().map_err(fail)?;
-        Ok(Images { root: Some(canonical), ..self })
+        self.places.entry(tenant).or_default().root = Some(canonical);
+        Ok(self)
     }
 
-    /// Also pictures from these servers.
-    pub fn from_web(self, hosts: WebHosts) -> Images {
-        Images { hosts: Some(hosts), ..self }
+    /// Also, for this tenant, pictures from these servers.
+    pub fn from_web(mut self, tenant: Tenant, hosts: WebHosts) -> Images {
+        self.places.entry(tenant).or_default().hosts = Some(hosts);
+        self
     }
 
     /// Also pictures that are sealed for a key of this keyring.
@@ -57,13 +67,17 @@ impl Images {
         Images { keyring: Some(Arc::new(keyring)), ..self }
     }
 
-    /// The bytes of a picture of at most `most` bytes. Waits for disk or network.
-    pub(crate) fn fetch<'a>(&self, image: &'a Image, most: usize) -> Result<Cow<'a, [u8]>, FetchError> {
+    /// The bytes of a tenant's picture of at most `most` bytes. Waits for disk or network.
+    pub(crate) fn fetch<'a>(&self, tenant: Tenant, image: &'a Image, most: usize) -> Result<Cow<'a, [u8]>, FetchError> {
+        let places = self.places.get(&tenant);
         match image {
             Image::Inline(bytes) => Ok(Cow::Borrowed(bytes)),
             Image::Sealed(bytes) => self.opened(bytes, most).map(Cow::Owned),
-            Image::Path(path) => self.file(path, most).map(Cow::Owned),
-            Image::Url(url) => match &self.hosts {
+            Image::Path(path) => match places.and_then(|places| places.root.as_deref()) {
+                Some(root) => file(root, path, most).map(Cow::Owned),
+                None => Err(refused(Rule::PathRefused, "this worker opens no files (--image-root)")),
+            },
+            Image::Url(url) => match places.and_then(|places| places.hosts.as_ref()) {
                 Some(hosts) => hosts.get(url, most).map(Cow::Owned),
                 None => Err(refused(Rule::UrlRefused, "this worker fetches no pictures from the web (--image-host)")),
             },
@@ -83,35 +97,33 @@ impl Images {
             Err(error @ OpenError::TooLarge(_)) => Err(refused(Rule::PictureBytes, error.to_string())),
         }
     }
+}
 
-    fn file(&self, path: &str, most: usize) -> Result<Vec<u8>, FetchError> {
-        let Some(root) = &self.root else {
-            return Err(refused(Rule::PathRefused, "this worker opens no files (--image-root)"));
-        };
-        let outside = || refused(Rule::PathRefused, "the path leads out of the image root");
-        let relative = Path::new(path);
-        if !relative.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
-            return Err(outside());
-        }
-        // Follows links, so that one that leads out is seen.
-        let full = match root.join(relative).canonicalize() {
-            Ok(full) => full,
-            Err(error) if error.kind() == io::ErrorKind::NotFound && root.read_dir().is_ok() => {
-                return Err(refused(Rule::FileMissing, "there is no such file below the image root"));
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(FetchError::Later(Failure::Unavailable("the image root is not there".into())));
-            }
-            Err(error) => return Err(not_loaded(error).into()),
-        };
-        if !full.starts_with(root) {
-            return Err(outside());
-        }
-        let Some(full) = full.to_str() else {
-            return Err(refused(Rule::FileUnreadable, "the path is not UTF-8"));
-        };
-        Ok(load(full, most)?)
+/// The bytes of a file below an image root.
+fn file(root: &Path, path: &str, most: usize) -> Result<Vec<u8>, FetchError> {
+    let outside = || refused(Rule::PathRefused, "the path leads out of the image root");
+    let relative = Path::new(path);
+    if !relative.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
+        return Err(outside());
     }
+    // Follows links, so that one that leads out is seen.
+    let full = match root.join(relative).canonicalize() {
+        Ok(full) => full,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && root.read_dir().is_ok() => {
+            return Err(refused(Rule::FileMissing, "there is no such file below the image root"));
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(FetchError::Later(Failure::Unavailable("the image root is not there".into())));
+        }
+        Err(error) => return Err(not_loaded(error).into()),
+    };
+    if !full.starts_with(root) {
+        return Err(outside());
+    }
+    let Some(full) = full.to_str() else {
+        return Err(refused(Rule::FileUnreadable, "the path is not UTF-8"));
+    };
+    Ok(load(full, most)?)
 }
 
 impl From<LoadError> for FetchError {
@@ -149,8 +161,8 @@ mod tests {
             std::os::unix::fs::symlink("../secret", root.join("out")).unwrap();
             std::os::unix::fs::symlink("a/b.jpg", root.join("inside")).unwrap();
         }
-        let images = Images::default().below(&root).unwrap();
-        let fetch = |path: &str| rule_of(images.fetch(&Image::Path(path.into()), 100));
+        let images = Images::default().below(Tenant::DEFAULT, &root).unwrap();
+        let fetch = |path: &str| rule_of(images.fetch(Tenant::DEFAULT, &Image::Path(path.into()), 100));
         assert_eq!(fetch("a/b.jpg"), "read");
         assert_eq!(fetch("./a/b.jpg"), "read");
         assert_eq!(fetch("a/c.jpg"), "file_missing");
@@ -162,7 +174,7 @@ mod tests {
             assert_eq!(fetch("out"), "path_refused", "a link out of the root");
             assert_eq!(fetch("inside"), "read");
         }
-        assert_eq!(rule_of(images.fetch(&Image::Path("a/b.jpg".into()), 3)), "picture_bytes");
+        assert_eq!(rule_of(images.fetch(Tenant::DEFAULT, &Image::Path("a/b.jpg".into()), 3)), "picture_bytes");
         assert_eq!(fetch("a"), "file_unreadable");
         fs::remove_dir_all(&root).unwrap();
         assert_eq!(fetch("a/b.jpg"), "later", "a root that is away is not the job's fault");
@@ -172,8 +184,24 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn file_that_cannot_be_read_now_is_read_later() {
         // Its first bytes are no memory of the process, so reading them is an input/output error.
-        let images = Images::default().below(Path::new("/proc/self")).unwrap();
-        assert_eq!(rule_of(images.fetch(&Image::Path("mem".into()), 100)), "later");
+        let images = Images::default().below(Tenant::DEFAULT, Path::new("/proc/self")).unwrap();
+        assert_eq!(rule_of(images.fetch(Tenant::DEFAULT, &Image::Path("mem".into()), 100)), "later");
+    }
+
+    #[test]
+    fn tenant_reads_nothing_from_the_places_of_another() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a.jpg"), b"picture").unwrap();
+        let acme: Tenant = "acme".parse().unwrap();
+        let hosts = WebHosts::new(&["127.0.0.1".to_owned()], false, None).unwrap();
+        let images = Images::default().below(acme, folder.path()).unwrap().from_web(acme, hosts);
+        let [file, web] = [Image::Path("a.jpg".into()), Image::Url("https://elsewhere.example/a.jpg".into())];
+        assert_eq!(rule_of(images.fetch(acme, &file, 100)), "read");
+        for other in [Tenant::DEFAULT, "globex".parse().unwrap()] {
+            assert_eq!(rule_of(images.fetch(other, &file, 100)), "path_refused");
+            let refused = images.fetch(other, &web, 100);
+            assert!(matches!(refused, Err(FetchError::Refused(reason)) if reason.detail.contains("fetches no pictures")));
+        }
     }
 
     #[test]
@@ -186,22 +214,22 @@ mod tests {
         let sealed = recipients.seal(b"picture").unwrap();
         let images = Images::default().sealed_for(SharedKeyring::read(&path).unwrap());
         let image = Image::Sealed(sealed.clone());
-        assert!(matches!(images.fetch(&image, 7), Ok(bytes) if *bytes == *b"picture"));
-        assert_eq!(rule_of(images.fetch(&image, 6)), "picture_bytes");
-        assert_eq!(rule_of(images.fetch(&Image::Sealed(sealed[..sealed.len() - 1].to_vec()), 7)), "picture_damaged");
-        assert_eq!(rule_of(Images::default().fetch(&image, 7)), "later", "the keyring may be given yet");
+        assert!(matches!(images.fetch(Tenant::DEFAULT, &image, 7), Ok(bytes) if *bytes == *b"picture"));
+        assert_eq!(rule_of(images.fetch(Tenant::DEFAULT, &image, 6)), "picture_bytes");
+        assert_eq!(rule_of(images.fetch(Tenant::DEFAULT, &Image::Sealed(sealed[..sealed.len() - 1].to_vec()), 7)), "picture_damaged");
+        assert_eq!(rule_of(Images::default().fetch(Tenant::DEFAULT, &image, 7)), "later", "the keyring may be given yet");
 
         let others = shenfen_keyring::Keyring::create(&folder.path().join("others.json"), now).unwrap();
         let sealed = others.newest().recipient().parse::<shenfen_keyring::Recipients>().unwrap().seal(b"x").unwrap();
-        assert_eq!(rule_of(images.fetch(&Image::Sealed(sealed), 7)), "later", "the key may come yet");
+        assert_eq!(rule_of(images.fetch(Tenant::DEFAULT, &Image::Sealed(sealed), 7)), "later", "the key may come yet");
     }
 
     #[test]
     fn fetches_nothing_without_permission() {
         let images = Images::default();
-        assert_eq!(rule_of(images.fetch(&Image::Path("a.jpg".into()), 100)), "path_refused");
-        assert_eq!(rule_of(images.fetch(&Image::Url("https://a.example/b.jpg".into()), 100)), "url_refused");
-        assert_eq!(rule_of(images.fetch(&Image::Inline(vec![1]), 100)), "read");
-        assert!(Images::default().below(Path::new("/nowhere/at/all")).is_err());
+        assert_eq!(rule_of(images.fetch(Tenant::DEFAULT, &Image::Path("a.jpg".into()), 100)), "path_refused");
+        assert_eq!(rule_of(images.fetch(Tenant::DEFAULT, &Image::Url("https://a.example/b.jpg".into()), 100)), "url_refused");
+        assert_eq!(rule_of(images.fetch(Tenant::DEFAULT, &Image::Inline(vec![1]), 100)), "read");
+        assert!(Images::default().below(Tenant::DEFAULT, Path::new("/nowhere/at/all")).is_err());
     }
 }

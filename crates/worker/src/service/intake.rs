@@ -3,23 +3,30 @@
 use std::sync::Arc;
 
 use shenfen_core::Job;
-use shenfen_queue::{Delivery, Image, Message, Receipt};
+use shenfen_queue::{Delivery, Image, Message, Receipt, Route};
 
 use super::step::{Arrival, Malformed, Tag};
+use super::tenants::QueueTenants;
 
-/// Takes a delivery apart: what it says, under the name `tag`, and what settles it.
-pub(crate) fn arrival(delivery: Delivery, tag: Tag) -> (Arrival, Receipt) {
+/// Takes a delivery apart: what it says, under the name `tag`, and what settles it. A message that names another tenant than its queue may
+/// is no job, so that it meets none of that tenant's.
+pub(crate) fn arrival(delivery: Delivery, tag: Tag, tenants: &QueueTenants) -> (Arrival, Receipt) {
     let Delivery { body, message_id, failures, receipt, .. } = delivery;
-    let arrival = match Message::parse(&body, message_id.as_deref()) {
-        Ok(message) => Arrival::Job { tag, job: job_of(&message), message: Arc::new(message), message_id, failures },
-        Err(error) => Arrival::Malformed(Malformed { tag, error, body, message_id }),
+    let (route, reason) = match Message::parse(&body, message_id.as_deref()) {
+        Ok(message) if tenants.allow(message.tenant) => {
+            let job = job_of(&message);
+            return (Arrival::Job { tag, job, message: Arc::new(message), message_id, failures }, receipt);
+        }
+        Ok(_) => (Route::Refused, "tenant must be one that this queue may name (--tenants)".to_owned()),
+        Err(error) => (Route::Dead, error.to_string()),
     };
-    (arrival, receipt)
+    (Arrival::Malformed(Malformed { tag, reason, route, body, message_id }), receipt)
 }
 
 /// The job of a message, as the tables name it.
 pub fn job_of(message: &Message) -> Job {
     Job {
+        tenant: message.tenant,
         id: message.job_id,
         batch: message.batch.clone(),
         reference: message.reference.clone(),

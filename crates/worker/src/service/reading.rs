@@ -16,13 +16,13 @@ pub(crate) fn read<R: PictureReader>(
     images: &Images,
     metrics: &Metrics,
 ) -> Result<ReadResult, Failure> {
-    let Work { id, attempt, message, side, fetched } = work;
-    let _span = tracing::info_span!("read", job.id = %id, job.attempt = attempt).entered();
+    let Work { key, attempt, message, side, fetched } = work;
+    let _span = tracing::info_span!("read", job.id = %key, job.attempt = attempt).entered();
     let begin = Instant::now();
     let fetched = match &fetched {
         Some(Ok(bytes)) => Ok(Cow::Borrowed(bytes.as_slice())),
         Some(Err(error)) => Err(FetchError::Refused(error.clone())),
-        None => images.fetch(&message.image, reader.max_bytes()),
+        None => images.fetch(message.tenant, &message.image, reader.max_bytes()),
     };
     let read = match fetched {
         Ok(bytes) => read_bytes(reader, &bytes, side),

@@ -20,7 +20,7 @@ mod job;
 use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
-use shenfen_core::JobId;
+use shenfen_core::JobKey;
 
 pub(crate) use event::{Arrival, Counter, Effect, Event, Line, Malformed, ReadResult, Republish, Tag, Work};
 pub(crate) use job::JobState;
@@ -55,7 +55,7 @@ pub(crate) struct State {
     jobs: Jobs,
     malformed: BTreeMap<Tag, MalformedState>,
     /// The poison candidate whose turn it is.
-    alone: Option<JobId>,
+    alone: Option<JobKey>,
     deliveries_open: bool,
     /// Whether the job store is away for so long that nothing is asked of it.
     database_away: bool,
@@ -120,20 +120,20 @@ impl State {
         match event {
             Event::Delivered(arrivals) => arrivals.into_iter().for_each(|arrival| self.arrive(arrival, effects)),
             Event::Lost(tags) => self.lose(&tags.into_iter().collect()),
-            Event::Claimed(answers) => answers.into_iter().for_each(|(id, answer)| self.claimed(id, answer, effects)),
-            Event::NotClaimed(ids) => ids.into_iter().for_each(|id| self.not_claimed(id, effects)),
-            Event::Fetched(id, fetched) => self.fetched(id, fetched, effects),
-            Event::Read(id, read) => self.read(id, read, effects),
-            Event::NotRead(id) => {
-                if self.jobs.in_state(id, &[JobState::Reading]).is_some() {
-                    self.release_unread(vec![id], effects);
+            Event::Claimed(answers) => answers.into_iter().for_each(|(key, answer)| self.claimed(key, answer, effects)),
+            Event::NotClaimed(keys) => keys.into_iter().for_each(|key| self.not_claimed(key, effects)),
+            Event::Fetched(key, fetched) => self.fetched(key, fetched, effects),
+            Event::Read(key, read) => self.read(key, read, effects),
+            Event::NotRead(key) => {
+                if self.jobs.in_state(key, &[JobState::Reading]).is_some() {
+                    self.release_unread(vec![key], effects);
                 }
             }
-            Event::Committed(ids) => ids.into_iter().for_each(|id| self.committed(id, effects)),
-            Event::NotStorable(id, reason) => self.not_storable(id, reason, effects),
-            Event::Published(id) => self.published(id, effects),
-            Event::NotPublished(id) => self.not_published(id, effects),
-            Event::Released(ids) => ids.into_iter().for_each(|id| self.released(id, effects)),
+            Event::Committed(keys) => keys.into_iter().for_each(|key| self.committed(key, effects)),
+            Event::NotStorable(key, reason) => self.not_storable(key, reason, effects),
+            Event::Published(key) => self.published(key, effects),
+            Event::NotPublished(key) => self.not_published(key, effects),
+            Event::Released(keys) => keys.into_iter().for_each(|key| self.released(key, effects)),
             Event::MalformedPublished(tag, confirmed) => self.malformed_published(tag, confirmed, effects),
             Event::DatabaseAway => self.lose_database(effects),
             Event::DatabaseBack => {
@@ -157,9 +157,9 @@ impl State {
         effects.push(Effect::Count(Counter::Received));
         match arrival {
             Arrival::Job { tag, job, message, message_id, failures } => {
-                let id = job.id;
+                let key = job.key();
                 let arrived = HeldJob::new(job, message, message_id, failures, tag);
-                match self.jobs.get_mut(id) {
+                match self.jobs.get_mut(key) {
                     Some(held) => held.deliver_again(arrived),
                     None => self.jobs.insert(arrived),
                 }
@@ -169,7 +169,7 @@ impl State {
             }
             Arrival::Malformed(malformed) => {
                 self.malformed.insert(malformed.tag, MalformedState::Publishing);
-                effects.push(Effect::Log(Line::Malformed(malformed.error.to_string())));
+                effects.push(Effect::Log(Line::Malformed(malformed.reason.clone())));
                 effects.push(Effect::PublishMalformed(malformed));
             }
         }
@@ -179,10 +179,10 @@ impl State {
     /// is claimed goes on, so that the work is not done twice.
     fn lose(&mut self, tags: &HashSet<Tag>) {
         self.malformed.retain(|tag, _| !tags.contains(tag));
-        for id in self.jobs.forget(tags) {
+        for key in self.jobs.forget(tags) {
             let unclaimed = [JobState::Arrived, JobState::PoisonCandidateWaiting, JobState::Requeuing];
-            if self.jobs.in_state(id, &unclaimed).is_some() {
-                self.jobs.remove(id);
+            if self.jobs.in_state(key, &unclaimed).is_some() {
+                self.jobs.remove(key);
             }
         }
     }
@@ -201,8 +201,8 @@ impl State {
 
     fn give_back_arrived(&mut self, effects: &mut Vec<Effect>) {
         for state in [JobState::Arrived, JobState::PoisonCandidateWaiting] {
-            let waiting: Vec<JobId> = self.jobs.ids(state).collect();
-            waiting.into_iter().for_each(|id| self.fail(id, &Failure::DatabaseAway, effects));
+            let waiting: Vec<JobKey> = self.jobs.keys(state).collect();
+            waiting.into_iter().for_each(|key| self.fail(key, &Failure::DatabaseAway, effects));
         }
     }
 
@@ -214,7 +214,7 @@ impl State {
         effects.push(Effect::Log(Line::Stopping(self.jobs.len())));
         effects.push(Effect::StopDeliveries);
         effects.push(Effect::DrainReaders);
-        let ready = self.jobs.ids(JobState::Ready).collect();
+        let ready = self.jobs.keys(JobState::Ready).collect();
         self.release_unread(ready, effects);
         if !self.deliveries_open {
             self.requeue_waiting(effects);

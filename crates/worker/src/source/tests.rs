@@ -86,7 +86,7 @@ fn lists_large_folder_completely_in_sorted_pieces() {
 fn same_picture_has_same_job_id_however_it_is_named() {
     let folder = folder_with(&["a.jpg"]);
     let job = |path: PathBuf| match Source::open(&path).unwrap().next() {
-        Some(Found::Picture(picture)) => picture.into_job("kyc").job.id,
+        Some(Found::Picture(picture)) => picture.into_job(Tenant::DEFAULT, "kyc").job.id,
         _ => panic!("a picture"),
     };
     let direct = job(folder.path().join("cards"));

@@ -36,7 +36,7 @@ async fn counts_claims_until_the_job_is_exhausted() {
     for attempt in 1..=POISON_CANDIDATE_ATTEMPTS {
         assert_eq!(claim(&store, &job).await, ClaimOutcome::Claimed { attempt });
         // A released claim is not counted.
-        store.release(&[job.id]).await.unwrap();
+        store.release(&[job.key()]).await.unwrap();
         assert_eq!(claim(&store, &job).await, ClaimOutcome::Claimed { attempt });
     }
     for attempt in POISON_CANDIDATE_ATTEMPTS + 1..=MAX_ATTEMPTS {
@@ -49,11 +49,11 @@ async fn counts_claims_until_the_job_is_exhausted() {
     store.complete(&[dead(&job, MAX_ATTEMPTS)]).await.unwrap();
     assert_eq!(claim(&store, &job).await, ClaimOutcome::AlreadyEnded);
 
-    assert_eq!(store.reopen(&[job.id]).await.unwrap(), 1);
-    assert_eq!(store.reopen(&[job.id]).await.unwrap(), 0, "it is open already");
+    assert_eq!(store.reopen(&[job.key()]).await.unwrap(), 1);
+    assert_eq!(store.reopen(&[job.key()]).await.unwrap(), 0, "it is open already");
     assert_eq!(claim(&store, &job).await, FIRST_CLAIM);
     store.complete(&[read(&job, 1, Decision::Accept)]).await.unwrap();
-    assert_eq!(store.reopen(&[job.id]).await.unwrap(), 0, "a result stays");
+    assert_eq!(store.reopen(&[job.key()]).await.unwrap(), 0, "a result stays");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The SQLite queue: order, recovery and poison jobs.
 
-use shenfen_core::{Decision, Job, JobId, RequestedSide};
+use shenfen_core::{Decision, Job, JobId, RequestedSide, Tenant};
 use shenfen_store::job::{MAX_ATTEMPTS, POISON_CANDIDATE_ATTEMPTS};
 use shenfen_store::port::Recovered;
 use shenfen_store::{ClaimedJob, Finished, JobQueue, Jobs, NewJob};
@@ -35,6 +35,7 @@ async fn claimed_job_equals_enqueued_job() {
     let world = Sqlite::new().await;
     let queue = world.jobs("批 \"1\"");
     let job = Job {
+        tenant: Tenant::DEFAULT,
         id: JobId::of_picture("批 \"1\"", "/卡/a\u{301}\n.jpg", Some("客户-42")),
         batch: "批 \"1\"".into(),
         reference: Some("客户-42".into()),

@@ -32,7 +32,7 @@ impl<S: JobStore + Clone + 'static> Driver<S> {
         let (publisher, settle, mut stop) = (self.publisher.clone(), self.settle.clone(), self.stop.clone());
         tokio::spawn(async move {
             let Renewal { message, message_id, failures, receipt } = renewal;
-            tracing::info!(job.id = %message.job_id, "a job that was delivered often is published anew");
+            tracing::info!(job.id = %message.key(), "a job that was delivered often is published anew");
             let body = message.to_json();
             let copy = Outgoing { route: Route::Jobs, body, message_id, failures, reason: None };
             let published = publish(&publisher, &copy, &mut stop).await;

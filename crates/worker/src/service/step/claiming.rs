@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use shenfen_core::{JobId, Refusal};
+use shenfen_core::{JobKey, Refusal};
 use shenfen_queue::Image;
 use shenfen_store::Outcome;
 use shenfen_store::port::ClaimOutcome;
@@ -19,7 +19,7 @@ impl State {
         if self.is_stopping() || self.database_away || asking || self.alone.is_some() {
             return;
         }
-        let candidate = self.jobs.ids(JobState::PoisonCandidateWaiting).next();
+        let candidate = self.jobs.keys(JobState::PoisonCandidateWaiting).next();
         if let Some(candidate) = candidate {
             return self.claim_alone(candidate, effects);
         }
@@ -27,17 +27,17 @@ impl State {
         let to_read = self.jobs.count(&[JobState::Ready, JobState::Reading]);
         let to_fetch = self.jobs.count(&[JobState::Fetching]);
         let room = (2 * window).saturating_sub(to_read).min((2 * window + fetches).saturating_sub(to_read + to_fetch));
-        let next: Vec<JobId> = self.jobs.ids(JobState::Arrived).take(room).collect();
+        let next: Vec<JobKey> = self.jobs.keys(JobState::Arrived).take(room).collect();
         if next.is_empty() {
             return;
         }
-        next.iter().for_each(|&id| self.jobs.enter(id, JobState::Claiming));
-        let jobs = next.iter().filter_map(|&id| self.jobs.get(id)).map(|held| held.job.clone()).collect();
+        next.iter().for_each(|&key| self.jobs.enter(key, JobState::Claiming));
+        let jobs = next.iter().filter_map(|&key| self.jobs.get(key)).map(|held| held.job.clone()).collect();
         effects.push(Effect::Claim { jobs, alone: false });
     }
 
     /// Asks about a poison candidate, once no other job could be blamed for what it does.
-    pub(super) fn claim_alone(&mut self, candidate: JobId, effects: &mut Vec<Effect>) {
+    pub(super) fn claim_alone(&mut self, candidate: JobKey, effects: &mut Vec<Effect>) {
         let waiting = self.jobs.count(&[JobState::Arrived, JobState::PoisonCandidateWaiting]);
         if waiting < self.jobs.len() {
             return;
@@ -49,67 +49,67 @@ impl State {
         self.alone = Some(candidate);
     }
 
-    pub(super) fn claimed(&mut self, id: JobId, answer: ClaimOutcome, effects: &mut Vec<Effect>) {
+    pub(super) fn claimed(&mut self, key: JobKey, answer: ClaimOutcome, effects: &mut Vec<Effect>) {
         let stopping = self.is_stopping();
-        let Some(held) = self.jobs.in_state(id, &[JobState::Claiming, JobState::ClaimingAlone]) else { return };
+        let Some(held) = self.jobs.in_state(key, &[JobState::Claiming, JobState::ClaimingAlone]) else { return };
         match answer {
             ClaimOutcome::Claimed { attempt } => {
                 held.attempt = Some(attempt);
                 let message = Arc::clone(&held.message);
                 if stopping {
-                    self.release_unread(vec![id], effects);
+                    self.release_unread(vec![key], effects);
                 } else if matches!(message.image, Image::Url(_)) {
-                    self.jobs.enter(id, JobState::Fetching);
-                    effects.push(Effect::Fetch(id, message));
+                    self.jobs.enter(key, JobState::Fetching);
+                    effects.push(Effect::Fetch(key, message));
                 } else {
-                    self.jobs.enter(id, JobState::Ready);
+                    self.jobs.enter(key, JobState::Ready);
                 }
             }
-            ClaimOutcome::PoisonCandidate if held.tags.is_empty() => self.let_go(id),
-            ClaimOutcome::PoisonCandidate if stopping => self.requeue(id, effects),
+            ClaimOutcome::PoisonCandidate if held.tags.is_empty() => self.let_go(key),
+            ClaimOutcome::PoisonCandidate if stopping => self.requeue(key, effects),
             ClaimOutcome::PoisonCandidate => {
-                self.jobs.enter(id, JobState::PoisonCandidateWaiting);
-                self.alone = self.alone.filter(|&alone| alone != id);
+                self.jobs.enter(key, JobState::PoisonCandidateWaiting);
+                self.alone = self.alone.filter(|&alone| alone != key);
             }
             ClaimOutcome::AlreadyEnded => {
                 effects.push(Effect::Count(Counter::Repeated));
-                self.acknowledge(id, effects);
+                self.acknowledge(key, effects);
             }
             ClaimOutcome::Exhausted { attempts } => {
                 // The job store has counted this claim, too.
                 held.attempt = Some(attempts + 1);
-                self.fail(id, &Failure::Exhausted(attempts), effects);
+                self.fail(key, &Failure::Exhausted(attempts), effects);
             }
-            ClaimOutcome::BatchPaused => self.fail(id, &Failure::Paused, effects),
+            ClaimOutcome::BatchPaused => self.fail(key, &Failure::Paused, effects),
         }
     }
 
     /// The job store was not reached: after a stop a job is given back, otherwise it is published anew.
-    pub(super) fn not_claimed(&mut self, id: JobId, effects: &mut Vec<Effect>) {
+    pub(super) fn not_claimed(&mut self, key: JobKey, effects: &mut Vec<Effect>) {
         let stopping = self.is_stopping();
-        match self.jobs.in_state(id, &[JobState::Claiming, JobState::ClaimingAlone]) {
+        match self.jobs.in_state(key, &[JobState::Claiming, JobState::ClaimingAlone]) {
             None => {}
-            Some(_) if stopping => self.requeue(id, effects),
+            Some(_) if stopping => self.requeue(key, effects),
             // Its connection was lost, so the broker has it already.
-            Some(held) if held.tags.is_empty() => self.let_go(id),
-            Some(_) => self.fail(id, &Failure::DatabaseAway, effects),
+            Some(held) if held.tags.is_empty() => self.let_go(key),
+            Some(_) => self.fail(key, &Failure::DatabaseAway, effects),
         }
     }
 
     pub(super) fn fetched(
         &mut self,
-        id: JobId,
+        key: JobKey,
         fetched: Result<Result<Vec<u8>, Refusal>, Failure>,
         effects: &mut Vec<Effect>,
     ) {
         let stopping = self.is_stopping();
-        let Some(held) = self.jobs.in_state(id, &[JobState::Fetching]) else { return };
+        let Some(held) = self.jobs.in_state(key, &[JobState::Fetching]) else { return };
         match fetched {
-            Err(failure) => self.fail(id, &failure, effects),
-            Ok(_) if stopping => self.release_unread(vec![id], effects),
+            Err(failure) => self.fail(key, &failure, effects),
+            Ok(_) if stopping => self.release_unread(vec![key], effects),
             Ok(picture) => {
                 held.picture = Some(picture);
-                self.jobs.enter(id, JobState::Ready);
+                self.jobs.enter(key, JobState::Ready);
             }
         }
     }
@@ -117,12 +117,12 @@ impl State {
     /// Keeps the reading threads supplied. After a stop no job is ready.
     pub(super) fn supply_readers(&mut self, effects: &mut Vec<Effect>) {
         let room = self.limits.window.saturating_sub(self.jobs.count(&[JobState::Reading]));
-        let next: Vec<JobId> = self.jobs.ids(JobState::Ready).take(room).collect();
-        for id in next {
-            self.jobs.enter(id, JobState::Reading);
-            let Some(held) = self.jobs.get_mut(id) else { continue };
+        let next: Vec<JobKey> = self.jobs.keys(JobState::Ready).take(room).collect();
+        for key in next {
+            self.jobs.enter(key, JobState::Reading);
+            let Some(held) = self.jobs.get_mut(key) else { continue };
             effects.push(Effect::Read(Work {
-                id,
+                key,
                 attempt: held.attempt.unwrap_or(0),
                 message: Arc::clone(&held.message),
                 side: held.job.side,
@@ -131,14 +131,14 @@ impl State {
         }
     }
 
-    pub(super) fn read(&mut self, id: JobId, read: Result<ReadResult, Failure>, effects: &mut Vec<Effect>) {
-        let Some(held) = self.jobs.in_state(id, &[JobState::Reading]) else { return };
+    pub(super) fn read(&mut self, key: JobKey, read: Result<ReadResult, Failure>, effects: &mut Vec<Effect>) {
+        let Some(held) = self.jobs.in_state(key, &[JobState::Reading]) else { return };
         match read {
             Ok((result, image_sha256)) => {
                 held.end = Some(End::Result(result.decision));
-                self.commit(id, Outcome::Read { result, image_sha256 }, effects);
+                self.commit(key, Outcome::Read { result, image_sha256 }, effects);
             }
-            Err(failure) => self.fail(id, &failure, effects),
+            Err(failure) => self.fail(key, &failure, effects),
         }
     }
 }

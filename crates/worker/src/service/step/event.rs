@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use shenfen_core::{Decision, Job, JobId, PictureResult, Refusal, RequestedSide};
-use shenfen_queue::{Message, MessageError, Route};
+use shenfen_core::{Decision, Job, JobKey, PictureResult, Refusal, RequestedSide};
+use shenfen_queue::{Message, Route};
 use shenfen_store::Finished;
 use shenfen_store::port::ClaimOutcome;
 
@@ -27,16 +27,18 @@ pub(crate) enum Arrival {
         /// How many attempts had failed before.
         failures: u32,
     },
-    /// One that does not.
+    /// One that is no job.
     Malformed(Malformed),
 }
 
-/// A message that describes no job. With the reason it goes to the dead letters as it came.
+/// A message that is no job. With the reason it goes to the dead letters as it came.
 pub(crate) struct Malformed {
     /// The delivery.
     pub(crate) tag: Tag,
-    /// What is wrong with it.
-    pub(crate) error: MessageError,
+    /// Why it is no job.
+    pub(crate) reason: String,
+    /// To the dead letters, as a job that may be one for a later version, or as one that this queue may not name.
+    pub(crate) route: Route,
     /// What was published.
     pub(crate) body: Vec<u8>,
     /// The AMQP message id.
@@ -51,25 +53,25 @@ pub(crate) enum Event {
     /// again.
     Lost(Vec<Tag>),
     /// Answers [`Effect::Claim`]: what the job store says of each job.
-    Claimed(Vec<(JobId, ClaimOutcome)>),
+    Claimed(Vec<(JobKey, ClaimOutcome)>),
     /// Answers [`Effect::Claim`]: the job store was not reached before the service was told to stop, or has been away for too long.
-    NotClaimed(Vec<JobId>),
+    NotClaimed(Vec<JobKey>),
     /// Answers [`Effect::Fetch`]: the picture, or why the result is a refusal; or why there is none now.
-    Fetched(JobId, Result<Result<Vec<u8>, Refusal>, Failure>),
+    Fetched(JobKey, Result<Result<Vec<u8>, Refusal>, Failure>),
     /// Answers [`Effect::Read`].
-    Read(JobId, Result<ReadResult, Failure>),
+    Read(JobKey, Result<ReadResult, Failure>),
     /// Answers [`Effect::Read`]: the reading threads were drained before they came to it.
-    NotRead(JobId),
+    NotRead(JobKey),
     /// Answers [`Effect::Commit`]: these ends are stored.
-    Committed(Vec<JobId>),
+    Committed(Vec<JobKey>),
     /// Answers [`Effect::Commit`]: the database will never take this end.
-    NotStorable(JobId, String),
+    NotStorable(JobKey, String),
     /// Answers [`Effect::Publish`]: the broker has confirmed it.
-    Published(JobId),
+    Published(JobKey),
     /// Answers [`Effect::Publish`]: it was not confirmed before the service was told to stop.
-    NotPublished(JobId),
+    NotPublished(JobKey),
     /// Answers [`Effect::Release`]: done, or the job store was not reached.
-    Released(Vec<JobId>),
+    Released(Vec<JobKey>),
     /// Answers [`Effect::PublishMalformed`]: whether the broker has confirmed it.
     MalformedPublished(Tag, bool),
     /// The job store has been away for so long that deliveries are not to wait for it.
@@ -90,7 +92,7 @@ pub(crate) type ReadResult = (Box<PictureResult>, Option<String>);
 /// A job for a reading thread.
 pub(crate) struct Work {
     /// The job.
-    pub(crate) id: JobId,
+    pub(crate) key: JobKey,
     /// Which claim of it this is.
     pub(crate) attempt: u32,
     /// Its message.
@@ -104,7 +106,7 @@ pub(crate) struct Work {
 /// A failed job to be published again.
 pub(crate) struct Republish {
     /// The job.
-    pub(crate) id: JobId,
+    pub(crate) key: JobKey,
     /// To a retry queue or to the dead letters.
     pub(crate) route: Route,
     /// What was published.
@@ -127,7 +129,7 @@ pub(crate) enum Effect {
         alone: bool,
     },
     /// Fetch a picture from the web.
-    Fetch(JobId, Arc<Message>),
+    Fetch(JobKey, Arc<Message>),
     /// Hand a job to the reading threads.
     Read(Work),
     /// Store the end of a job.
@@ -137,7 +139,7 @@ pub(crate) enum Effect {
     /// Publish a message that is no job to the dead letters.
     PublishMalformed(Malformed),
     /// Release the claims of these jobs in the job store.
-    Release(Vec<JobId>),
+    Release(Vec<JobKey>),
     /// Acknowledge a delivery.
     Ack(Tag),
     /// Give a delivery back to the broker.
@@ -180,7 +182,7 @@ pub(crate) enum Line {
     /// A job failed.
     Failed {
         /// The job.
-        id: JobId,
+        key: JobKey,
         /// Why.
         reason: String,
         /// What becomes of it.
@@ -189,11 +191,11 @@ pub(crate) enum Line {
     /// The database has been away for a while with so many jobs in hand: those that are not claimed are given back.
     GivingBack(usize),
     /// A poison candidate is read with nothing beside it.
-    ReadAlone(JobId),
+    ReadAlone(JobKey),
     /// The dead end of a job cannot be stored; its dead letter is published.
     DeadEndNotStored {
         /// The job.
-        id: JobId,
+        key: JobKey,
         /// Why.
         reason: String,
     },

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use shenfen_core::{Decision, Job, JobId, Refusal};
+use shenfen_core::{Decision, Job, JobKey, Refusal};
 use shenfen_queue::Message;
 
 use super::Tag;
@@ -176,9 +176,9 @@ impl HeldJob {
 /// differ from the jobs themselves.
 #[derive(Default)]
 pub(crate) struct Jobs {
-    held: HashMap<JobId, HeldJob>,
+    held: HashMap<JobKey, HeldJob>,
     /// The jobs of each state, in the order in which they entered it.
-    by_state: [BTreeMap<u64, JobId>; JobState::ALL.len()],
+    by_state: [BTreeMap<u64, JobKey>; JobState::ALL.len()],
     entries: u64,
 }
 
@@ -187,39 +187,39 @@ impl Jobs {
     pub(crate) fn insert(&mut self, mut job: HeldJob) {
         self.entries += 1;
         job.entered = self.entries;
-        self.by_state[job.state as usize].insert(job.entered, job.job.id);
-        self.held.insert(job.job.id, job);
+        self.by_state[job.state as usize].insert(job.entered, job.job.key());
+        self.held.insert(job.job.key(), job);
     }
 
     /// The job of this identifier, if it is in hand.
-    pub(crate) fn get(&self, id: JobId) -> Option<&HeldJob> {
-        self.held.get(&id)
+    pub(crate) fn get(&self, key: JobKey) -> Option<&HeldJob> {
+        self.held.get(&key)
     }
 
     /// As [`Jobs::get`], to change everything but its state.
-    pub(crate) fn get_mut(&mut self, id: JobId) -> Option<&mut HeldJob> {
-        self.held.get_mut(&id)
+    pub(crate) fn get_mut(&mut self, key: JobKey) -> Option<&mut HeldJob> {
+        self.held.get_mut(&key)
     }
 
     /// The job of this identifier if it is in one of these states.
-    pub(crate) fn in_state(&mut self, id: JobId, states: &[JobState]) -> Option<&mut HeldJob> {
-        self.held.get_mut(&id).filter(|job| states.contains(&job.state))
+    pub(crate) fn in_state(&mut self, key: JobKey, states: &[JobState]) -> Option<&mut HeldJob> {
+        self.held.get_mut(&key).filter(|job| states.contains(&job.state))
     }
 
     /// Moves a job to its next state.
-    pub(crate) fn enter(&mut self, id: JobId, state: JobState) {
-        let Some(job) = self.held.get_mut(&id) else { return };
+    pub(crate) fn enter(&mut self, key: JobKey, state: JobState) {
+        let Some(job) = self.held.get_mut(&key) else { return };
         debug_assert!(job.state.next().contains(&state), "{:?} must not become {state:?}", job.state);
         self.by_state[job.state as usize].remove(&job.entered);
         self.entries += 1;
         job.entered = self.entries;
         job.state = state;
-        self.by_state[state as usize].insert(job.entered, id);
+        self.by_state[state as usize].insert(job.entered, key);
     }
 
     /// Lets go of a job.
-    pub(crate) fn remove(&mut self, id: JobId) -> Option<HeldJob> {
-        let job = self.held.remove(&id)?;
+    pub(crate) fn remove(&mut self, key: JobKey) -> Option<HeldJob> {
+        let job = self.held.remove(&key)?;
         self.by_state[job.state as usize].remove(&job.entered);
         Some(job)
     }
@@ -230,7 +230,7 @@ impl Jobs {
     }
 
     /// The jobs of a state, in the order in which they entered it.
-    pub(crate) fn ids(&self, state: JobState) -> impl Iterator<Item = JobId> + '_ {
+    pub(crate) fn keys(&self, state: JobState) -> impl Iterator<Item = JobKey> + '_ {
         self.by_state[state as usize].values().copied()
     }
 
@@ -240,7 +240,7 @@ impl Jobs {
     }
 
     /// Removes these deliveries, whose connections were lost, and returns the jobs that have none left.
-    pub(crate) fn forget(&mut self, lost: &HashSet<Tag>) -> Vec<JobId> {
+    pub(crate) fn forget(&mut self, lost: &HashSet<Tag>) -> Vec<JobKey> {
         let mut without = Vec::new();
         for job in self.held.values_mut() {
             let before = job.tags.len();
@@ -250,7 +250,7 @@ impl Jobs {
             }
             job.again.take_if(|again| again.tags.is_empty());
             if job.tags.is_empty() && before > 0 {
-                without.push(job.job.id);
+                without.push(job.job.key());
             }
         }
         without
@@ -262,7 +262,7 @@ impl Jobs {
     /// Whether the lists by state hold each job exactly once, where it is.
     pub(crate) fn is_consistent(&self) -> bool {
         let listed: usize = self.by_state.iter().map(BTreeMap::len).sum();
-        let in_its_list = |job: &HeldJob| self.by_state[job.state as usize].get(&job.entered) == Some(&job.job.id);
+        let in_its_list = |job: &HeldJob| self.by_state[job.state as usize].get(&job.entered) == Some(&job.job.key());
         listed == self.held.len() && self.held.values().all(in_its_list)
     }
 }

@@ -3,7 +3,7 @@
 use shenfen_queue::Route;
 use shenfen_store::Outcome;
 
-use super::model::{Kind, LIMITS, Letter, Pending, World, job_id, number_of, result};
+use super::model::{Kind, LIMITS, Letter, Pending, World, job_key, number_of, result};
 use crate::service::step::{Effect, Event, Tag, Work};
 use Progress::{
     Claimed, Claiming, Committing, DeadLetterPublished, Fetching, Publishing, PublishingStopped, Read, Reading,
@@ -49,17 +49,17 @@ impl World {
     pub(super) fn check(&mut self, effect: Effect) {
         match effect {
             Effect::Claim { jobs, alone } => {
-                self.check_claim(jobs.iter().map(|job| number_of(job.id)).collect(), alone)
+                self.check_claim(jobs.iter().map(|job| number_of(job.key())).collect(), alone)
             }
-            Effect::Fetch(id, _) => {
-                let number = number_of(id);
+            Effect::Fetch(key, _) => {
+                let number = number_of(key);
                 assert_eq!(self.jobs[&number], Kind::Web);
                 self.expect(number, &[Claimed], Fetching);
                 self.pending.push(Pending::Fetch(number));
             }
             Effect::Read(work) => self.check_read(&work),
             Effect::Commit(finished) => {
-                let number = number_of(finished.job.id);
+                let number = number_of(finished.job.key());
                 let before = match finished.outcome {
                     Outcome::Read { .. } => Read,
                     Outcome::Dead { .. } => DeadLetterPublished,
@@ -68,7 +68,7 @@ impl World {
                 self.pending.push(Pending::Commit(finished));
             }
             Effect::Publish(failed) => {
-                let number = number_of(failed.id);
+                let number = number_of(failed.key);
                 if !self.progress.contains_key(&number) {
                     assert!(self.away, "job {number} is published anew before it is claimed");
                     self.progress.insert(number, Claiming);
@@ -83,8 +83,8 @@ impl World {
                 assert!(self.unsettled.contains_key(&malformed.tag));
                 self.pending.push(Pending::Malformed(malformed));
             }
-            Effect::Release(ids) => {
-                let numbers: Vec<u64> = ids.into_iter().map(number_of).collect();
+            Effect::Release(keys) => {
+                let numbers: Vec<u64> = keys.into_iter().map(number_of).collect();
                 for &number in &numbers {
                     let then_ack = self.progress.get(&number) == Some(&RetryPublished);
                     let before = [RetryPublished, Claimed, Fetching, Reading, PublishingStopped];
@@ -129,7 +129,7 @@ impl World {
     }
 
     fn check_read(&mut self, work: &Work) {
-        let number = number_of(work.id);
+        let number = number_of(work.key);
         assert!(!self.stopping, "nothing is begun after a stop");
         assert_eq!(work.attempt, self.entries[&number].attempts);
         self.expect(number, &[Claimed], Reading);
@@ -152,15 +152,15 @@ impl World {
     /// An answer that nobody waits for; nothing may be done about it.
     pub(super) fn stray_answer(&mut self, choice: u64) {
         let number = choice / 8 % (self.jobs.len() as u64 + 1) + 1;
-        let (id, progress) = (job_id(number), self.progress.get(&number).copied());
+        let (key, progress) = (job_key(number), self.progress.get(&number).copied());
         match (choice % 8, progress) {
-            (0, progress) if progress != Some(Committing) => self.tell(Event::Committed(vec![id])),
-            (1, progress) if !matches!(progress, Some(Publishing(_))) => self.tell(Event::Published(id)),
-            (2, progress) if !matches!(progress, Some(Releasing { .. })) => self.tell(Event::Released(vec![id])),
-            (3, progress) if progress != Some(Reading) => self.tell(Event::Read(id, Ok((Box::new(result()), None)))),
-            (4, progress) if progress != Some(Fetching) => self.tell(Event::Fetched(id, Ok(Ok(vec![1])))),
-            (5, progress) if progress != Some(Committing) => self.tell(Event::NotStorable(id, "stray".into())),
-            (6, progress) if progress != Some(Reading) => self.tell(Event::NotRead(id)),
+            (0, progress) if progress != Some(Committing) => self.tell(Event::Committed(vec![key])),
+            (1, progress) if !matches!(progress, Some(Publishing(_))) => self.tell(Event::Published(key)),
+            (2, progress) if !matches!(progress, Some(Releasing { .. })) => self.tell(Event::Released(vec![key])),
+            (3, progress) if progress != Some(Reading) => self.tell(Event::Read(key, Ok((Box::new(result()), None)))),
+            (4, progress) if progress != Some(Fetching) => self.tell(Event::Fetched(key, Ok(Ok(vec![1])))),
+            (5, progress) if progress != Some(Committing) => self.tell(Event::NotStorable(key, "stray".into())),
+            (6, progress) if progress != Some(Reading) => self.tell(Event::NotRead(key)),
             _ => {}
         }
     }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use shenfen_core::{
-    CardValidity, Decision, Elapsed, JobId, ModelInfo, PictureResult, ReaderFault, RequestedSide, Status,
+    CardValidity, Decision, Elapsed, JobKey, ModelInfo, PictureResult, ReaderFault, RequestedSide, Status, Tenant,
 };
-use shenfen_queue::{Image, Message, MessageError, Route};
+use shenfen_queue::{Image, Message, Route};
 use shenfen_store::port::ClaimOutcome;
 use shenfen_store::{Finished, Outcome};
 use uuid::Uuid;
@@ -104,12 +104,14 @@ pub(super) struct World {
     tags: Tag,
 }
 
-pub(super) fn job_id(number: u64) -> JobId {
-    JobId::from(Uuid::from_u128(number.into()))
+/// Two tenants' jobs share an identifier each.
+pub(super) fn job_key(number: u64) -> JobKey {
+    let tenant = if number.is_multiple_of(2) { Tenant::DEFAULT } else { "other".parse().unwrap() };
+    JobKey { tenant, id: Uuid::from_u128((number / 2).into()).into() }
 }
 
-pub(super) fn number_of(id: JobId) -> u64 {
-    Uuid::from(id).as_u128() as u64
+pub(super) fn number_of(key: JobKey) -> u64 {
+    Uuid::from(key.id).as_u128() as u64 * 2 + u64::from(key.tenant != Tenant::DEFAULT)
 }
 
 pub(super) fn result() -> PictureResult {
@@ -164,8 +166,8 @@ impl World {
             Kind::Web => Image::Url("https://cards.example.com/a.jpg".into()),
             Kind::Inline | Kind::Poison => Image::Inline(vec![1]),
         };
-        let job_id = job_id(number);
-        Message { job_id, batch: "test".into(), reference: None, side: RequestedSide::Auto, image }
+        let JobKey { tenant, id: job_id } = job_key(number);
+        Message { tenant, job_id, batch: "test".into(), reference: None, side: RequestedSide::Auto, image }
     }
 
     /// Lets the broker deliver up to `most` messages.
@@ -190,7 +192,13 @@ impl World {
                 Arrival::Job { tag, job: job_of(&message), message, message_id: None, failures }
             }
             Letter::Malformed(_) => {
-                Arrival::Malformed(Malformed { tag, error: MessageError::Version, body: Vec::new(), message_id: None })
+                Arrival::Malformed(Malformed {
+                    tag,
+                    reason: "v must be 1".into(),
+                    route: Route::Dead,
+                    body: Vec::new(),
+                    message_id: None,
+                })
             }
         }
     }
@@ -263,16 +271,16 @@ impl World {
                 let is_delivered = |number: u64| self.unsettled.values().any(|letter| letter.is_of(number));
                 let gone: Vec<u64> = jobs.iter().copied().filter(|&number| stopping || !is_delivered(number)).collect();
                 self.leave(&gone);
-                self.tell(Event::NotClaimed(jobs.into_iter().map(job_id).collect()));
+                self.tell(Event::NotClaimed(jobs.into_iter().map(job_key).collect()));
             }
             Pending::Claim { jobs, alone } => {
-                let answers = jobs.iter().map(|&number| (job_id(number), self.claim(number, alone))).collect();
+                let answers = jobs.iter().map(|&number| (job_key(number), self.claim(number, alone))).collect();
                 self.tell(Event::Claimed(answers));
             }
             Pending::Fetch(number) => {
                 self.progress.insert(number, Progress::Claimed);
                 let away = || Failure::Unavailable("away".into());
-                self.tell(Event::Fetched(job_id(number), if fault.is_some() { Err(away()) } else { Ok(Ok(vec![1])) }));
+                self.tell(Event::Fetched(job_key(number), if fault.is_some() { Err(away()) } else { Ok(Ok(vec![1])) }));
             }
             Pending::Read(number) if self.jobs[&number] == Kind::Poison => self.crash(false),
             Pending::Read(number) => self.answer_read(number, fault),
@@ -298,7 +306,7 @@ impl World {
                     }
                 }
                 self.leave(&numbers);
-                self.tell(Event::Released(numbers.iter().copied().map(job_id).collect()));
+                self.tell(Event::Released(numbers.iter().copied().map(job_key).collect()));
                 self.retried.retain(|number| !numbers.contains(number));
             }
             Pending::Close => {
@@ -337,9 +345,9 @@ impl World {
     }
 
     fn answer_read(&mut self, number: u64, fault: Option<u16>) {
-        let id = job_id(number);
+        let key = job_key(number);
         if self.stopping && fault == Some(0) {
-            return self.tell(Event::NotRead(id));
+            return self.tell(Event::NotRead(key));
         }
         self.progress.insert(number, Progress::Read);
         let outcome = match fault {
@@ -348,27 +356,27 @@ impl World {
             Some(sort) if sort % 3 == 1 => Err(Failure::Reader(ReaderFault::Engine("no memory".into()))),
             Some(_) => Err(Failure::Unavailable("away".into())),
         };
-        self.tell(Event::Read(id, outcome));
+        self.tell(Event::Read(key, outcome));
     }
 
     fn answer_commit(&mut self, finished: Finished, fault: Option<u16>) {
-        let (id, number) = (finished.job.id, number_of(finished.job.id));
+        let (key, number) = (finished.job.key(), number_of(finished.job.key()));
         if fault.is_some() {
             if matches!(finished.outcome, Outcome::Dead { .. }) {
                 let entry = self.entries.entry(number).or_default();
                 entry.lost_attempts = entry.attempts;
                 self.leave(&[number]);
             }
-            return self.tell(Event::NotStorable(id, "no such row".into()));
+            return self.tell(Event::NotStorable(key, "no such row".into()));
         }
         self.store(&finished);
         self.leave(&[number]);
-        self.tell(Event::Committed(vec![id]));
+        self.tell(Event::Committed(vec![key]));
     }
 
     /// The first end of a job stands.
     fn store(&mut self, finished: &Finished) {
-        let entry = self.entries.entry(number_of(finished.job.id)).or_default();
+        let entry = self.entries.entry(number_of(finished.job.key())).or_default();
         if entry.end.is_none() {
             let is_result = matches!(finished.outcome, Outcome::Read { .. });
             entry.end = Some(if is_result { End::Result } else { End::DeadLetter });
@@ -377,15 +385,15 @@ impl World {
 
     /// The broker has the message.
     fn confirm(&mut self, failed: &Republish) {
-        let letter = Letter::Job { number: number_of(failed.id), failures: failed.failures };
+        let letter = Letter::Job { number: number_of(failed.key), failures: failed.failures };
         match failed.route {
-            Route::Dead => self.dead_letters.push(letter),
+            Route::Dead | Route::Refused => self.dead_letters.push(letter),
             Route::Retry(_) | Route::Jobs => self.retries.push(letter),
         }
     }
 
     fn answer_publish(&mut self, failed: Republish, fault: Option<u16>) {
-        let (id, number) = (failed.id, number_of(failed.id));
+        let (key, number) = (failed.key, number_of(failed.key));
         let claimed = !self.unclaimed.remove(&number);
         if fault.is_some() && self.stopping {
             if claimed {
@@ -393,7 +401,7 @@ impl World {
             } else {
                 self.leave(&[number]);
             }
-            return self.tell(Event::NotPublished(id));
+            return self.tell(Event::NotPublished(key));
         }
         // A confirm that was lost doubles the message.
         (0..=u8::from(fault.is_some())).for_each(|_| self.confirm(&failed));
@@ -405,7 +413,7 @@ impl World {
             self.leave(&[number]);
             self.retried.insert(number);
         }
-        self.tell(Event::Published(id));
+        self.tell(Event::Published(key));
         if !claimed {
             self.retried.remove(&number);
         }
