@@ -40,7 +40,8 @@ async fn main() -> Result<()> {
     let (stop, stopped) = watch::channel(false);
     let settings = ServiceSettings { prefetch: 1000, commit_rows: 256, ..ServiceSettings::with_threads(2) };
     let (reader, images, metrics) = (StubPictures::default(), Images::default(), Metrics::default());
-    let service = Service { store: store.clone(), reader, broker, images, tenants: QueueTenants::default(), settings, metrics };
+    let service =
+        Service { store: store.clone(), reader, broker, images, tenants: QueueTenants::default(), settings, metrics };
     let begin = Instant::now();
     let running = tokio::spawn(service.run(stopped));
     while store.batch("bench").await?.is_none_or(|batch| u128::from(batch.results()) < JOBS) {

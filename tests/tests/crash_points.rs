@@ -49,8 +49,14 @@ impl Scene {
         for number in 1..=JOBS {
             let image = image(number);
             let job_id = Uuid::from_u128(number).into();
-            let message =
-                Message { tenant: Tenant::DEFAULT, job_id, batch: "crash".into(), reference: None, side: RequestedSide::Auto, image };
+            let message = Message {
+                tenant: Tenant::DEFAULT,
+                job_id,
+                batch: "crash".into(),
+                reference: None,
+                side: RequestedSide::Auto,
+                image,
+            };
             let body = message.to_json();
             let outgoing = Outgoing { route: Route::Jobs, body, message_id: None, failures: 0, reason: None };
             publisher.publish(&outgoing).await.unwrap();

@@ -69,8 +69,14 @@ impl Scene {
         let publisher = Publisher::new(self.broker.clone());
         for number in 1..=JOBS {
             let (job_id, image) = (Uuid::from_u128(number).into(), Image::Inline(b"picture".to_vec()));
-            let message =
-                Message { tenant: Tenant::DEFAULT, job_id, batch: "outage".into(), reference: None, side: RequestedSide::Auto, image };
+            let message = Message {
+                tenant: Tenant::DEFAULT,
+                job_id,
+                batch: "outage".into(),
+                reference: None,
+                side: RequestedSide::Auto,
+                image,
+            };
             let body = message.to_json();
             let outgoing = Outgoing { route: Route::Jobs, body, message_id: None, failures: 0, reason: None };
             publisher.publish(&outgoing).await.unwrap();

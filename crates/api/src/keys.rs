@@ -44,7 +44,13 @@ impl Key {
 
     #[cfg(test)]
     pub(crate) fn with_secret(ak: &str, secret: &[u8]) -> Key {
-        Key { ak: ak.to_owned(), client: "test".to_owned(), tenant: Tenant::DEFAULT, rate: None, secret: secret.to_vec() }
+        Key {
+            ak: ak.to_owned(),
+            client: "test".to_owned(),
+            tenant: Tenant::DEFAULT,
+            rate: None,
+            secret: secret.to_vec(),
+        }
     }
 }
 

@@ -108,7 +108,9 @@ pub(crate) fn run(args: KeysArgs) -> anyhow::Result<ExitCode> {
         Change::Add { client, tenant, rate } => {
             let key = file.add(&client, tenant, rate)?;
             match format {
-                Format::Json => writeln!(out, "{}", json!({"client": client, "tenant": tenant, "ak": key.ak, "sk": key.sk}))?,
+                Format::Json => {
+                    writeln!(out, "{}", json!({"client": client, "tenant": tenant, "ak": key.ak, "sk": key.sk}))?
+                }
                 Format::Table => writeln!(out, "ak  {}\nsk  {}", key.ak, key.sk)?,
             }
         }

@@ -375,6 +375,16 @@ fn eval_scores_labelled_corners() {
 }
 
 #[test]
+fn database_file_has_no_tenants() {
+    let place = Place::new();
+    place.write("cards/a.jpg", "no picture");
+    for command in [&["results"][..], &["batches"], &["backfill", "cards"]] {
+        let arguments = [command, &["--tenant", "acme"]].concat();
+        place.run(&arguments).fails_in_one_line(&["a database file has no tenants"]);
+    }
+}
+
+#[test]
 fn eval_names_labels_without_a_picture() {
     let place = Place::new();
     place.write("set/labels.jsonl", r#"{"path":"gone.jpg","side":"front","fields":{"name":"x"}}"#);

@@ -10,10 +10,15 @@ mod served;
 #[expect(dead_code, reason = "other tests need more of it")]
 mod servers;
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use ring::hmac;
 use served::{Answer, Served};
 use servers::{Bench, finished, job_of, no_card};
 use shenfen_queue::Image;
 use shenfen_store::{JobStore, Jobs, Outcome};
+use time::OffsetDateTime;
+use time::macros::format_description;
 
 fn serve(bench: &Bench) -> Served {
     Served::start(&mut bench.command(&["serve", "--listen", "127.0.0.1:0", "--threads", "1"]))
@@ -62,6 +67,103 @@ fn pictures_are_sealed_for_the_recipients() {
     assert_eq!(submit(&served, &[], r#"{"image":{"base64":"QUJD"}}"#).status, 202);
     let Image::Sealed(sealed) = bench.take_job().image else { panic!("the picture went out in clear") };
     assert_eq!(keyring.open_sealed(&sealed, 3).unwrap(), b"ABC");
+}
+
+/// A client with a key of its own for the service.
+struct Client {
+    ak: String,
+    sk: String,
+}
+
+impl Client {
+    fn add(bench: &Bench, arguments: &[&str]) -> Client {
+        let ran = bench.run(&[&["keys", "add"], arguments].concat());
+        let [key] = &ran.lines()[..] else { panic!("{}", ran.err) };
+        let text = |name: &str| key[name].as_str().unwrap().to_owned();
+        Client { ak: text("ak"), sk: text("sk") }
+    }
+
+    /// A signed request, as docs/api.md describes it.
+    fn ask(&self, served: &Served, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let form = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+        let date = OffsetDateTime::now_utc().format(form).unwrap();
+        let prefix = format!("credit-v1/{}/{date}/1800", self.ak);
+        let mac = |key: &str, text: &str| {
+            hex::encode(hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes()), text.as_bytes()))
+        };
+        // A number makes each signature another one: a repeated one is refused.
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed).to_string();
+        let lines = format!("credit-date:{}\nx-number:{number}", date.replace(':', "%3A"));
+        let signature = mac(&mac(&self.sk, &prefix), &format!("{method}\n{target}\n\n{lines}"));
+        let authorization = format!("{prefix}/credit-date;x-number/{signature}");
+        let signed = [("credit-date", date.as_str()), ("x-number", &number), ("authorization", &authorization)];
+        served.ask(method, target, &[&signed, headers].concat(), body.as_bytes())
+    }
+
+    fn submit(&self, served: &Served, headers: &[(&str, &str)], body: &str) -> Answer {
+        let headers = [headers, &[("content-type", "application/json")]].concat();
+        self.ask(served, "POST", "/v1/jobs", &headers, body)
+    }
+
+    fn get(&self, served: &Served, target: &str) -> Answer {
+        self.ask(served, "GET", target, &[], "")
+    }
+}
+
+static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+#[test]
+fn client_learns_nothing_of_another_tenant() {
+    let bench = Bench::new();
+    bench.place.write("master", "7".repeat(64));
+    let with_keys = ["--keys", "keys.jsonl", "--master-key-file", "master"];
+    let client = |arguments: &[&str]| Client::add(&bench, &[arguments, &with_keys].concat());
+    let acme = client(&["acme", "--tenant", "acme"]);
+    let colleague = client(&["acme-mobile", "--tenant", "acme"]);
+    let globex = client(&["acme", "--tenant", "globex"]);
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--threads", "1"];
+    let served = Served::start(&mut bench.command(&[&serve[..], &with_keys].concat()));
+
+    let id = "018f3f2e-0000-7000-8000-00000000002a";
+    let body = |side: &str| format!(r#"{{"job_id":"{id}","batch":"kyc","side":"{side}","image":{{"base64":"QUJD"}}}}"#);
+    let (result, batch) = (format!("/v1/results/{id}"), "/v1/batches/kyc");
+    assert_eq!(acme.submit(&served, &[], &body("front")).status, 202);
+    let message = bench.take_job();
+    assert_eq!((message.tenant.as_str(), message.side.as_str()), ("acme", "front"));
+    let read = Outcome::Read { result: Box::new(no_card()), image_sha256: None };
+    bench.block_on(async |store, _| store.complete(&[finished(&job_of(&message), read)]).await.map(drop).unwrap());
+    assert_eq!((acme.get(&served, &result).status, acme.get(&served, batch).status), (200, 200));
+    assert_eq!(colleague.get(&served, &result).status, 200, "another client of the tenant");
+
+    // Just as if there were no such job and batch.
+    let [known, unknown] =
+        [&result, "/v1/results/018f3f2e-0000-7000-8000-00000000002b"].map(|path| globex.get(&served, path));
+    assert_eq!((known.status, known.body), (404, unknown.body));
+    assert_eq!(globex.get(&served, batch).status, 404);
+    // The same identifier is a job of its own.
+    assert_eq!(globex.submit(&served, &[], &body("back")).status, 202);
+    assert_eq!(bench.take_job().tenant.as_str(), "globex");
+    assert_eq!(globex.get(&served, &result).json()["state"], "queued");
+    assert_eq!(acme.get(&served, &result).status, 200);
+    assert_eq!(globex.get(&served, batch).json()["total"], 1);
+    // Nor does a message lead into another tenant.
+    let named = globex.submit(&served, &[], r#"{"tenant":"acme","image":{"base64":"QUJD"}}"#);
+    assert_eq!(named.status, 400, "{}", named.body);
+
+    // Keys that repeat requests are kept apart, also between clients of one name.
+    let job = |client: &Client| {
+        let answer =
+            client.submit(&served, &[("idempotency-key", "1")], r#"{"batch":"again","image":{"base64":"QUJD"}}"#);
+        answer.json()["job_id"].clone()
+    };
+    assert_eq!(job(&acme), job(&acme));
+    job(&globex);
+    for client in [&acme, &globex] {
+        assert_eq!(client.get(&served, "/v1/batches/again").json()["total"], 1);
+    }
+    assert_eq!(bench.run(&["results", "--tenant", "acme", "--format", "json"]).lines().len(), 1);
+    assert_eq!(bench.run(&["results", "--format", "json"]).lines().len(), 0, "the default tenant has none");
+    assert_eq!(bench.run(&["batches", "--tenant", "globex", "--format", "json"]).lines().len(), 2);
 }
 
 #[test]

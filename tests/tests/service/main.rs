@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use shenfen_core::{Status, Tenant};
 use shenfen_keyring::{Keyring, Recipients, SharedKeyring};
-use shenfen_queue::{Image, Message, Outgoing, RetryStep, Route};
-use shenfen_store::{BatchState, Dispatch, ResultFilter, Results};
+use shenfen_queue::{Filter, Image, Message, Outgoing, RetryStep, Route};
+use shenfen_store::{BatchState, Dispatch, Finished, JobStatus, JobStore, Jobs, Outcome, ResultFilter, Results};
 use shenfen_tests::{StubPictures, stub};
-use shenfen_worker::service::{Images, WebHosts};
+use shenfen_worker::service::{Images, WebHosts, job_of};
 use time::OffsetDateTime;
 use world::{World, message, soon};
 
@@ -69,6 +69,43 @@ async fn panic_makes_the_job_dead() {
     assert_eq!(world.until_results(1).await.len(), 1, "its neighbour is read");
     world.until_quiet().await;
     assert_eq!(world.progress().await.dead, 1);
+    running.stop().await;
+    world.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn message_that_names_another_tenant_is_no_job_of_that_tenant() {
+    let world = World::new().await;
+    // A job of that tenant that has failed, so that its record could be changed.
+    let acme: Tenant = "acme".parse().unwrap();
+    let theirs = message("theirs").of_tenant(acme);
+    let dead = Outcome::Dead { reason: "a test".into() };
+    world.store.complete(&[Finished { job: job_of(&theirs), attempt: 1, outcome: dead }]).await.unwrap();
+    let new = message("new").of_tenant(acme);
+    let running = world.start(1);
+    world.publish(&theirs).await;
+    world.publish(&new).await;
+    for letter in world.until_dead(2).await {
+        assert_eq!((letter.job, letter.refused), (None, true));
+        assert!(letter.reason.starts_with("tenant must be one"), "{}", letter.reason);
+    }
+    running.stop().await;
+    let store = world.store.of_tenant(acme);
+    let unchanged = |state: Option<JobStatus>| matches!(state, Some(JobStatus::Dead { reason }) if reason == "a test");
+    assert!(unchanged(store.status(theirs.job_id).await.unwrap()));
+    assert!(store.status(new.job_id).await.unwrap().is_none());
+
+    // Once a worker may take the tenant's jobs, what was refused can be published again.
+    assert_eq!(world.redrive(&Filter::Refused).await, 2);
+    let running = world.start_for("acme".parse().unwrap());
+    soon(async {
+        while !matches!(store.status(new.job_id).await.unwrap(), Some(JobStatus::Done(_))) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    world.until_quiet().await;
+    assert!(unchanged(store.status(theirs.job_id).await.unwrap()), "a job that has ended is not begun again");
     running.stop().await;
     world.remove().await;
 }

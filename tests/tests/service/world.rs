@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use shenfen_core::{Job, RequestedSide, Tenant};
 use shenfen_queue::{
-    Broker, Consumer, ConsumerSettings, DeadLetter, DeadLetters, Depth, Depths, Image, Limits, Message, Outgoing,
-    Publisher, Route, Topology,
+    Broker, Consumer, ConsumerSettings, DeadLetter, DeadLetters, Depth, Depths, Filter, Image, Limits, Message,
+    Outgoing, Publisher, Route, Topology,
 };
 use shenfen_store::port::ClaimOutcome;
 use shenfen_store::postgres::PostgresOptions;
@@ -61,6 +61,11 @@ impl Running {
     }
 }
 
+fn run(service: Service<PostgresStore, StubPictures>) -> Running {
+    let (stop, stopped) = watch::channel(false);
+    Running { stop, task: tokio::spawn(async move { service.run(stopped).await.unwrap() }) }
+}
+
 impl World {
     pub(crate) async fn new() -> World {
         let url = std::env::var("SHENFEN_TEST_BROKER").expect("run scripts/test, which starts one");
@@ -84,17 +89,29 @@ impl World {
     }
 
     pub(crate) fn start_with(&self, threads: usize, images: Images, reader: StubPictures) -> Running {
-        let (stop, stopped) = watch::channel(false);
-        let service = Service {
+        run(Service { images, reader, ..self.service(threads) })
+    }
+
+    /// A worker that takes these tenants' jobs.
+    pub(crate) fn start_for(&self, tenants: QueueTenants) -> Running {
+        run(Service { tenants, ..self.service(1) })
+    }
+
+    fn service(&self, threads: usize) -> Service<PostgresStore, StubPictures> {
+        Service {
             store: self.store.clone(),
-            reader,
+            reader: StubPictures::default(),
             broker: self.broker.clone(),
-            images,
+            images: Images::default(),
             tenants: QueueTenants::default(),
             settings: ServiceSettings::with_threads(threads),
             metrics: Metrics::default(),
-        };
-        Running { stop, task: tokio::spawn(async move { service.run(stopped).await.unwrap() }) }
+        }
+    }
+
+    /// Publishes dead letters again and says how many.
+    pub(crate) async fn redrive(&self, filter: &Filter) -> u64 {
+        DeadLetters::new(self.broker.clone()).redrive(filter).await.unwrap()
     }
 
     pub(crate) async fn publish(&self, message: &Message) {

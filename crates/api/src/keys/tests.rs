@@ -54,6 +54,24 @@ fn key_file_hides_secrets_and_is_private() {
 }
 
 #[test]
+fn key_keeps_its_tenant() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = file(folder.path());
+    let acme = "acme".parse().unwrap();
+    file.add("mobile", acme, None).unwrap();
+    file.add("mobile", Tenant::DEFAULT, None).unwrap();
+    assert!(file.load().unwrap().iter().map(|key| key.tenant).eq([acme, Tenant::DEFAULT]));
+    assert!(file.list().unwrap().iter().map(|key| key.tenant).eq([acme, Tenant::DEFAULT]));
+
+    let path = folder.path().join("keys.jsonl");
+    let text = fs::read_to_string(&path).unwrap();
+    for moved in ["\"tenant\":\"globex\"", "\"tenant\":\"default\""] {
+        fs::write(&path, text.replace("\"tenant\":\"acme\"", moved)).unwrap();
+        assert!(matches!(file.load(), Err(KeyError::WrongMasterKey { .. })), "a secret moved to another tenant");
+    }
+}
+
+#[test]
 fn reads_an_edited_file_or_names_the_line() {
     let folder = tempfile::tempdir().unwrap();
     let file = file(folder.path());

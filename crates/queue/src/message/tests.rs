@@ -63,10 +63,7 @@ fn names_its_tenant_unless_it_is_the_default_one() {
     let of_acme = job.clone().of_tenant("acme".parse().unwrap());
     let parsed = Message::parse(&of_acme.to_json(), None).unwrap();
     assert!(parsed == of_acme && parsed.key() != job.key(), "the same picture of another tenant is another job");
-    check_refused(
-        r#"{"v":1,"tenant":"Acme","image":{"path":"a.jpg"}}"#,
-        "tenant must be 1 to 32 of a-z, 0-9, - and _",
-    );
+    check_refused(r#"{"v":1,"tenant":"Acme","image":{"path":"a.jpg"}}"#, "tenant must be 1 to 32 of a-z, 0-9, - and _");
 }
 
 #[test]

@@ -200,7 +200,9 @@ mod tests {
         for other in [Tenant::DEFAULT, "globex".parse().unwrap()] {
             assert_eq!(rule_of(images.fetch(other, &file, 100)), "path_refused");
             let refused = images.fetch(other, &web, 100);
-            assert!(matches!(refused, Err(FetchError::Refused(reason)) if reason.detail.contains("fetches no pictures")));
+            assert!(
+                matches!(refused, Err(FetchError::Refused(reason)) if reason.detail.contains("fetches no pictures"))
+            );
         }
     }
 
@@ -216,8 +218,15 @@ mod tests {
         let image = Image::Sealed(sealed.clone());
         assert!(matches!(images.fetch(Tenant::DEFAULT, &image, 7), Ok(bytes) if *bytes == *b"picture"));
         assert_eq!(rule_of(images.fetch(Tenant::DEFAULT, &image, 6)), "picture_bytes");
-        assert_eq!(rule_of(images.fetch(Tenant::DEFAULT, &Image::Sealed(sealed[..sealed.len() - 1].to_vec()), 7)), "picture_damaged");
-        assert_eq!(rule_of(Images::default().fetch(Tenant::DEFAULT, &image, 7)), "later", "the keyring may be given yet");
+        assert_eq!(
+            rule_of(images.fetch(Tenant::DEFAULT, &Image::Sealed(sealed[..sealed.len() - 1].to_vec()), 7)),
+            "picture_damaged"
+        );
+        assert_eq!(
+            rule_of(Images::default().fetch(Tenant::DEFAULT, &image, 7)),
+            "later",
+            "the keyring may be given yet"
+        );
 
         let others = shenfen_keyring::Keyring::create(&folder.path().join("others.json"), now).unwrap();
         let sealed = others.newest().recipient().parse::<shenfen_keyring::Recipients>().unwrap().seal(b"x").unwrap();
@@ -228,7 +237,10 @@ mod tests {
     fn fetches_nothing_without_permission() {
         let images = Images::default();
         assert_eq!(rule_of(images.fetch(Tenant::DEFAULT, &Image::Path("a.jpg".into()), 100)), "path_refused");
-        assert_eq!(rule_of(images.fetch(Tenant::DEFAULT, &Image::Url("https://a.example/b.jpg".into()), 100)), "url_refused");
+        assert_eq!(
+            rule_of(images.fetch(Tenant::DEFAULT, &Image::Url("https://a.example/b.jpg".into()), 100)),
+            "url_refused"
+        );
         assert_eq!(rule_of(images.fetch(Tenant::DEFAULT, &Image::Inline(vec![1]), 100)), "read");
         assert!(Images::default().below(Tenant::DEFAULT, Path::new("/nowhere/at/all")).is_err());
     }

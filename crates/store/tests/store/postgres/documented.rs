@@ -8,7 +8,7 @@ use super::server::TestDatabase;
 const PAGE: &str = include_str!("../../../../../docs/results.md");
 
 /// The SQL statements of the page by their first line, which is a comment.
-fn statement(name: &str) -> &'static str {
+pub(super) fn statement(name: &str) -> &'static str {
     let blocks = PAGE.split("```sql\n").skip(1).filter_map(|block| block.split("```").next());
     let mut named = blocks.filter_map(|block| block.strip_prefix("-- ")?.strip_prefix(name)?.strip_prefix('\n'));
     named.next().unwrap_or_else(|| panic!("the page has no statement called {name}"))

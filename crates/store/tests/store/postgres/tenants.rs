@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use shenfen_core::{Decision, Job, JobId, Tenant};
 use shenfen_store::{
-    Access, BatchState, Batches, ClaimOutcome, Dispatch, JobStatus, JobStore, Jobs, NewJob, PostgresStore, ResultFilter,
-    Results,
+    Access, BatchState, Batches, ClaimOutcome, Dispatch, JobStatus, JobStore, Jobs, NewJob, PostgresStore,
+    ResultFilter, Results,
 };
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use uuid::Uuid;
 
+use super::documented::statement;
 use super::server::TestDatabase;
 use crate::made::{dead, job, read};
 
@@ -26,7 +27,8 @@ fn of_acme(job: &Job) -> Job {
 }
 
 async fn sources(store: &PostgresStore) -> Vec<String> {
-    let page = store.page(&ResultFilter { batch: Some("kyc".into()), ..ResultFilter::default() }, 0, 100).await.unwrap();
+    let page =
+        store.page(&ResultFilter { batch: Some("kyc".into()), ..ResultFilter::default() }, 0, 100).await.unwrap();
     page.into_iter().map(|row| row.source).collect()
 }
 
@@ -44,9 +46,12 @@ async fn same_job_of_two_tenants_is_two_jobs() {
     assert!(matches!(acme.status(theirs.id).await.unwrap(), Some(JobStatus::Dead { .. })));
     assert_eq!(store.reopen(&[ours.key()]).await.unwrap(), 0, "the dead one is another tenant's");
     assert_eq!(store.reopen(&[theirs.key()]).await.unwrap(), 1);
-    assert_eq!(acme.claim(&[theirs.clone()]).await.unwrap(), [FIRST_CLAIM]);
+    assert_eq!(acme.claim(std::slice::from_ref(&theirs)).await.unwrap(), [FIRST_CLAIM]);
     store.release(&[ours.key()]).await.unwrap();
-    assert!(matches!(acme.status(theirs.id).await.unwrap(), Some(JobStatus::Running)), "only the named one is released");
+    assert!(
+        matches!(acme.status(theirs.id).await.unwrap(), Some(JobStatus::Running)),
+        "only the named one is released"
+    );
 }
 
 #[tokio::test]
@@ -131,7 +136,7 @@ async fn role_reads_by_sql_what_is_its_tenants() {
     run(&mut admin, &format!("GRANT SELECT ON results, jobs, batches TO {}", reader.name)).await;
     assert!(reader.names().await.is_empty(), "a role that nobody has given a tenant sees none");
 
-    run(&mut admin, &format!("INSERT INTO tenant_access VALUES ('{}', 'acme')", reader.name)).await;
+    run(&mut admin, &statement("a role of one tenant").replace("acme_reader", &reader.name)).await;
     assert_eq!(reader.names().await, ["acme/1.jpg"]);
     let mut connection = PgConnection::connect_with(&reader.options).await.unwrap();
     for table in ["jobs", "batches"] {

@@ -82,7 +82,8 @@ impl<S: JobStore + Clone + 'static> Driver<S> {
         tokio::spawn(async move {
             let _slot = slots.acquire().await;
             let begin = Instant::now();
-            let fetching = move || images.fetch(message.tenant, &message.image, max_bytes).map(std::borrow::Cow::into_owned);
+            let fetching =
+                move || images.fetch(message.tenant, &message.image, max_bytes).map(std::borrow::Cow::into_owned);
             let fetched = match tokio::task::spawn_blocking(fetching).await {
                 Ok(Ok(bytes)) => Ok(Ok(bytes)),
                 Ok(Err(FetchError::Refused(error))) => Ok(Err(error)),
@@ -163,7 +164,9 @@ impl<S: JobStore + Clone + 'static> Driver<S> {
 fn log(line: &Line) {
     match line {
         Line::Malformed(reason) => tracing::warn!(reason, "a message is no job: dead letter"),
-        Line::Failed { key, reason, disposition } => tracing::warn!(job.id = %key, reason, ?disposition, "a job failed"),
+        Line::Failed { key, reason, disposition } => {
+            tracing::warn!(job.id = %key, reason, ?disposition, "a job failed")
+        }
         Line::GivingBack(in_hand) => {
             tracing::warn!(
                 in_hand,

@@ -191,15 +191,13 @@ impl World {
                 let message = Arc::new(self.message(number));
                 Arrival::Job { tag, job: job_of(&message), message, message_id: None, failures }
             }
-            Letter::Malformed(_) => {
-                Arrival::Malformed(Malformed {
-                    tag,
-                    reason: "v must be 1".into(),
-                    route: Route::Dead,
-                    body: Vec::new(),
-                    message_id: None,
-                })
-            }
+            Letter::Malformed(_) => Arrival::Malformed(Malformed {
+                tag,
+                reason: "v must be 1".into(),
+                route: Route::Dead,
+                body: Vec::new(),
+                message_id: None,
+            }),
         }
     }
 
