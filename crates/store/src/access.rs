@@ -8,4 +8,6 @@ pub enum Access {
     Work,
     /// Reading results and batches, also while others work on it.
     Read,
+    /// As [`Access::Read`], to show results in clear, which the audit log records: writes nothing else.
+    Reveal,
 }

@@ -8,6 +8,7 @@ pub mod port;
 pub mod result;
 
 mod access;
+pub mod audit;
 mod batch;
 mod error;
 mod flat;
@@ -20,11 +21,12 @@ mod timestamp;
 mod words;
 
 pub use access::Access;
+pub use audit::{AuditAction, AuditChain, AuditEntry, AuditFault, AuditRecord, Recorded};
 pub use batch::{BatchProgress, BatchState};
 pub use error::StoreError;
 pub use flat::{FlatBatch, FlatRow, WholeRow};
 pub use job::{ClaimedJob, Finished, NewJob, Outcome};
-pub use port::{Batches, ClaimOutcome, Dispatch, JobQueue, JobStatus, JobStore, Jobs, Results};
+pub use port::{Audit, Batches, ClaimOutcome, Dispatch, JobQueue, JobStatus, JobStore, Jobs, Results};
 pub use postgres::PostgresStore;
 pub use result::{ResultFilter, ResultRow, Sides};
 pub use sqlite::{SqliteQueue, SqliteStore};

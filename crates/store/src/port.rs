@@ -8,6 +8,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use crate::audit::{AuditEntry, AuditRecord, Recorded};
 use crate::batch::{BatchProgress, BatchState};
 use crate::error::StoreError;
 use crate::job::{ClaimedJob, Finished, NewJob};
@@ -174,6 +175,15 @@ pub trait Results: Send + Sync {
         after: i64,
         limit: u32,
     ) -> impl Future<Output = Result<Vec<ResultRow>, StoreError>> + Send;
+}
+
+/// The audit log.
+pub trait Audit: Send + Sync {
+    /// Adds an entry. When it returns the entry survives a crash, so only then the act may be done.
+    fn record(&self, record: &AuditRecord) -> impl Future<Output = Result<Recorded, StoreError>> + Send;
+
+    /// Up to `limit` entries of all tenants after the one with the number `after`, in order.
+    fn audit_page(&self, after: i64, limit: u32) -> impl Future<Output = Result<Vec<AuditEntry>, StoreError>> + Send;
 }
 
 /// Batches and their progress.

@@ -4,6 +4,7 @@
 //! and a worker that stops never leaves a transaction open. Statements that lock many jobs do so in the order of their
 //! identifiers, so that they do not deadlock.
 
+mod audit;
 mod batches;
 mod connections;
 mod dispatch;

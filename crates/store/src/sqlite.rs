@@ -4,6 +4,7 @@
 //! system releases when the process ends, however it ends. So a claim needs no expiry: a job that is claimed when a worker
 //! opens the store belongs to a process that has ended.
 
+mod audit;
 mod batches;
 mod failure;
 mod identity;

@@ -14,6 +14,7 @@ use crate::error::StoreError;
 const MIGRATIONS: &[&str] = &[
     include_str!("../../../../migrations/postgres/0001_jobs_results_batches.sql"),
     include_str!("../../../../migrations/postgres/0002_tenants.sql"),
+    include_str!("../../../../migrations/postgres/0003_audit.sql"),
 ];
 
 /// The advisory lock that a program holds while it changes the tables: "SHFN" and 1.
@@ -53,7 +54,7 @@ pub(super) async fn bring_up_to_date(connections: &Connections, access: Access) 
     if is_current(state.map_err(|error| failure::of(name, "open", error))?, name)? {
         return Ok(());
     }
-    if access == Access::Read {
+    if access != Access::Work {
         return Err(StoreError::NoTables { database: name.to_owned() });
     }
     timeout(LIMIT, apply(&mut connection, name)).await.map_err(|_| silent())?

@@ -47,8 +47,8 @@ impl OpenOptions {
         let OpenOptions { path, access, max_pages } = self;
         let lock = match access {
             Access::Work => Some(Arc::new(lock(&path)?)),
-            Access::Read if path.exists() => None,
-            Access::Read => return Err(StoreError::Missing { database: failure::name(&path) }),
+            Access::Read | Access::Reveal if path.exists() => None,
+            Access::Read | Access::Reveal => return Err(StoreError::Missing { database: failure::name(&path) }),
         };
         let options = SqliteConnectOptions::new()
             .filename(&path)

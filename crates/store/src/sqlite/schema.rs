@@ -8,7 +8,10 @@ use super::{Access, failure};
 use crate::error::StoreError;
 
 /// The steps; the nth leads to version n.
-const MIGRATIONS: &[&str] = &[include_str!("../../../../migrations/sqlite/0001_jobs_results_batches.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../../../migrations/sqlite/0001_jobs_results_batches.sql"),
+    include_str!("../../../../migrations/sqlite/0002_audit.sql"),
+];
 
 /// SQLite's own mark for whose file this is: "SHFN".
 const APPLICATION_ID: i64 = 0x5348_464E;
@@ -32,7 +35,7 @@ pub(super) async fn bring_up_to_date(writer: &SqlitePool, path: &Path, access: A
     let state = read_state(&mut snapshot, path).await?;
     snapshot.commit().await.map_err(failed)?;
     match (state, access) {
-        (SchemaState::Empty, Access::Read) => return Err(StoreError::Missing { database: failure::name(path) }),
+        (SchemaState::Empty, Access::Read | Access::Reveal) => return Err(StoreError::Missing { database: failure::name(path) }),
         (SchemaState::At(done), _) if done == MIGRATIONS.len() => return Ok(()),
         _ => {}
     }

@@ -6,7 +6,10 @@ use std::ops::Range;
 use proptest::prelude::*;
 use shenfen_core::{Decision, Job, JobId, PictureResult, Status};
 use shenfen_store::port::Completed;
-use shenfen_store::{BatchProgress, Batches, Finished, Jobs, ResultFilter, ResultRow, Results};
+use shenfen_store::{
+    Audit, AuditAction, AuditChain, AuditEntry, AuditFault, AuditRecord, BatchProgress, Batches, Finished, Jobs, Recorded,
+    ResultFilter, ResultRow, Results,
+};
 use time::macros::date;
 
 use crate::made::{dead, job, jobs, number_of, read, result};
@@ -16,7 +19,7 @@ pub(crate) trait World: Sized {
     /// The jobs of a batch.
     type Jobs: Jobs;
     /// Its tables.
-    type Tables: Results + Batches;
+    type Tables: Results + Batches + Audit;
 
     fn jobs(&self, batch: &str) -> Self::Jobs;
 
@@ -61,6 +64,7 @@ macro_rules! conformance_tests {
             batches_are_independent,
             pages_return_each_matching_result_once_in_order,
             any_text_is_stored_or_replaced,
+            audit_entries_follow_from_one_another,
         }
 
         proptest::proptest! {
@@ -181,6 +185,62 @@ pub(crate) async fn pages_return_each_matching_result_once_in_order(world: impl 
     assert_eq!(count(ResultFilter { decision: Some(Decision::Review), ..ResultFilter::default() }).await, 3);
     assert_eq!(count(ResultFilter { status: Some(Status::Fail), ..ResultFilter::default() }).await, 0);
     assert_eq!(count(ResultFilter { batch: Some("other".into()), ..ResultFilter::default() }).await, 0);
+}
+
+pub(crate) async fn audit_entries_follow_from_one_another(world: impl World) {
+    let record = |subject: &str, amount: Option<u64>| AuditRecord {
+        tenant: "acme".parse().unwrap(),
+        actor: "key 1234 (\u{516c}\u{53f8})".into(),
+        action: AuditAction::Reveal,
+        subject: subject.into(),
+        amount,
+        reason: "customer's request".into(),
+    };
+    let tables = world.tables();
+    assert!(tables.audit_page(0, 10).await.unwrap().is_empty());
+    let mut recorded = Vec::new();
+    for (subject, amount) in [("job 1", Some(1)), ("批 \"1\"\n", None), ("", Some(0))] {
+        recorded.push(tables.record(&record(subject, amount)).await.unwrap());
+    }
+    // Many at once keep one order.
+    let many = [0, 1, 2, 3].map(|number| record("batch kyc", Some(number)));
+    let [one, two, three, four] = &many;
+    let together =
+        tokio::join!(tables.record(one), tables.record(two), tables.record(three), tables.record(four));
+    recorded.extend([together.0, together.1, together.2, together.3].map(Result::unwrap));
+    let mut entries = tables.audit_page(0, 4).await.unwrap();
+    entries.extend(tables.audit_page(4, 100).await.unwrap());
+    let mut chain = AuditChain::default();
+    entries.iter().for_each(|entry| chain.check(entry).unwrap());
+    assert_eq!((chain.entries(), entries[1].subject.as_str()), (7, "批 \"1\"\n"));
+    assert_eq!((entries[0].action.as_str(), entries[0].tenant.as_str(), entries[1].amount), ("reveal", "acme", None));
+    recorded.sort_by_key(Recorded::seq);
+    assert!(recorded.iter().map(Recorded::hash).eq(entries.iter().map(|entry| entry.hash.as_str())));
+
+    // Whatever is changed, removed or moved is found.
+    let fault = |entries: &[AuditEntry]| {
+        let mut chain = AuditChain::default();
+        entries.iter().find_map(|entry| chain.check(entry).err())
+    };
+    let changed = |change: &dyn Fn(&mut AuditEntry)| {
+        let mut entries = entries.clone();
+        change(&mut entries[5]);
+        fault(&entries)
+    };
+    assert_eq!(changed(&|entry| entry.reason.push('!')), Some(AuditFault::Changed { seq: 6 }));
+    assert_eq!(changed(&|entry| entry.amount = None), Some(AuditFault::Changed { seq: 6 }));
+    assert_eq!(changed(&|entry| entry.tenant = "globex".into()), Some(AuditFault::Changed { seq: 6 }));
+    // Even with a hash that fits.
+    let forged = changed(&|entry| {
+        entry.actor.push('x');
+        entry.hash = entry.computed_hash();
+    });
+    assert_eq!(forged, Some(AuditFault::Changed { seq: 7 }));
+    let without = [&entries[..3], &entries[4..]].concat();
+    assert_eq!(fault(&without), Some(AuditFault::Missing { expected: 4, found: 5 }));
+    let mut swapped = entries.clone();
+    swapped.swap(1, 2);
+    assert!(fault(&swapped).is_some());
 }
 
 pub(crate) async fn any_text_is_stored_or_replaced(world: impl World) {

@@ -1,6 +1,7 @@
 //! The PostgreSQL store: the conformance suite with an in-memory broker, and what only this store does.
 
 mod access;
+mod audit;
 mod dispatch;
 mod documented;
 mod job_store;
