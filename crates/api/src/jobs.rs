@@ -11,7 +11,7 @@ use axum::response::Response;
 use serde_json::json;
 use shenfen_core::{JobId, JobKey, Tenant};
 use shenfen_queue::{Error as QueueError, Image, Message, Outgoing, Publisher, Route};
-use shenfen_store::{FlatBatch, JobStatus, StoreError, WholeRow};
+use shenfen_store::{AuditAction, AuditRecord, FlatBatch, JobStatus, ShownRow, StoreError, WholeRow};
 use shenfen_worker::service::job_of;
 use tokio::time::timeout;
 
@@ -25,8 +25,10 @@ use crate::store::LazyStore;
 const MOST_BYTES: usize = 16 << 20;
 /// How long to wait for the broker to confirm a job.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
-/// Maximum length of an idempotency key.
+/// Maximum length of an idempotency key, and of a reason, in bytes.
 const LONGEST_KEY: usize = 200;
+/// The header that says why a result is looked at.
+const REASON: &str = "shenfen-reason";
 
 /// The job of docs/publish.md as JSON; `v` may be left out.
 ///
@@ -51,26 +53,30 @@ pub(crate) async fn submit(State(service): State<Arc<Service>>, request: Request
     Ok(answer::private((StatusCode::ACCEPTED, location, body), "accepted"))
 }
 
-/// The result of a job of the client's tenant: 200 with its row, 202 while there is none yet, 410 when there will be none.
+/// The result of a job of the client's tenant: 200 with its row, 202 while there is none yet, 410 when there will be none. The row is masked
+/// unless the key reveals, which the audit log records first.
 pub(crate) async fn result(
     State(service): State<Arc<Service>>,
     id: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (store, tenant) = authenticated_store(&service, request).await?;
+    let (store, request) = authenticated_store(&service, request).await?;
     let unknown = || Problem::new(StatusCode::NOT_FOUND, "there is no such job");
     let id: JobId = id.ok().and_then(|Path(id)| id.parse().ok()).ok_or_else(unknown)?;
     let open = |state: &str| {
         let body = answer::json(&json!({"job_id": id.to_string(), "state": state}));
         Ok(answer::private((StatusCode::ACCEPTED, [(header::RETRY_AFTER, "1")], body), "open"))
     };
-    match store.status(JobKey { tenant, id }).await.map_err(unavailable)?.ok_or_else(unknown)? {
+    match store.status(JobKey { tenant: request.tenant(), id }).await.map_err(unavailable)?.ok_or_else(unknown)? {
         JobStatus::Waiting => open("queued"),
         JobStatus::Running => open("running"),
         JobStatus::Done(row) => {
-            let row = WholeRow::of(&row);
-            let row =
-                row.map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the stored result is damaged"))?;
+            let damaged = |_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the stored result is damaged");
+            let shown = match reveal(&request, id)? {
+                Some(record) => ShownRow::revealed(*row, &store.record(&record).await.map_err(unavailable)?),
+                None => ShownRow::masked(*row).map_err(damaged)?,
+            };
+            let row = WholeRow::of(&shown).map_err(damaged)?;
             Ok(answer::private(answer::json(&row), "done"))
         }
         JobStatus::Dead { reason } => Err(Problem::new(StatusCode::GONE, format!("the job failed: {reason}"))),
@@ -84,20 +90,39 @@ pub(crate) async fn batch(
     name: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (store, tenant) = authenticated_store(&service, request).await?;
+    let (store, request) = authenticated_store(&service, request).await?;
     let unknown = || Problem::new(StatusCode::NOT_FOUND, "there is no such batch");
     let Path(name) = name.map_err(|_| unknown())?;
     // PostgreSQL text cannot contain NUL, so there is no such batch.
-    let batch = if name.contains('\0') { None } else { store.batch(tenant, &name).await.map_err(unavailable)? };
+    let batch =
+        if name.contains('\0') { None } else { store.batch(request.tenant(), &name).await.map_err(unavailable)? };
     let batch = batch.ok_or_else(unknown)?;
     Ok(answer::private(answer::json(&FlatBatch::of(&batch)), "done"))
 }
 
-/// The database, and the tenant of which the client may learn from it.
-async fn authenticated_store(service: &Service, request: Request) -> Result<(&LazyStore, Tenant), Problem> {
+/// What is to be recorded before a client sees a result in clear; `None` for one whose key shows it masked.
+fn reveal(request: &Authenticated, id: JobId) -> Result<Option<AuditRecord>, Problem> {
+    let Some(key) = request.key.as_deref().filter(|key| key.reveals) else { return Ok(None) };
+    let reason = request.headers.get(REASON).map_or(Ok(String::new()), |reason| {
+        let text = std::str::from_utf8(reason.as_bytes()).ok().filter(|text| text.len() <= LONGEST_KEY);
+        text.map(str::to_owned)
+            .ok_or_else(|| bad_request("the header Shenfen-Reason must be UTF-8 of at most 200 bytes"))
+    })?;
+    Ok(Some(AuditRecord {
+        tenant: Some(key.tenant),
+        actor: format!("key {} of {}", key.ak, key.client),
+        action: AuditAction::Reveal,
+        subject: format!("job {id}"),
+        amount: Some(1),
+        reason,
+    }))
+}
+
+/// The database, and the request of a client that may ask it.
+async fn authenticated_store(service: &Service, request: Request) -> Result<(&LazyStore, Authenticated), Problem> {
     let request = service.authenticate(request, 0).await.inspect_err(|error| log_refusal(error))?;
     let store = service.store.as_ref().ok_or_else(|| not_configured("database"))?;
-    Ok((store, request.tenant()))
+    Ok((store, request))
 }
 
 /// The idempotency key of a request, kept apart from those of other clients.

@@ -15,7 +15,7 @@ use std::time::Duration;
 use shenfen_core::Tenant;
 use thiserror::Error;
 
-pub use file::{KeyFile, Listed, NewKey};
+pub use file::{KeyFile, KeyHolder, Listed, NewKey};
 pub use seal::MasterKey;
 
 use file::Version;
@@ -31,6 +31,8 @@ pub struct Key {
     pub client: String,
     /// The tenant whose jobs and results the client may use.
     pub tenant: Tenant,
+    /// Whether it shows stored results in clear.
+    pub reveals: bool,
     /// Requests per second; `None` for the service's default rate.
     pub rate: Option<f64>,
     secret: Vec<u8>,
@@ -48,6 +50,7 @@ impl Key {
             ak: ak.to_owned(),
             client: "test".to_owned(),
             tenant: Tenant::DEFAULT,
+            reveals: false,
             rate: None,
             secret: secret.to_vec(),
         }

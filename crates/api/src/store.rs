@@ -2,7 +2,9 @@
 
 use shenfen_core::{Job, JobKey, Tenant};
 use shenfen_store::postgres::PostgresOptions;
-use shenfen_store::{Access, BatchProgress, Batches, JobStatus, JobStore, PostgresStore, StoreError};
+use shenfen_store::{
+    Access, Audit, AuditRecord, BatchProgress, Batches, JobStatus, JobStore, PostgresStore, Recorded, StoreError,
+};
 use tokio::sync::OnceCell;
 
 /// The database of the workers, opened on first use.
@@ -31,6 +33,10 @@ impl LazyStore {
 
     pub(crate) async fn status(&self, job: JobKey) -> Result<Option<JobStatus>, StoreError> {
         self.store().await?.of_tenant(job.tenant).status(job.id).await
+    }
+
+    pub(crate) async fn record(&self, record: &AuditRecord) -> Result<Recorded, StoreError> {
+        self.store().await?.record(record).await
     }
 
     pub(crate) async fn batch(&self, tenant: Tenant, name: &str) -> Result<Option<BatchProgress>, StoreError> {

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use shenfen_store::{Access, BatchProgress, BatchState, Batches, Dispatch, FlatBatch};
+use shenfen_store::{Access, Audit, AuditAction, AuditRecord, BatchProgress, BatchState, Batches, Dispatch, FlatBatch};
 
+use crate::actor::actor;
 use crate::database::DatabaseArgs;
 use crate::table::{Format, Table};
 use crate::tenant::TenantArgs;
@@ -54,7 +55,7 @@ pub(crate) fn run(args: BatchesArgs) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let batches = runtime.context("cannot start the runtime")?.block_on(async {
         let (name, state) = match &args.change {
-            None => return Ok(args.database.open_to_read(args.tenant.tenant).await?.batches().await?),
+            None => return Ok(args.database.open_to_read(Access::Read, args.tenant.tenant).await?.batches().await?),
             Some(Change::Pause(NameArgs { name })) => (name, BatchState::Paused),
             Some(Change::Resume(NameArgs { name })) => (name, BatchState::Active),
             Some(Change::Cancel(NameArgs { name })) => (name, BatchState::Cancelled),
@@ -78,9 +79,24 @@ pub(crate) fn run(args: BatchesArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Changes the state of a batch and returns its progress.
+/// Changes the state of a batch, which the audit log records, and returns its progress.
 async fn change(args: &BatchesArgs, name: &str, state: BatchState) -> anyhow::Result<BatchProgress> {
     let store = args.database.open_server(Access::Work, args.tenant.tenant).await?;
+    let record = AuditRecord {
+        tenant: Some(args.tenant.tenant),
+        actor: actor(),
+        action: match state {
+            BatchState::Paused => AuditAction::Pause,
+            BatchState::Active => AuditAction::Resume,
+            BatchState::Cancelled => AuditAction::Cancel,
+        },
+        subject: format!("batch {name}"),
+        amount: None,
+        reason: String::new(),
+    };
+    if store.batch(name).await?.is_some() {
+        store.record(&record).await?;
+    }
     let now = store.set_batch_state(name, state).await?;
     let batch = store.batch(name).await?;
     match (now, batch) {

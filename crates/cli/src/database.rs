@@ -10,7 +10,8 @@ use shenfen_core::Tenant;
 use shenfen_store::postgres::PostgresOptions;
 use shenfen_store::sqlite::OpenOptions;
 use shenfen_store::{
-    Access, BatchProgress, Batches, PostgresStore, ResultFilter, ResultRow, Results, SqliteStore, StoreError,
+    Access, Audit, AuditEntry, AuditRecord, BatchProgress, Batches, PostgresStore, Recorded, ResultFilter, ResultRow,
+    Results, SqliteStore, StoreError,
 };
 use shenfen_worker::BackfillError;
 
@@ -79,17 +80,17 @@ impl DatabaseArgs {
         }
     }
 
-    /// Opens either store for reading what is a tenant's.
+    /// Opens either store for reading what is a tenant's, with [`Access::Reveal`] also in clear.
     ///
     /// # Errors
     /// When it cannot be opened, or is a file and the tenant is not the default one.
-    pub(crate) async fn open_to_read(&self, tenant: Tenant) -> anyhow::Result<Store> {
+    pub(crate) async fn open_to_read(&self, access: Access, tenant: Tenant) -> anyhow::Result<Store> {
         Ok(match self.choice()? {
             DatabaseChoice::File(path) => {
                 needs_default(tenant)?;
-                Store::File(OpenOptions::new(path, Access::Read).open().await?)
+                Store::File(OpenOptions::new(path, access).open().await?)
             }
-            DatabaseChoice::Postgres(options) => Store::Server(options.open(Access::Read).await?.of_tenant(tenant)),
+            DatabaseChoice::Postgres(options) => Store::Server(options.open(access).await?.of_tenant(tenant)),
         })
     }
 
@@ -135,6 +136,22 @@ impl Results for Store {
         match self {
             Store::File(store) => store.page(filter, after, limit).await,
             Store::Server(store) => store.page(filter, after, limit).await,
+        }
+    }
+}
+
+impl Audit for Store {
+    async fn record(&self, record: &AuditRecord) -> Result<Recorded, StoreError> {
+        match self {
+            Store::File(store) => store.record(record).await,
+            Store::Server(store) => store.record(record).await,
+        }
+    }
+
+    async fn audit_page(&self, after: i64, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+        match self {
+            Store::File(store) => store.audit_page(after, limit).await,
+            Store::Server(store) => store.audit_page(after, limit).await,
         }
     }
 }

@@ -10,10 +10,11 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use shenfen_core::{JobId, JobKey, Tenant};
 use shenfen_queue::{Broker, DeadLetter, DeadLetters, Depths, Filter};
-use shenfen_store::{Access, JobStore};
+use shenfen_store::{Access, Audit, AuditAction, AuditRecord, JobStore};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::actor::actor;
 use crate::broker::BrokerArgs;
 use crate::database::DatabaseArgs;
 use crate::table::{Format, Table};
@@ -73,6 +74,9 @@ struct PurgeArgs {
     #[command(flatten)]
     selection: Selection,
 
+    #[command(flatten)]
+    database: DatabaseArgs,
+
     /// Confirm the deletion
     #[arg(long, env = "SHENFEN_YES", value_parser = FalseyValueParser::new())]
     yes: bool,
@@ -117,6 +121,20 @@ impl Selection {
         match tenant {
             Some(tenant) => filter.map(|filter| Filter::OfTenant(tenant, Box::new(filter))),
             None => filter,
+        }
+    }
+
+    /// The selection as the audit log has it.
+    fn in_words(&self) -> String {
+        match self {
+            Selection { all: true, .. } => "all dead letters".to_owned(),
+            Selection { reason: Some(text), .. } => format!("dead letters with the reason {text}"),
+            Selection { batch: Some(name), .. } => format!("dead letters of batch {name}"),
+            Selection { refused: true, .. } => "refused dead letters".to_owned(),
+            Selection { id, .. } => {
+                let ids: Vec<String> = id.iter().map(JobId::to_string).collect();
+                format!("dead letters of {}", ids.join(", "))
+            }
         }
     }
 
@@ -177,18 +195,22 @@ async fn list(broker: Broker, args: &ListArgs, tenant: Option<Tenant>) -> anyhow
 /// is no job's, so it is only published again.
 async fn redrive(broker: Broker, args: &RedriveArgs, tenant: Option<Tenant>) -> anyhow::Result<()> {
     let filter = args.selection.required(tenant)?;
+    let store = args.database.open_server(Access::Work, Tenant::DEFAULT).await?;
     let letters = DeadLetters::new(broker);
     if filter == Filter::Refused {
+        store.record(&act(AuditAction::Redrive, &args.selection, tenant, None)).await?;
         let count = letters.redrive(&filter).await?;
         writeln!(io::stdout(), "{count} published again")?;
         return Ok(());
     }
-    let store = args.database.open_server(Access::Work, Tenant::DEFAULT).await?;
     let found = letters.list(usize::MAX).await?;
     let (jobs, no_jobs): (Vec<&DeadLetter>, Vec<&DeadLetter>) =
         found.iter().filter(|letter| filter.accepts(letter)).partition(|letter| letter.job.is_some());
     let jobs: HashSet<JobKey> = jobs.into_iter().filter_map(|letter| letter.job).collect();
     let keys: Vec<JobKey> = jobs.iter().copied().collect();
+    if !keys.is_empty() {
+        store.record(&act(AuditAction::Redrive, &args.selection, tenant, Some(keys.len() as u64))).await?;
+    }
     for keys in keys.chunks(REOPENED_AT_ONCE) {
         store.reopen(keys).await?;
     }
@@ -207,9 +229,16 @@ async fn purge(broker: Broker, args: &PurgeArgs, tenant: Option<Tenant>) -> anyh
     if !args.yes {
         bail!("this deletes dead letters permanently: check them with `shenfen dead list`, then add --yes");
     }
+    let store = args.database.open_server(Access::Work, Tenant::DEFAULT).await?;
+    store.record(&act(AuditAction::Purge, &args.selection, tenant, None)).await?;
     let count = DeadLetters::new(broker).purge(&filter).await?;
     writeln!(io::stdout(), "{count} deleted")?;
     Ok(())
+}
+
+/// What the audit log says of a change to dead letters.
+fn act(action: AuditAction, selection: &Selection, tenant: Option<Tenant>, amount: Option<u64>) -> AuditRecord {
+    AuditRecord { tenant, actor: actor(), action, subject: selection.in_words(), amount, reason: String::new() }
 }
 
 /// One line of JSON: a dead letter without its content.

@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand};
 use serde_json::json;
-use shenfen_api::keys::{KeyFile, MasterKey};
+use shenfen_api::keys::{KeyFile, KeyHolder, MasterKey};
 use shenfen_core::Tenant;
 
 use crate::table::{Format, Table};
@@ -82,6 +83,10 @@ enum Change {
         #[arg(long, env = "SHENFEN_TENANT", value_name = "NAME", default_value_t = Tenant::DEFAULT)]
         tenant: Tenant,
 
+        /// Show this client stored results in clear, which the audit log records, and not masked
+        #[arg(long, env = "SHENFEN_KEY_REVEAL", value_parser = FalseyValueParser::new())]
+        reveal: bool,
+
         /// Requests per second [default: that of `shenfen serve --rate`]
         #[arg(long, env = "SHENFEN_KEY_RATE", value_name = "N", value_parser = rate)]
         rate: Option<f64>,
@@ -105,8 +110,8 @@ pub(crate) fn run(args: KeysArgs) -> anyhow::Result<ExitCode> {
     let format = Format::or_default(args.format);
     let mut out = BufWriter::new(io::stdout());
     match args.change {
-        Change::Add { client, tenant, rate } => {
-            let key = file.add(&client, tenant, rate)?;
+        Change::Add { client, tenant, reveal, rate } => {
+            let key = file.add(KeyHolder { client: &client, tenant, reveals: reveal }, rate)?;
             match format {
                 Format::Json => {
                     writeln!(out, "{}", json!({"client": client, "tenant": tenant, "ak": key.ak, "sk": key.sk}))?
@@ -124,15 +129,17 @@ pub(crate) fn run(args: KeysArgs) -> anyhow::Result<ExitCode> {
                     }
                 }
                 Format::Table => {
-                    let rows: Vec<[String; 6]> = keys
+                    let rows: Vec<[String; 7]> = keys
                         .into_iter()
                         .map(|key| {
                             let rate = key.rate.map(|rate| rate.to_string()).unwrap_or_default();
                             let [tenant, revoked] = [key.tenant.to_string(), key.revoked_at.unwrap_or_default()];
-                            [key.ak, rate, key.created_at, revoked, tenant, key.client]
+                            let results = if key.reveals { "in clear" } else { "masked" };
+                            [key.ak, rate, key.created_at, revoked, tenant, results.to_owned(), key.client]
                         })
                         .collect();
-                    Table::new(["AK", "RATE", "CREATED", "REVOKED", "TENANT", "CLIENT"]).print(&mut out, &rows)?;
+                    Table::new(["AK", "RATE", "CREATED", "REVOKED", "TENANT", "RESULTS", "CLIENT"])
+                        .print(&mut out, &rows)?;
                 }
             }
         }

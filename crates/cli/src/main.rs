@@ -1,5 +1,6 @@
 //! The binary `shenfen`: one file per subcommand.
 
+mod audit;
 mod backfill;
 mod batches;
 mod bench;
@@ -16,6 +17,7 @@ mod serve;
 mod submit;
 mod worker;
 
+mod actor;
 mod allocator;
 mod broker;
 mod clock;
@@ -59,6 +61,7 @@ enum Command {
     Keyring(keyring::KeyringArgs),
     Submit(submit::SubmitArgs),
     Dead(dead::DeadArgs),
+    Audit(audit::AuditArgs),
     Migrate(migrate::MigrateArgs),
     Eval(eval::EvalArgs),
     Bench(bench::BenchArgs),
@@ -112,6 +115,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Keyring(args) => keyring::run(args),
         Command::Submit(args) => submit::run(args),
         Command::Dead(args) => dead::run(args),
+        Command::Audit(args) => audit::run(args),
         Command::Migrate(args) => migrate::run(args),
         Command::Eval(args) => eval::run(args),
         Command::Bench(args) => bench::run(args),

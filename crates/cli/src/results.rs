@@ -6,8 +6,11 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use shenfen_core::{Decision, Status};
-use shenfen_store::{FlatRow, ResultFilter, ResultRow, Results, Sides, WholeRow};
+use shenfen_store::{
+    Access, Audit, AuditAction, AuditRecord, FlatRow, ResultFilter, Results, ShownRow, Sides, WholeRow,
+};
 
+use crate::actor::actor;
 use crate::database::DatabaseArgs;
 use crate::table::{Format, Table};
 use crate::tenant::TenantArgs;
@@ -29,6 +32,14 @@ pub(crate) struct ResultsArgs {
     /// Only results with this decision: accept, review or reject
     #[arg(long, env = "SHENFEN_DECISION", value_parser = parse_decision)]
     decision: Option<Decision>,
+
+    /// Show names, numbers and addresses in clear, which the audit log records, and not masked
+    #[arg(long, requires = "reason")]
+    reveal: bool,
+
+    /// Why they are looked at in clear
+    #[arg(long, value_name = "TEXT", requires = "reveal")]
+    reason: Option<String>,
 
     /// Output format [default: table on a terminal, otherwise json, one object per line]
     #[arg(long, env = "SHENFEN_FORMAT", value_enum)]
@@ -84,7 +95,9 @@ pub(crate) fn run(args: ResultsArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn results(args: ResultsArgs) -> anyhow::Result<ExitCode> {
-    let store = args.database.open_to_read(args.tenant.tenant).await?;
+    let access = if args.reveal { Access::Reveal } else { Access::Read };
+    let store = args.database.open_to_read(access, args.tenant.tenant).await?;
+    let recorded = if args.reveal { Some(store.record(&reveal(&args)).await?) } else { None };
     let filter = ResultFilter { batch: args.batch, status: args.status, decision: args.decision };
     let format = args.format.unwrap_or(match Format::or_default(None) {
         Format::Table => ExportFormat::Table,
@@ -99,11 +112,35 @@ async fn results(args: ResultsArgs) -> anyhow::Result<ExitCode> {
     let mut after = 0;
     loop {
         let page = store.page(&filter, after, PAGE).await?;
-        export.write(&page)?;
-        match page.last() {
-            Some(row) => after = row.seq,
-            None => return Ok(ExitCode::SUCCESS),
-        }
+        let Some(last) = page.last() else { return Ok(ExitCode::SUCCESS) };
+        after = last.seq;
+        let shown = page.into_iter().map(|row| match &recorded {
+            Some(recorded) => Ok(ShownRow::revealed(row, recorded)),
+            None => ShownRow::masked(row),
+        });
+        export.write(&shown.collect::<Result<Vec<_>, _>>().context("a stored result is not one of ours")?)?;
+    }
+}
+
+/// What the audit log says before results are shown in clear.
+fn reveal(args: &ResultsArgs) -> AuditRecord {
+    let mut subject = "results".to_owned();
+    if let Some(batch) = &args.batch {
+        subject += &format!(" of batch {batch}");
+    }
+    if let Some(status) = args.status {
+        subject += &format!(" with status {}", status.as_str());
+    }
+    if let Some(decision) = args.decision {
+        subject += &format!(" with decision {}", decision.as_str());
+    }
+    AuditRecord {
+        tenant: Some(args.tenant.tenant),
+        actor: actor(),
+        action: AuditAction::Reveal,
+        subject,
+        amount: None,
+        reason: args.reason.clone().unwrap_or_default(),
     }
 }
 
@@ -118,7 +155,7 @@ enum Export {
 }
 
 impl Export {
-    fn write(&mut self, rows: &[ResultRow]) -> anyhow::Result<()> {
+    fn write(&mut self, rows: &[ShownRow]) -> anyhow::Result<()> {
         match self {
             Export::Table { out, table } => {
                 table.print(out, &rows.iter().map(table_row).collect::<Vec<_>>())?;
@@ -143,7 +180,8 @@ impl Export {
     }
 }
 
-fn table_row(row: &ResultRow) -> [String; 10] {
+fn table_row(shown: &ShownRow) -> [String; 10] {
+    let row = shown.row();
     let valid_to = match row.columns.valid_to {
         _ if row.columns.long_term => "长期".to_owned(),
         Some(date) => date.to_string(),

@@ -57,6 +57,39 @@ fn accepts_a_job_and_shows_its_result() {
 }
 
 #[test]
+fn key_that_reveals_shows_results_in_clear_and_is_recorded() {
+    let bench = Bench::new();
+    bench.place.write("master", "7".repeat(64));
+    let with_keys = ["--keys", "keys.jsonl", "--master-key-file", "master"];
+    let client = |arguments: &[&str]| Client::add(&bench, &[arguments, &with_keys].concat());
+    let (console, reader) = (client(&["console", "--reveal"]), client(&["reader"]));
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--threads", "1"];
+    let served = Served::start(&mut bench.command(&[&serve[..], &with_keys].concat()));
+    let id =
+        reader.submit(&served, &[], r#"{"image":{"base64":"QUJD"}}"#).json()["job_id"].as_str().unwrap().to_owned();
+    let mut result = no_card();
+    result.message = [("name", "\u{5f20}\u{4e09}"), ("identityNo", "11010519491231002X")]
+        .map(|(name, text)| (name.to_owned(), text.to_owned()))
+        .into();
+    let job = job_of(&bench.take_job());
+    let read = Outcome::Read { result: Box::new(result), image_sha256: None };
+    bench.block_on(async |store, _| store.complete(&[finished(&job, read)]).await.map(drop).unwrap());
+
+    let target = format!("/v1/results/{id}");
+    let masked = reader.get(&served, &target).json();
+    assert_eq!((&masked["identity_no"], &masked["name"]), (&"110***********002X".into(), &"\u{5f20}*".into()));
+    assert_eq!(masked["result"]["message"]["identityNo"], masked["identity_no"]);
+    let clear = console.ask(&served, "GET", &target, &[("shenfen-reason", "complaint 17")], "").json();
+    assert_eq!(clear["identity_no"], "11010519491231002X");
+    assert_eq!(clear["result"]["message"]["name"], "\u{5f20}\u{4e09}");
+    let [entry] = &bench.run(&["audit", "export"]).lines()[..] else { panic!("only the second one is recorded") };
+    assert_eq!((&entry["action"], &entry["reason"]), (&"reveal".into(), &"complaint 17".into()));
+    assert_eq!(entry["subject"], format!("job {id}"));
+    assert_eq!(entry["actor"], format!("key {} of console", console.ak));
+    assert!(bench.run(&["audit", "verify"]).out.starts_with("1 entries"));
+}
+
+#[test]
 fn pictures_are_sealed_for_the_recipients() {
     let bench = Bench::new();
     bench.run(&["keyring", "init", "--keyring", "keys.json"]);

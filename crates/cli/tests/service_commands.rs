@@ -221,6 +221,8 @@ fn redriven_job_can_be_claimed_again() {
         );
         assert_eq!(Depths::new(broker).read().await.unwrap().dead, 1);
     });
+    let [entry] = &bench.run(&["audit", "export"]).lines()[..] else { panic!("what changes nothing is not recorded") };
+    assert_eq!((&entry["action"], &entry["amount"]), (&"redrive".into(), &1.into()));
 }
 
 #[test]
@@ -233,6 +235,10 @@ fn purge_needs_confirmation() {
     assert_eq!(bench.run(&["dead", "list"]).lines().len(), 1);
     assert_eq!(bench.run(&["dead", "purge", "--all", "--yes"]).out, "1 deleted\n");
     assert_eq!(bench.run(&["dead", "list"]).lines().len(), 0);
+    let entries = bench.run(&["audit", "export"]).lines();
+    assert!(entries.iter().all(|entry| entry["action"] == "purge" && entry["tenant"] == "*"));
+    let subjects: Vec<&str> = entries.iter().map(|entry| entry["subject"].as_str().unwrap()).collect();
+    assert_eq!(subjects, [&format!("dead letters of {}", message.job_id), "all dead letters"]);
 }
 
 #[test]

@@ -14,6 +14,7 @@ pub mod gender;
 pub mod id_number;
 pub mod job;
 mod mask;
+mod masking;
 pub mod outcome;
 pub mod policy;
 pub mod reading;

@@ -5,12 +5,15 @@
 
 use std::fmt;
 
-use shenfen_core::Tenant;
 use sha2::{Digest, Sha256};
+use shenfen_core::Tenant;
 use thiserror::Error;
 use time::OffsetDateTime;
 
 use crate::timestamp;
+
+/// In the place of a tenant's name.
+const ALL_TENANTS: &str = "*";
 
 /// What is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +49,8 @@ impl AuditAction {
 /// An act to be recorded, before it is done. No `Debug`: a reason or a subject may name a person.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AuditRecord {
-    /// Whose data it concerns.
-    pub tenant: Tenant,
+    /// Whose data it concerns; `None` for that of all tenants.
+    pub tenant: Option<Tenant>,
     /// Who does it: a key of the HTTP service, or a user of the operating system.
     pub actor: String,
     /// What is done.
@@ -58,6 +61,13 @@ pub struct AuditRecord {
     pub amount: Option<u64>,
     /// Why, in the actor's words.
     pub reason: String,
+}
+
+impl AuditRecord {
+    /// The tenant as the table has it.
+    pub(crate) fn tenant_name(&self) -> &str {
+        self.tenant.as_ref().map_or(ALL_TENANTS, Tenant::as_str)
+    }
 }
 
 /// The proof that an act is recorded. Only a store makes one.
@@ -86,7 +96,7 @@ pub struct AuditEntry {
     pub seq: i64,
     /// When it was recorded, to the millisecond.
     pub at: OffsetDateTime,
-    /// Whose data it concerns.
+    /// Whose data it concerns; `*` for that of all tenants.
     pub tenant: String,
     /// Who did it.
     pub actor: String,

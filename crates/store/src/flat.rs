@@ -6,7 +6,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::batch::{BatchProgress, BatchState};
-use crate::result::{ResultRow, Sides};
+use crate::result::Sides;
+use crate::shown::ShownRow;
 
 /// A result with the names of the table's columns, except the complete result.
 #[derive(Serialize)]
@@ -64,7 +65,8 @@ pub struct FlatBatch<'a> {
 
 impl FlatRow<'_> {
     /// The row as it is serialised.
-    pub fn of(row: &ResultRow) -> FlatRow<'_> {
+    pub fn of(shown: &ShownRow) -> FlatRow<'_> {
+        let row = shown.row();
         let fields = &row.columns;
         FlatRow {
             job_id: row.job_id.to_string(),
@@ -99,8 +101,8 @@ impl WholeRow<'_> {
     ///
     /// # Errors
     /// When the stored result is not valid JSON.
-    pub fn of(row: &ResultRow) -> serde_json::Result<WholeRow<'_>> {
-        Ok(WholeRow { row: FlatRow::of(row), result: serde_json::from_str(&row.result)? })
+    pub fn of(shown: &ShownRow) -> serde_json::Result<WholeRow<'_>> {
+        Ok(WholeRow { row: FlatRow::of(shown), result: serde_json::from_str(&shown.row().result)? })
     }
 }
 

@@ -12,6 +12,7 @@ pub mod audit;
 mod batch;
 mod error;
 mod flat;
+mod shown;
 
 pub mod postgres;
 pub mod sqlite;
@@ -29,4 +30,5 @@ pub use job::{ClaimedJob, Finished, NewJob, Outcome};
 pub use port::{Audit, Batches, ClaimOutcome, Dispatch, JobQueue, JobStatus, JobStore, Jobs, Results};
 pub use postgres::PostgresStore;
 pub use result::{ResultFilter, ResultRow, Sides};
+pub use shown::ShownRow;
 pub use sqlite::{SqliteQueue, SqliteStore};

@@ -4,8 +4,9 @@
 //! {"ak":"...","client":"acme","created_at":"2026-11-23T20:00:00Z","rate":20.0,"secret":"..."}
 //! {"ak":"...","revoked_at":"2026-12-01T08:00:00Z"}
 //! ```
-//! A key of another tenant than the default one has `"tenant":"..."` as well. `secret` is the base64 of the nonce and the secret, encrypted
-//! with the master key and bound to name, client and tenant, so that lines cannot be forged and secrets cannot be moved to other names. `rate` may be omitted or edited by hand, and a line
+//! A key of another tenant than the default one has `"tenant":"..."` as well, and one that shows stored results in clear `"reveals":true`.
+//! `secret` is the base64 of the nonce and the secret, encrypted
+//! with the master key and bound to all of these, so that lines cannot be forged and no key can be given more than it was. `rate` may be omitted or edited by hand, and a line
 //! may be deleted.
 
 use std::fs::{self, File, OpenOptions};
@@ -31,6 +32,24 @@ pub struct KeyFile {
     master: MasterKey,
 }
 
+/// Whom a new key is for, and what it may do.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyHolder<'a> {
+    /// The client's name.
+    pub client: &'a str,
+    /// The tenant whose jobs and results it may use.
+    pub tenant: Tenant,
+    /// Whether it shows stored results in clear.
+    pub reveals: bool,
+}
+
+impl<'a> KeyHolder<'a> {
+    /// A client of the default tenant, to whom stored results are shown masked.
+    pub fn new(client: &'a str) -> KeyHolder<'a> {
+        KeyHolder { client, tenant: Tenant::DEFAULT, reveals: false }
+    }
+}
+
 /// A new key. Its secret is shown only once. No `Debug`.
 pub struct NewKey {
     /// Its name.
@@ -48,6 +67,8 @@ pub struct Listed {
     pub client: String,
     /// Its tenant.
     pub tenant: Tenant,
+    /// Whether it shows stored results in clear.
+    pub reveals: bool,
     /// Requests per second; `None` for the service's default rate.
     pub rate: Option<f64>,
     /// When it was created, as RFC 3339 in UTC.
@@ -67,6 +88,8 @@ enum Line {
         client: String,
         #[serde(skip_serializing_if = "is_default", default)]
         tenant: Tenant,
+        #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+        reveals: bool,
         created_at: String,
         #[serde(skip_serializing_if = "Option::is_none", default)]
         rate: Option<f64>,
@@ -84,11 +107,12 @@ impl KeyFile {
         KeyFile { path: path.into(), master }
     }
 
-    /// Adds a key for a client of a tenant. The file is created with mode 0600.
+    /// Adds a key. The file is created with mode 0600.
     ///
     /// # Errors
     /// When the client's name is invalid, the file holds keys of another master key, or it cannot be written.
-    pub fn add(&self, client: &str, tenant: Tenant, rate: Option<f64>) -> Result<NewKey, KeyError> {
+    pub fn add(&self, holder: KeyHolder<'_>, rate: Option<f64>) -> Result<NewKey, KeyError> {
+        let KeyHolder { client, tenant, reveals } = holder;
         if !(1..=100).contains(&client.len()) || client.contains(char::is_control) {
             return Err(KeyError::Client);
         }
@@ -97,9 +121,9 @@ impl KeyFile {
             self.load()?;
         }
         let (ak, sk) = (hex::encode(random::<16>()?), hex::encode(random::<32>()?));
-        let secret = STANDARD.encode(self.master.seal(sk.as_bytes(), &owner(&ak, client, tenant))?);
+        let secret = STANDARD.encode(self.master.seal(sk.as_bytes(), &owner(&ak, holder))?);
         let client = client.to_owned();
-        self.append(&Line::Added { ak: ak.clone(), client, tenant, created_at: now(), rate, secret })?;
+        self.append(&Line::Added { ak: ak.clone(), client, tenant, reveals, created_at: now(), rate, secret })?;
         Ok(NewKey { ak, sk })
     }
 
@@ -122,8 +146,8 @@ impl KeyFile {
         let mut keys: Vec<Listed> = Vec::new();
         for line in self.lines()? {
             match line {
-                Line::Added { ak, client, tenant, created_at, rate, .. } => {
-                    keys.push(Listed { ak, client, tenant, rate, created_at, revoked_at: None });
+                Line::Added { ak, client, tenant, reveals, created_at, rate, .. } => {
+                    keys.push(Listed { ak, client, tenant, reveals, rate, created_at, revoked_at: None });
                 }
                 Line::Revoked { ak, revoked_at } => {
                     keys.iter_mut()
@@ -140,15 +164,16 @@ impl KeyFile {
         let mut keys: Vec<Key> = Vec::new();
         for line in self.lines()? {
             match line {
-                Line::Added { ak, client, tenant, rate, secret, .. } => {
+                Line::Added { ak, client, tenant, reveals, rate, secret, .. } => {
+                    let holder = KeyHolder { client: &client, tenant, reveals };
                     let sealed = STANDARD.decode(secret).ok();
-                    let secret = sealed.and_then(|sealed| self.master.open(&sealed, &owner(&ak, &client, tenant)));
+                    let secret = sealed.and_then(|sealed| self.master.open(&sealed, &owner(&ak, holder)));
                     let Some(secret) = secret else {
                         return Err(KeyError::WrongMasterKey { path: self.path.clone(), ak });
                     };
                     // An invalid rate, edited by hand, would allow everything or nothing.
                     let rate = rate.filter(|rate| rate.is_finite() && *rate > 0.0);
-                    keys.push(Key { ak, client, tenant, rate, secret });
+                    keys.push(Key { ak, client, tenant, reveals, rate, secret });
                 }
                 Line::Revoked { ak, .. } => keys.retain(|key| key.ak != ak),
             }
@@ -190,14 +215,12 @@ impl KeyFile {
 }
 
 /// The associated data that a secret is bound to.
-fn owner(ak: &str, client: &str, tenant: Tenant) -> String {
-    let mut owner = format!("{ak} {client}");
-    if tenant != Tenant::DEFAULT {
-        // No client's name has a control character.
-        owner.push('\n');
-        owner.push_str(tenant.as_str());
-    }
-    owner
+fn owner(ak: &str, holder: KeyHolder<'_>) -> String {
+    let KeyHolder { client, tenant, reveals } = holder;
+    // No client's name has a control character. Keys of earlier versions have the name only.
+    let tenant = if tenant == Tenant::DEFAULT { String::new() } else { format!("\ntenant {tenant}") };
+    let reveals = if reveals { "\nreveals" } else { "" };
+    format!("{ak} {client}{tenant}{reveals}")
 }
 
 fn is_default(tenant: &Tenant) -> bool {

@@ -16,8 +16,8 @@ fn file(folder: &Path) -> KeyFile {
 fn adds_lists_and_revokes_keys() {
     let folder = tempfile::tempdir().unwrap();
     let file = file(folder.path());
-    let first = file.add("acme 公司", Tenant::DEFAULT, None).unwrap();
-    let second = file.add("acme 公司", Tenant::DEFAULT, Some(2.5)).unwrap();
+    let first = file.add(KeyHolder::new("acme 公司"), None).unwrap();
+    let second = file.add(KeyHolder::new("acme 公司"), Some(2.5)).unwrap();
     assert_ne!(first.ak, second.ak);
     let loaded = file.load().unwrap();
     assert_eq!(loaded.iter().map(|key| &key.ak).collect::<Vec<_>>(), [&first.ak, &second.ak]);
@@ -31,7 +31,7 @@ fn adds_lists_and_revokes_keys() {
         assert!(matches!(file.revoke(unknown), Err(KeyError::Unknown { .. })));
     }
     for name in ["", "a\nb", &"x".repeat(101)] {
-        assert!(matches!(file.add(name, Tenant::DEFAULT, None), Err(KeyError::Client)));
+        assert!(matches!(file.add(KeyHolder::new(name), None), Err(KeyError::Client)));
     }
 }
 
@@ -39,7 +39,7 @@ fn adds_lists_and_revokes_keys() {
 fn key_file_hides_secrets_and_is_private() {
     let folder = tempfile::tempdir().unwrap();
     let file = file(folder.path());
-    let key = file.add("acme", Tenant::DEFAULT, None).unwrap();
+    let key = file.add(KeyHolder::new("acme"), None).unwrap();
     let path = folder.path().join("keys.jsonl");
     let text = fs::read_to_string(&path).unwrap();
     assert!(text.contains(&key.ak) && !text.contains(&key.sk));
@@ -48,7 +48,7 @@ fn key_file_hides_secrets_and_is_private() {
 
     let other = KeyFile::new(&path, master('2'));
     assert!(matches!(other.load(), Err(KeyError::WrongMasterKey { .. })));
-    assert!(matches!(other.add("acme", Tenant::DEFAULT, None), Err(KeyError::WrongMasterKey { .. })));
+    assert!(matches!(other.add(KeyHolder::new("acme"), None), Err(KeyError::WrongMasterKey { .. })));
     fs::write(&path, text.replace("acme", "another")).unwrap();
     assert!(matches!(file.load(), Err(KeyError::WrongMasterKey { .. })), "a secret moved to another client");
 }
@@ -58,28 +58,32 @@ fn key_keeps_its_tenant() {
     let folder = tempfile::tempdir().unwrap();
     let file = file(folder.path());
     let acme = "acme".parse().unwrap();
-    file.add("mobile", acme, None).unwrap();
-    file.add("mobile", Tenant::DEFAULT, None).unwrap();
+    file.add(KeyHolder { tenant: acme, ..KeyHolder::new("mobile") }, None).unwrap();
+    file.add(KeyHolder::new("mobile"), None).unwrap();
     assert!(file.load().unwrap().iter().map(|key| key.tenant).eq([acme, Tenant::DEFAULT]));
     assert!(file.list().unwrap().iter().map(|key| key.tenant).eq([acme, Tenant::DEFAULT]));
 
     let path = folder.path().join("keys.jsonl");
     let text = fs::read_to_string(&path).unwrap();
-    for moved in ["\"tenant\":\"globex\"", "\"tenant\":\"default\""] {
-        fs::write(&path, text.replace("\"tenant\":\"acme\"", moved)).unwrap();
-        assert!(matches!(file.load(), Err(KeyError::WrongMasterKey { .. })), "a secret moved to another tenant");
+    let tenant = "\"tenant\":\"acme\"";
+    for moved in ["\"tenant\":\"globex\"", "\"tenant\":\"default\"", "\"tenant\":\"acme\",\"reveals\":true"] {
+        fs::write(&path, text.replace(tenant, moved)).unwrap();
+        assert!(matches!(file.load(), Err(KeyError::WrongMasterKey { .. })), "a key that was given more: {moved}");
     }
+    fs::write(&path, text).unwrap();
+    file.add(KeyHolder { reveals: true, ..KeyHolder::new("console") }, None).unwrap();
+    assert!(file.load().unwrap().iter().map(|key| key.reveals).eq([false, false, true]));
 }
 
 #[test]
 fn reads_an_edited_file_or_names_the_line() {
     let folder = tempfile::tempdir().unwrap();
     let file = file(folder.path());
-    file.add("acme", Tenant::DEFAULT, None).unwrap();
+    file.add(KeyHolder::new("acme"), None).unwrap();
     let path = folder.path().join("keys.jsonl");
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.trim_end()).unwrap();
-    file.add("acme", Tenant::DEFAULT, None).unwrap();
+    file.add(KeyHolder::new("acme"), None).unwrap();
     assert_eq!(file.load().unwrap().len(), 2, "a line was added to one without an end");
     fs::write(&path, format!("{text}\n{{\"ak\":1}}\n")).unwrap();
     let Err(KeyError::Line { line, .. }) = file.load() else { panic!("read all the same") };
@@ -99,10 +103,10 @@ fn master_key_is_64_hexadecimal_digits() {
 async fn running_service_reloads_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = file(folder.path());
-    let first = file.add("acme", Tenant::DEFAULT, None).unwrap();
+    let first = file.add(KeyHolder::new("acme"), None).unwrap();
     let (keys, follow) = Keys::of_file(file.clone()).unwrap();
     let following = tokio::spawn(follow);
-    let second = file.add("acme", Tenant::DEFAULT, None).unwrap();
+    let second = file.add(KeyHolder::new("acme"), None).unwrap();
     let look = || tokio::time::sleep(2 * CHECK_INTERVAL);
     look().await;
     assert!(keys.get(&first.ak).is_some() && keys.get(&second.ak).is_some());

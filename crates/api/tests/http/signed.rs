@@ -4,9 +4,8 @@ use std::time::{Duration, Instant};
 
 use md5::{Digest, Md5};
 use ring::hmac;
-use shenfen_api::keys::{KeyFile, Keys, MasterKey, NewKey};
+use shenfen_api::keys::{KeyFile, KeyHolder, Keys, MasterKey, NewKey};
 use shenfen_api::signing::Authenticator;
-use shenfen_core::Tenant;
 use tempfile::TempDir;
 use time::OffsetDateTime;
 use time::macros::format_description;
@@ -25,7 +24,7 @@ impl Signed {
     fn new(rate: Option<f64>) -> (Signed, NewKey) {
         let folder = tempfile::tempdir().unwrap();
         let file = KeyFile::new(folder.path().join("keys.jsonl"), MasterKey::parse(&"7".repeat(64)).unwrap());
-        let key = file.add("acme", Tenant::DEFAULT, None).unwrap();
+        let key = file.add(KeyHolder::new("acme"), None).unwrap();
         let (keys, follow) = Keys::of_file(file.clone()).unwrap();
         let world =
             World::with(Setup::default(), |service| service.authenticator = Some(Authenticator::new(keys, rate)));
@@ -99,7 +98,7 @@ fn serves_a_request_with_its_signed_body_and_no_other() {
 #[test]
 fn keys_change_without_a_restart() {
     let (signed, old) = Signed::new(None);
-    let new = signed.file.add("acme", Tenant::DEFAULT, None).unwrap();
+    let new = signed.file.add(KeyHolder::new("acme"), None).unwrap();
     let becomes = |key: &NewKey, status: &str| {
         let begin = Instant::now();
         while signed.ask(key).json()["status"] != status {

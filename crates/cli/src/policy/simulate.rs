@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
 use shenfen_core::{Decision, FieldName, Finding, PictureResult, Policy, Rule, Severity};
-use shenfen_store::{ResultFilter, Results};
+use shenfen_store::{Access, ResultFilter, Results};
 
 use super::PolicyArgs;
 use crate::database::DatabaseArgs;
@@ -58,7 +58,7 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<()> {
 }
 
 async fn changes(args: &SimulateArgs, policy: &Policy) -> anyhow::Result<Changes> {
-    let store = args.database.open_to_read(args.tenant.tenant).await?;
+    let store = args.database.open_to_read(Access::Read, args.tenant.tenant).await?;
     let filter = ResultFilter { batch: args.batch.clone(), ..ResultFilter::default() };
     let mut changes = Changes::default();
     let mut after = 0;

@@ -51,9 +51,9 @@ impl Place {
         self.shenfen(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
-    /// The stored results; none while there is no database.
+    /// The stored results in clear; none while there is no database.
     pub(crate) fn results(&self) -> Vec<Value> {
-        self.run(&["results", "--format", "json"]).lines()
+        self.run(&["results", "--format", "json", "--reveal", "--reason", "a test"]).lines()
     }
 
     /// The counts of the only batch; `None` before it exists.

@@ -15,7 +15,7 @@ impl Audit for PostgresStore {
     async fn record(&self, record: &AuditRecord) -> Result<Recorded, StoreError> {
         let operation = "write the audit log";
         let statement = sqlx::query(RECORD)
-            .bind(record.tenant.as_str())
+            .bind(record.tenant_name())
             .bind(storable(&record.actor))
             .bind(record.action.as_str())
             .bind(storable(&record.subject))

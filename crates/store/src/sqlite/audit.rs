@@ -36,7 +36,7 @@ impl SqliteStore {
         let mut entry = AuditEntry {
             seq: last + 1,
             at: OffsetDateTime::now_utc(),
-            tenant: record.tenant.to_string(),
+            tenant: record.tenant_name().to_owned(),
             actor: record.actor.clone(),
             action: record.action.as_str().to_owned(),
             subject: record.subject.clone(),

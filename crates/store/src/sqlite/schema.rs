@@ -35,7 +35,9 @@ pub(super) async fn bring_up_to_date(writer: &SqlitePool, path: &Path, access: A
     let state = read_state(&mut snapshot, path).await?;
     snapshot.commit().await.map_err(failed)?;
     match (state, access) {
-        (SchemaState::Empty, Access::Read | Access::Reveal) => return Err(StoreError::Missing { database: failure::name(path) }),
+        (SchemaState::Empty, Access::Read | Access::Reveal) => {
+            return Err(StoreError::Missing { database: failure::name(path) });
+        }
         (SchemaState::At(done), _) if done == MIGRATIONS.len() => return Ok(()),
         _ => {}
     }

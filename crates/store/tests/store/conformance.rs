@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use shenfen_core::{Decision, Job, JobId, PictureResult, Status};
 use shenfen_store::port::Completed;
 use shenfen_store::{
-    Audit, AuditAction, AuditChain, AuditEntry, AuditFault, AuditRecord, BatchProgress, Batches, Finished, Jobs, Recorded,
-    ResultFilter, ResultRow, Results,
+    Audit, AuditAction, AuditChain, AuditEntry, AuditFault, AuditRecord, BatchProgress, Batches, Finished, Jobs,
+    Recorded, ResultFilter, ResultRow, Results,
 };
 use time::macros::date;
 
@@ -189,7 +189,7 @@ pub(crate) async fn pages_return_each_matching_result_once_in_order(world: impl 
 
 pub(crate) async fn audit_entries_follow_from_one_another(world: impl World) {
     let record = |subject: &str, amount: Option<u64>| AuditRecord {
-        tenant: "acme".parse().unwrap(),
+        tenant: Some("acme".parse().unwrap()),
         actor: "key 1234 (\u{516c}\u{53f8})".into(),
         action: AuditAction::Reveal,
         subject: subject.into(),
@@ -205,8 +205,7 @@ pub(crate) async fn audit_entries_follow_from_one_another(world: impl World) {
     // Many at once keep one order.
     let many = [0, 1, 2, 3].map(|number| record("batch kyc", Some(number)));
     let [one, two, three, four] = &many;
-    let together =
-        tokio::join!(tables.record(one), tables.record(two), tables.record(three), tables.record(four));
+    let together = tokio::join!(tables.record(one), tables.record(two), tables.record(three), tables.record(four));
     recorded.extend([together.0, together.1, together.2, together.3].map(Result::unwrap));
     let mut entries = tables.audit_page(0, 4).await.unwrap();
     entries.extend(tables.audit_page(4, 100).await.unwrap());
