@@ -10,8 +10,8 @@ use shenfen_core::Tenant;
 use shenfen_store::postgres::PostgresOptions;
 use shenfen_store::sqlite::OpenOptions;
 use shenfen_store::{
-    Access, Audit, AuditEntry, AuditRecord, BatchProgress, Batches, PostgresStore, Recorded, ResultFilter, ResultRow,
-    Results, SqliteStore, StoreError,
+    Access, Audit, AuditEntry, AuditRecord, BatchProgress, Batches, Erase, EraseScope, Erased, PostgresStore, Recorded,
+    ResultFilter, ResultRow, Results, SqliteStore, StoreError,
 };
 use shenfen_worker::BackfillError;
 
@@ -152,6 +152,29 @@ impl Audit for Store {
         match self {
             Store::File(store) => store.audit_page(after, limit).await,
             Store::Server(store) => store.audit_page(after, limit).await,
+        }
+    }
+}
+
+impl Erase for Store {
+    async fn open_jobs(&self, scope: &EraseScope) -> Result<u64, StoreError> {
+        match self {
+            Store::File(store) => store.open_jobs(scope).await,
+            Store::Server(store) => store.open_jobs(scope).await,
+        }
+    }
+
+    async fn erase(&self, scope: &EraseScope, limit: u32) -> Result<Erased, StoreError> {
+        match self {
+            Store::File(store) => store.erase(scope, limit).await,
+            Store::Server(store) => store.erase(scope, limit).await,
+        }
+    }
+
+    async fn finish_erasing(&self) -> Result<(), StoreError> {
+        match self {
+            Store::File(store) => store.finish_erasing().await,
+            Store::Server(store) => store.finish_erasing().await,
         }
     }
 }

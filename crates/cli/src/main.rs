@@ -6,6 +6,7 @@ mod batches;
 mod bench;
 mod check;
 mod dead;
+mod erase;
 mod eval;
 mod keyring;
 mod keys;
@@ -61,6 +62,7 @@ enum Command {
     Keyring(keyring::KeyringArgs),
     Submit(submit::SubmitArgs),
     Dead(dead::DeadArgs),
+    Erase(Box<erase::EraseArgs>),
     Audit(audit::AuditArgs),
     Migrate(migrate::MigrateArgs),
     Eval(eval::EvalArgs),
@@ -115,6 +117,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Keyring(args) => keyring::run(args),
         Command::Submit(args) => submit::run(args),
         Command::Dead(args) => dead::run(args),
+        Command::Erase(args) => erase::run(&args),
         Command::Audit(args) => audit::run(args),
         Command::Migrate(args) => migrate::run(args),
         Command::Eval(args) => eval::run(args),

@@ -375,6 +375,39 @@ fn eval_scores_labelled_corners() {
 }
 
 #[test]
+fn erased_customer_is_gone_and_not_read_again() {
+    let place = Place::new();
+    place.write("cards/a.jpg", "no picture");
+    place.write("cards/b.jpg", "nor this");
+    place.write("cards/list.csv", "path,reference\na.jpg,customer-1\nb.jpg,customer-2\n");
+    let backfill = ["backfill", "cards/list.csv", "--batch", "kyc"];
+    assert_eq!(place.run(&backfill).code, Some(0));
+    let erase = ["erase", "--reference", "customer-1", "--reason", "request 9"];
+    place.run(&erase).fails_in_one_line(&["--yes"]);
+    assert_eq!(place.run(&["erase", "--reason", "x", "--yes"]).code, Some(1), "what to erase must be said");
+    assert_eq!(place.results().len(), 2);
+
+    let erased = place.run(&[&erase[..], &["--yes"]].concat());
+    assert_eq!(erased.code, Some(0), "{}", erased.err);
+    assert!(erased.out.starts_with("erased 1 results, 1 jobs, 0 dead letters\naudit entry "), "{}", erased.out);
+    assert!(place.run(&[&erase[..], &["--yes"]].concat()).out.starts_with("erased 0 results"));
+    assert_eq!(place.run(&backfill).code, Some(0));
+    let left = place.results();
+    assert!(left.len() == 1 && left[0]["reference"] == "customer-2");
+    let entries = place.run(&["audit", "export"]).lines();
+    let erasures: Vec<_> = entries.iter().filter(|entry| entry["action"] == "erase").collect();
+    assert_eq!(
+        (&erasures[0]["subject"], &erasures[0]["reason"]),
+        (&"reference customer-1".into(), &"request 9".into())
+    );
+    assert!(erased.out.contains(erasures[0]["hash"].as_str().unwrap()));
+    place
+        .run(&["erase", "--batch", "kyc", "--reason", "x", "--yes", "--database", "none.db"])
+        .fails_in_one_line(&["none.db"]);
+    assert!(!place.path().join("none.db").exists());
+}
+
+#[test]
 fn database_file_has_no_tenants() {
     let place = Place::new();
     place.write("cards/a.jpg", "no picture");

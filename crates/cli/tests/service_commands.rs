@@ -226,6 +226,26 @@ fn redriven_job_can_be_claimed_again() {
 }
 
 #[test]
+fn erasing_a_batch_takes_its_dead_letters_along() {
+    let (bench, message) = with_dead_letters();
+    let others = servers::message("other", b"a picture of another batch");
+    bench.block_on(async |store, broker| {
+        store.note_published(&[job_of(&others)]).await.unwrap();
+        servers::bury(&broker, others.to_json(), "a test", 1).await;
+    });
+    let erase = |batch: &str| bench.run(&["erase", "--batch", batch, "--reason", "request 9", "--yes"]);
+    erase("other").fails_in_one_line(&["1 of these jobs have not ended", "shenfen batches cancel"]);
+    let erased = erase("kyc");
+    assert!(erased.out.starts_with("erased 0 results, 1 jobs, 1 dead letters\n"), "{}{}", erased.out, erased.err);
+    let left = bench.run(&["dead", "list"]).lines();
+    assert!(left.iter().all(|letter| letter["batch"] != "kyc") && left.len() == 2);
+    // Its end is still known, so a message that comes late is not read.
+    bench.block_on(async |store, _| {
+        assert_eq!(store.claim(&[job_of(&message)]).await.unwrap(), [ClaimOutcome::AlreadyEnded]);
+    });
+}
+
+#[test]
 fn purge_needs_confirmation() {
     let (bench, message) = with_dead_letters();
     bench.run(&["dead", "purge", "--all"]).fails_in_one_line(&["--yes"]);

@@ -24,6 +24,8 @@ pub enum AuditAction {
     Redrive,
     /// Dead letters were deleted.
     Purge,
+    /// Results, and what was known of their jobs, were erased.
+    Erase,
     /// A batch was paused.
     Pause,
     /// A batch was resumed.
@@ -39,6 +41,7 @@ impl AuditAction {
             AuditAction::Reveal => "reveal",
             AuditAction::Redrive => "redrive",
             AuditAction::Purge => "purge",
+            AuditAction::Erase => "erase",
             AuditAction::Pause => "pause",
             AuditAction::Resume => "resume",
             AuditAction::Cancel => "cancel",

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::audit::{AuditEntry, AuditRecord, Recorded};
 use crate::batch::{BatchProgress, BatchState};
+use crate::erase::{EraseScope, Erased};
 use crate::error::StoreError;
 use crate::job::{ClaimedJob, Finished, NewJob};
 use crate::result::{ResultFilter, ResultRow};
@@ -184,6 +185,19 @@ pub trait Audit: Send + Sync {
 
     /// Up to `limit` entries of all tenants after the one with the number `after`, in order.
     fn audit_page(&self, after: i64, limit: u32) -> impl Future<Output = Result<Vec<AuditEntry>, StoreError>> + Send;
+}
+
+/// Erasing, for good, what is stored about people.
+pub trait Erase: Send + Sync {
+    /// How many jobs of the scope have not ended.
+    fn open_jobs(&self, scope: &EraseScope) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// Deletes up to `limit` results of the scope, and clears what up to `limit` of its jobs say of their pictures. Jobs that have not ended
+    /// stay as they are; those that have stay known, so that none is read again. Call it until there is nothing left.
+    fn erase(&self, scope: &EraseScope, limit: u32) -> impl Future<Output = Result<Erased, StoreError>> + Send;
+
+    /// Leaves nothing of what was erased in the files of the store, as far as that is the store's to do.
+    fn finish_erasing(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
 /// Batches and their progress.

@@ -8,6 +8,7 @@ mod audit;
 mod batches;
 mod connections;
 mod dispatch;
+mod erase;
 mod failure;
 mod job_store;
 mod jobs;

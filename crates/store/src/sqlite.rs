@@ -6,6 +6,7 @@
 
 mod audit;
 mod batches;
+mod erase;
 mod failure;
 mod identity;
 mod open;

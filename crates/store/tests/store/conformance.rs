@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use shenfen_core::{Decision, Job, JobId, PictureResult, Status};
 use shenfen_store::port::Completed;
 use shenfen_store::{
-    Audit, AuditAction, AuditChain, AuditEntry, AuditFault, AuditRecord, BatchProgress, Batches, Finished, Jobs,
-    Recorded, ResultFilter, ResultRow, Results,
+    Audit, AuditAction, AuditChain, AuditEntry, AuditFault, AuditRecord, BatchProgress, Batches, Erase, EraseScope,
+    Finished, Jobs, Recorded, ResultFilter, ResultRow, Results,
 };
 use time::macros::date;
 
@@ -19,7 +19,7 @@ pub(crate) trait World: Sized {
     /// The jobs of a batch.
     type Jobs: Jobs;
     /// Its tables.
-    type Tables: Results + Batches + Audit;
+    type Tables: Results + Batches + Audit + Erase;
 
     fn jobs(&self, batch: &str) -> Self::Jobs;
 
@@ -65,6 +65,7 @@ macro_rules! conformance_tests {
             pages_return_each_matching_result_once_in_order,
             any_text_is_stored_or_replaced,
             audit_entries_follow_from_one_another,
+            erasing_leaves_only_that_jobs_have_ended,
         }
 
         proptest::proptest! {
@@ -240,6 +241,46 @@ pub(crate) async fn audit_entries_follow_from_one_another(world: impl World) {
     let mut swapped = entries.clone();
     swapped.swap(1, 2);
     assert!(fault(&swapped).is_some());
+}
+
+pub(crate) async fn erasing_leaves_only_that_jobs_have_ended(world: impl World) {
+    let all = jobs("kyc", 0..6);
+    let queue = world.jobs("kyc");
+    queue.enqueue(&all).await.unwrap();
+    let taken = world.take("kyc", 5).await;
+    let ends: Vec<Finished> = taken[..4].iter().map(|taken| taken.read(Decision::Accept)).collect();
+    queue.complete(&ends).await.unwrap();
+    queue.complete(&[taken[4].dead()]).await.unwrap();
+    let tables = world.tables();
+    let erase = async |scope: &EraseScope| {
+        let mut total = (0, 0);
+        loop {
+            let erased = tables.erase(scope, 2).await.unwrap();
+            if erased.is_empty() {
+                return total;
+            }
+            assert!(erased.results <= 2 && erased.jobs.len() <= 2, "more at once than was allowed");
+            total = (total.0 + erased.results, total.1 + erased.jobs.len());
+        }
+    };
+
+    let one = EraseScope::Reference("customer-1".into());
+    assert_eq!((tables.open_jobs(&one).await.unwrap(), erase(&one).await), (0, (1, 1)));
+    assert!(all_rows(&world).await.iter().all(|row| row.reference.as_deref() != Some("customer-1")));
+    assert_eq!((all_rows(&world).await.len(), erase(&one).await), (3, (0, 0)));
+    assert_eq!(erase(&EraseScope::Batch("other".into())).await, (0, 0));
+
+    // The one that has not ended stays as it is, to be read.
+    let batch = EraseScope::Batch("kyc".into());
+    assert_eq!((tables.open_jobs(&batch).await.unwrap(), erase(&batch).await), (1, (3, 4)));
+    tables.finish_erasing().await.unwrap();
+    assert!(all_rows(&world).await.is_empty());
+    assert_eq!(queue.enqueue(&all).await.unwrap(), 0, "none is read again");
+    let left = world.take("kyc", 9).await;
+    assert!(left.len() == 1 && left[0].job == all[5].job);
+    assert_eq!(queue.complete(&ends).await.unwrap(), Completed { stored: 0, repeated: 4 });
+    let batch = only(&world).await;
+    assert_eq!((batch.accepted, batch.dead, batch.running), (0, 1, 1));
 }
 
 pub(crate) async fn any_text_is_stored_or_replaced(world: impl World) {

@@ -5,9 +5,9 @@ mod queue;
 use std::fs;
 use std::path::PathBuf;
 
-use shenfen_core::JobId;
+use shenfen_core::{Decision, JobId};
 use shenfen_store::sqlite::{Access, OpenOptions};
-use shenfen_store::{Batches, JobQueue, Jobs, SqliteQueue, SqliteStore, StoreError};
+use shenfen_store::{Batches, Erase, EraseScope, Finished, JobQueue, Jobs, SqliteQueue, SqliteStore, StoreError};
 use tempfile::TempDir;
 
 use crate::conformance::{Taken, World, conformance_tests};
@@ -102,6 +102,44 @@ async fn reading_while_the_file_is_created_is_harmless() {
         for looker in lookers {
             assert!(looker.await.unwrap() <= 1);
         }
+    }
+}
+
+/// A text as bytes in the forms in which it could lie in a file.
+fn forms(text: &str) -> Vec<Vec<u8>> {
+    let hexadecimal: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let wide = |order: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(order).collect::<Vec<u8>>();
+    vec![
+        text.as_bytes().to_vec(),
+        hexadecimal.to_uppercase().into_bytes(),
+        hexadecimal.into_bytes(),
+        wide(u16::to_le_bytes),
+        wide(u16::to_be_bytes),
+    ]
+}
+
+#[tokio::test]
+async fn what_was_erased_is_nowhere_in_the_files() {
+    let world = Sqlite::new().await;
+    let queue = world.jobs("kyc");
+    queue.enqueue(&jobs("kyc", 0..300)).await.unwrap();
+    let taken = world.take("kyc", 300).await;
+    let ends: Vec<Finished> = taken.iter().map(|taken| taken.read(Decision::Accept)).collect();
+    queue.complete(&ends).await.unwrap();
+    let found = |text: &str| {
+        let files = fs::read_dir(world.folder.path()).unwrap().map(|entry| fs::read(entry.unwrap().path()).unwrap());
+        let files: Vec<Vec<u8>> = files.collect();
+        forms(text).iter().any(|form| files.iter().any(|file| file.windows(form.len()).any(|window| window == form)))
+    };
+    // What made.rs puts on every card, and the names of one picture.
+    let texts = ["\u{5f20}\u{4e09}", "1993-03-03", "1993\u{5e74}3\u{6708}3\u{65e5}", "customer-123", "/cards/123.jpg"];
+    assert!(texts.iter().all(|text| found(text)), "the search finds nothing where it should");
+
+    let scope = EraseScope::Batch("kyc".into());
+    while !world.store.erase(&scope, 100).await.unwrap().is_empty() {}
+    world.store.finish_erasing().await.unwrap();
+    for text in texts {
+        assert!(!found(text), "{text} can still be found");
     }
 }
 
