@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use shenfen_api::{Bodies, BodyLimits, Metrics, ServerLimits, Service, router, serve};
+use shenfen_api::{Bodies, BodyLimits, Metrics, MetricsRoute, ServerLimits, Service, router, serve};
 use shenfen_core::Policy;
 use shenfen_ocr::{Limits, Models};
 use shenfen_worker::{CardPictures, ReadingQueue, ReadingQueueSettings, Today};
@@ -47,7 +47,14 @@ fn main() {
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
     let address = listener.local_addr().expect("its number");
     let (_stop, stopped) = watch::channel(false);
-    runtime.spawn(serve(listener, None, router(Arc::new(service)), ServerLimits::default(), metrics, stopped));
+    runtime.spawn(serve(
+        listener,
+        None,
+        router(Arc::new(service), MetricsRoute::Here),
+        ServerLimits::default(),
+        metrics,
+        stopped,
+    ));
 
     say(&format!("{threads} reading threads"));
     for clients in CLIENTS {

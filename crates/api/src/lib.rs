@@ -33,7 +33,7 @@ mod write_timeout;
 pub use body::{Bodies, BodyLimits};
 pub use metrics::Metrics;
 pub use ocr_cn::MAX_PICTURE;
-pub use routes::router;
+pub use routes::{MetricsRoute, observed, router};
 pub use server::{ServerLimits, serve};
 pub use service::Service;
 pub use store::LazyStore;

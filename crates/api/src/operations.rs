@@ -40,24 +40,25 @@ pub async fn serve(listener: TcpListener, observed: impl Observed, mut stop: wat
     axum::serve(listener, router(observed)).with_graceful_shutdown(stopped).await
 }
 
-/// The routes.
+/// Probes and metrics.
 pub fn router(observed: impl Observed) -> Router {
-    let ready = observed.clone();
-    Router::new()
-        .route("/livez", get(|| async { "alive\n" }))
-        .route(
-            "/readyz",
-            get(move || async move {
-                match ready.ready().await {
-                    Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
-                    Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
-                }
-            }),
-        )
-        .route(
-            "/metrics",
-            get(move || async move {
-                ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], observed.render())
-            }),
-        )
+    probes(observed.clone()).route(
+        "/metrics",
+        get(move || async move {
+            ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], observed.render())
+        }),
+    )
+}
+
+/// `/livez` and `/readyz`.
+pub fn probes(observed: impl Observed) -> Router {
+    Router::new().route("/livez", get(|| async { "alive\n" })).route(
+        "/readyz",
+        get(move || async move {
+            match observed.ready().await {
+                Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
+                Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
+            }
+        }),
+    )
 }

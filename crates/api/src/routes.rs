@@ -13,14 +13,33 @@ use crate::answer::Outcome;
 use crate::metrics::Levels;
 use crate::operations::Observed;
 use crate::readiness::Readiness;
-use crate::service::Service;
+use crate::server::Peer;
+use crate::service::{Caller, Service};
 use crate::{idcard, jobs, ocr_cn, operations, pages, problem};
 
-/// All routes of the service.
-pub fn router(service: Arc<Service>) -> Router {
-    let observed = ObservedService { service: Arc::clone(&service), readiness: Arc::default() };
+/// Where the service's metrics are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricsRoute {
+    /// Beside the routes for clients.
+    Here,
+    /// Not here: whoever can reach the clients' address need not see them.
+    Elsewhere,
+}
+
+/// All routes of the service, and of its probes.
+pub fn router(service: Arc<Service>, metrics: MetricsRoute) -> Router {
     let observing = from_fn_with_state(Arc::clone(&service), observe);
-    client_routes(service).merge(operations::router(observed)).merge(pages::router()).layer(observing)
+    let observed = observed(Arc::clone(&service));
+    let operations = match metrics {
+        MetricsRoute::Here => operations::router(observed),
+        MetricsRoute::Elsewhere => operations::probes(observed),
+    };
+    client_routes(service).merge(operations).merge(pages::router()).layer(observing)
+}
+
+/// The service as [`operations::serve`] shows it.
+pub fn observed(service: Arc<Service>) -> impl Observed {
+    ObservedService { service, readiness: Arc::default() }
 }
 
 /// The routes for clients. Every handler begins with [`Service::authenticate`].
@@ -36,16 +55,22 @@ fn client_routes(service: Arc<Service>) -> Router {
         .with_state(service)
 }
 
-/// Counts and logs every request, without any of its content.
-async fn observe(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
+/// Counts and logs every request: who made it and what came of it, without any of its content.
+async fn observe(State(service): State<Arc<Service>>, mut request: Request, next: Next) -> Response {
     let begin = Instant::now();
+    let caller = Caller::default();
+    request.extensions_mut().insert(caller.clone());
+    let peer = request.extensions().get().map(|&Peer(address)| tracing::field::display(address));
     let path = request.extensions().get::<MatchedPath>().cloned();
     let path = path.as_ref().map_or("other", MatchedPath::as_str);
     let response = next.run(request).await;
     let outcome = response.extensions().get().map_or("done", |&Outcome(outcome)| outcome);
     let elapsed = begin.elapsed();
     service.metrics.answered(path, outcome, elapsed);
-    tracing::info!(path, outcome, elapsed_ms = elapsed.as_secs_f64() * 1000.0, "answered");
+    let key = caller.key();
+    let (ak, client) = (key.map(|key| key.ak.as_str()), key.map(|key| key.client.as_str()));
+    let elapsed_ms = elapsed.as_secs_f64() * 1000.0;
+    tracing::info!(path, outcome, elapsed_ms, peer, key = ak, client, "answered");
     response
 }
 

@@ -1,11 +1,14 @@
 //! Accepts connections, limits their number and duration, and drains them at the end.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -57,6 +60,10 @@ impl Default for ServerLimits {
     }
 }
 
+/// The other end of a request's connection: the client, or the proxy before it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
 /// Serves until `stop` turns true, then finishes accepted requests. Returns how many connections were closed because they did
 /// not finish in time.
 pub async fn serve(
@@ -78,8 +85,8 @@ pub async fn serve(
             Some(_) = connections.join_next() => continue,
             _ = stop.wait_for(|&stop| stop) => break,
         };
-        let stream = match stream {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match stream {
+            Ok((stream, address)) => (stream, Peer(address)),
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 sleep(ACCEPT_PAUSE).await;
@@ -97,7 +104,7 @@ pub async fn serve(
         let (tls, router, limits, stop) = (tls.clone(), router.clone(), limits.clone(), stop.clone());
         let (connected, activity) = (metrics.connected(), idle.connected());
         connections.spawn(async move {
-            if let Err(error) = connection(stream, tls, router, activity, limits, stop).await {
+            if let Err(error) = connection(stream, peer, tls, router, activity, limits, stop).await {
                 tracing::debug!(%error, "a connection failed");
             }
             drop((permit, connected));
@@ -111,6 +118,7 @@ pub async fn serve(
 
 async fn connection(
     stream: TcpStream,
+    peer: Peer,
     tls: Option<TlsAcceptor>,
     router: Router,
     activity: Arc<Activity>,
@@ -119,13 +127,13 @@ async fn connection(
 ) -> io::Result<()> {
     stream.set_nodelay(true)?;
     match tls {
-        None => http(stream, router, activity, limits, stop).await,
+        None => http(stream, peer, router, activity, limits, stop).await,
         Some(tls) => {
             let handshake = tokio::select! {
                 handshake = timeout(limits.handshake, tls.accept(stream)) => handshake,
                 () = activity.asked_to_give_way() => return Ok(()),
             };
-            http(handshake.map_err(|_| io::ErrorKind::TimedOut)??, router, activity, limits, stop).await
+            http(handshake.map_err(|_| io::ErrorKind::TimedOut)??, peer, router, activity, limits, stop).await
         }
     }
 }
@@ -133,6 +141,7 @@ async fn connection(
 /// One connection, request after request. When the client disconnects, its request is dropped.
 async fn http(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: Peer,
     router: Router,
     activity: Arc<Activity>,
     limits: ServerLimits,
@@ -143,7 +152,8 @@ async fn http(
     protocol.timer(TokioTimer::new()).header_read_timeout(limits.headers).max_buf_size(MAX_HEAD);
     let answering = TowerToHyperService::new(router);
     let of_requests = Arc::clone(&activity);
-    let service = service_fn(move |request| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
         let (activity, answer) = (Arc::clone(&of_requests), answering.call(request));
         activity.busy();
         async move {

@@ -1,6 +1,6 @@
 //! What the endpoints share, and how their requests are authenticated.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, Uri};
@@ -38,6 +38,17 @@ pub struct Service {
     pub store: Option<LazyStore>,
     /// The metrics.
     pub metrics: Metrics,
+}
+
+/// Who made a request: unknown until its signature is checked. Clones share it.
+#[derive(Clone, Default)]
+pub(crate) struct Caller(Arc<OnceLock<Arc<Key>>>);
+
+impl Caller {
+    /// The key that signed it, once that is known.
+    pub(crate) fn key(&self) -> Option<&Key> {
+        self.0.get().map(AsRef::as_ref)
+    }
 }
 
 /// An authenticated request with its complete body.
@@ -84,6 +95,10 @@ impl Service {
             None => None,
             Some((authenticator, signature)) => {
                 authenticator.confirm(&signature, &body.bytes)?;
+                if let Some(Caller(key)) = parts.extensions.get() {
+                    // A request is authenticated once.
+                    let _ = key.set(Arc::clone(&signature.key));
+                }
                 Some(signature.key)
             }
         };

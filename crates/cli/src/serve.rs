@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use shenfen_api::keys::Keys;
 use shenfen_api::signing::Authenticator;
-use shenfen_api::{Bodies, BodyLimits, LazyStore, Metrics, ServerLimits, Service};
+use shenfen_api::{Bodies, BodyLimits, LazyStore, Metrics, MetricsRoute, ServerLimits, Service};
 use shenfen_queue::Publisher;
 use shenfen_worker::{ReadingQueue, ReadingQueueSettings};
 use tokio::net::TcpListener;
@@ -67,6 +67,10 @@ pub(crate) struct ServeArgs {
     /// Seconds to finish accepted requests when stopped
     #[arg(long, env = "SHENFEN_DRAIN_SECONDS", value_name = "N", default_value_t = 30)]
     drain_seconds: u64,
+
+    /// Address that serves /metrics, /livez and /readyz, such as 127.0.0.1:9090; without it /metrics is served at a loopback --listen only
+    #[arg(long, env = "SHENFEN_METRICS_LISTEN", value_name = "ADDRESS")]
+    metrics_listen: Option<SocketAddr>,
 
     #[command(flatten)]
     broker: BrokerArgs,
@@ -125,8 +129,19 @@ async fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
     };
     let scheme = if tls.is_some() { "https" } else { "http" };
     say(&format!("serve: {threads} threads, queue depth {queue_depth}, listening on {scheme}://{address}"));
-    let router = shenfen_api::router(Arc::new(service));
-    let cut = shenfen_api::serve(listener, tls, router, limits, metrics, watch_for_stop()).await;
+    let (service, stop) = (Arc::new(service), watch_for_stop());
+    let metrics_route = match args.metrics_listen {
+        None if args.listen.ip().is_loopback() => MetricsRoute::Here,
+        None => MetricsRoute::Elsewhere,
+        Some(address) => {
+            let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+            let observed = shenfen_api::observed(Arc::clone(&service));
+            tokio::spawn(shenfen_api::operations::serve(listener, observed, stop.clone()));
+            MetricsRoute::Elsewhere
+        }
+    };
+    let router = shenfen_api::router(service, metrics_route);
+    let cut = shenfen_api::serve(listener, tls, router, limits, metrics, stop).await;
     match cut {
         0 => say("serve: stopped"),
         cut => say(&format!("serve: stopped; {cut} connections did not finish in time")),

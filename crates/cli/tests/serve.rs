@@ -27,6 +27,28 @@ fn picture(name: &str) -> String {
 }
 
 #[test]
+fn metrics_have_an_address_of_their_own() {
+    let place = Place::new();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--threads", "1"];
+    let served = Served::start(&mut place.shenfen(&[&serve[..], &["--metrics-listen", &free]].concat()));
+    let status = |path: &str| served.ask("GET", path, &[], b"").status;
+    assert_eq!([status("/metrics"), status("/livez"), status("/readyz")], [404, 200, 200]);
+    served.post("/idcard", "id=330825197801104539");
+    let metrics = Served::ask_at(&free, "GET", "/metrics", &[], b"");
+    assert!(metrics.status == 200 && metrics.body.contains("path=\"/idcard\""), "{}", metrics.body);
+    assert_eq!(Served::ask_at(&free, "POST", "/idcard", &[], b"").status, 404, "no door for clients");
+
+    // Beside the routes for clients they are served to this machine only.
+    assert_eq!(Served::start(&mut place.shenfen(&serve)).ask("GET", "/metrics", &[], b"").status, 200);
+    place.write("master", MASTER);
+    let keys = ["--keys", "keys.jsonl", "--master-key-file", "master"];
+    assert_eq!(place.run(&[&["keys", "add", "acme"][..], &keys].concat()).code, Some(0));
+    let open = [&["serve", "--listen", "0.0.0.0:0", "--threads", "1"][..], &keys].concat();
+    assert_eq!(Served::start(&mut place.shenfen(&open)).ask("GET", "/metrics", &[], b"").status, 404);
+}
+
+#[test]
 fn log_contains_no_card_data_and_stop_is_clean() {
     let place = Place::new();
     let served = Served::start(&mut place.shenfen(&[

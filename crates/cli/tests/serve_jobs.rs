@@ -154,7 +154,7 @@ fn client_learns_nothing_of_another_tenant() {
     let acme = client(&["acme", "--tenant", "acme"]);
     let colleague = client(&["acme-mobile", "--tenant", "acme"]);
     let globex = client(&["acme", "--tenant", "globex"]);
-    let serve = ["serve", "--listen", "127.0.0.1:0", "--threads", "1"];
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--threads", "1", "--log-level", "info"];
     let served = Served::start(&mut bench.command(&[&serve[..], &with_keys].concat()));
 
     let id = "018f3f2e-0000-7000-8000-00000000002a";
@@ -197,6 +197,15 @@ fn client_learns_nothing_of_another_tenant() {
     assert_eq!(bench.run(&["results", "--tenant", "acme", "--format", "json"]).lines().len(), 1);
     assert_eq!(bench.run(&["results", "--format", "json"]).lines().len(), 0, "the default tenant has none");
     assert_eq!(bench.run(&["batches", "--tenant", "globex", "--format", "json"]).lines().len(), 2);
+
+    // The log names who asked.
+    assert_eq!(served.ask("GET", &result, &[], b"").status, 401);
+    let (_, log) = served.stop();
+    let answers = |words: &[&str]| log.lines().filter(|line| words.iter().all(|word| line.contains(word))).count();
+    assert!(answers(&["answered", &colleague.ak, "acme-mobile", "127.0.0.1:"]) == 1, "{log}");
+    assert!(answers(&["answered", &globex.ak]) > 5, "{log}");
+    let nobody = log.lines().rfind(|line| line.contains("answered")).unwrap();
+    assert!(!nobody.contains("client=") && nobody.contains("127.0.0.1:"), "{nobody}");
 }
 
 #[test]

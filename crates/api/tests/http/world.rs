@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
-use shenfen_api::{Bodies, BodyLimits, Metrics, ServerLimits, Service, router, serve};
+use shenfen_api::{Bodies, BodyLimits, Metrics, MetricsRoute, ServerLimits, Service, router, serve};
 use shenfen_core::{CardValidity, Decision, Elapsed, ModelInfo, PictureResult, ReadOutcome, Refusal, Rule, Status};
 use shenfen_ocr::Limits;
 use shenfen_worker::{PictureReader, ReadingQueue, ReadingQueueSettings, Today};
@@ -127,7 +127,8 @@ impl World {
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = watch::channel(false);
-        let serving = serve(listener, setup.tls, router(Arc::new(service)), setup.server, metrics, stopped);
+        let serving =
+            serve(listener, setup.tls, router(Arc::new(service), MetricsRoute::Here), setup.server, metrics, stopped);
         let served = Some(runtime.spawn(serving));
         World { address, begun, go, stop, served, runtime }
     }

@@ -55,9 +55,13 @@ impl Served {
 
     /// One request on a connection of its own.
     pub(crate) fn ask(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
+        Served::ask_at(&self.address, method, target, headers, body)
+    }
+
+    /// As [`Served::ask`], at another of its addresses.
+    pub(crate) fn ask_at(host: &str, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let mut stream = TcpStream::connect(host).unwrap();
         stream.set_read_timeout(Some(LONG)).unwrap();
-        let host = &self.address;
         let mut head = format!("{method} {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n");
         head.push_str(&format!("content-length: {}\r\n", body.len()));
         headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
