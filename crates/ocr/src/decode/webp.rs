@@ -1,5 +1,7 @@
 //! What the general decoder does not check before it takes memory: the sizes of the frames in a WebP, each of which may claim
-//! another size than the file's header (RFC 9649; RFC 6386, section 9.1).
+//! another size than the file's header (RFC 9649; RFC 6386, section 9.1). And how much memory it takes.
+
+use super::header::RGBA;
 
 /// Bytes before the first chunk: `RIFF`, a length, `WEBP`.
 const FILE_HEADER: usize = 12;
@@ -7,6 +9,36 @@ const FILE_HEADER: usize = 12;
 const CHUNK_HEADER: usize = 8;
 /// Bytes before the chunks of a frame of an animation: place, size, duration, flags.
 const FRAME_HEADER: usize = 16;
+
+/// Bytes that the general decoder takes, of a pixel.
+mod cost {
+    /// The transparency of a lossy picture while it is being decoded: a lossless picture, of which one channel is kept.
+    pub(super) const ALPHA: u64 = 5;
+    /// Brightness and colours of a lossy picture, with room to spare: sides are rounded up to 16 pixels.
+    pub(super) const LOSSY: u64 = 2;
+    /// Predictors, colour transforms and entropy codes of a lossless picture: at most three values for each 16 pixels.
+    pub(super) const TRANSFORMS: u64 = 1;
+}
+
+/// What decoding a picture of `canvas` pixels takes beside those, in bytes: most of it for pixels in the forms that the decoder has them in.
+pub(super) fn beside(bytes: &[u8], canvas: u64) -> u64 {
+    let frame = largest_frame(bytes).map_or(canvas, |sides| sides.map(u64::from).iter().product());
+    let names = || Chunks(bytes.get(FILE_HEADER..).unwrap_or_default()).map(|(name, _)| name);
+    let has = |name: &[u8; 4]| names().any(|other| other == name);
+    // Where the allocator copies what it shrinks, pixels with transparency are there twice.
+    let transparent = if has(b"VP8X") { RGBA } else { 0 };
+    let lossless = RGBA + cost::TRANSFORMS;
+    let of_canvas = |a_pixel: u64| canvas.saturating_mul(a_pixel);
+    let of_frame = |a_pixel: u64| frame.saturating_mul(a_pixel);
+    match () {
+        () if has(b"ANMF") => of_canvas(transparent + RGBA).saturating_add(of_frame(RGBA + cost::ALPHA + cost::LOSSY)),
+        () if has(b"ALPH") => {
+            of_canvas(transparent).saturating_add(of_frame(cost::ALPHA + cost::TRANSFORMS + cost::LOSSY))
+        }
+        () if has(b"VP8L") => of_canvas(transparent).saturating_add(of_frame(lossless)),
+        () => of_canvas(transparent).saturating_add(of_frame(cost::LOSSY)),
+    }
+}
 
 /// The largest frame of a file: width and height, in pixels. `None` when there is none.
 pub(super) fn largest_frame(bytes: &[u8]) -> Option<[u32; 2]> {

@@ -1,0 +1,73 @@
+//! What decoding takes, in a process of its own: the memory of the whole process is counted.
+
+#![expect(clippy::unwrap_used, reason = "test code, its helpers too")]
+
+use std::io::Cursor;
+
+use image::{DynamicImage, ImageBuffer, ImageFormat, Rgba};
+use peak_alloc::PeakAlloc;
+use shenfen_ocr::fuzzing::decode;
+use shenfen_ocr::{Limits, ReadError, memory_to_read};
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+const SIDE: u32 = 2000;
+const PIXELS: usize = (SIDE * SIDE) as usize;
+
+/// Bytes that `work` takes at its peak, and what it gives.
+fn taken<T>(work: impl FnOnce() -> T) -> (usize, T) {
+    MEMORY.reset_peak_usage();
+    let before = MEMORY.current_usage();
+    let result = work();
+    (MEMORY.peak_usage().saturating_sub(before), result)
+}
+
+fn translucent() -> DynamicImage {
+    let pixel = |x: u32, y: u32| Rgba([x, y, x + y, 65535 - 8 * x].map(|value| value as u16));
+    ImageBuffer::<Rgba<u16>, Vec<u16>>::from_fn(SIDE, SIDE, pixel).into()
+}
+
+fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    picture.write_to(&mut Cursor::new(&mut bytes), format).unwrap();
+    bytes
+}
+
+/// One test, so that nothing else takes memory beside it.
+#[test]
+fn decoding_takes_no_more_than_the_header_says() {
+    let picture = translucent();
+    let bytes = encoded(&picture, ImageFormat::Png);
+    let (peak, decoded) = taken(|| decode(&bytes, &Limits::default(), 0).unwrap());
+    assert_eq!(decoded.0.dimensions(), (SIDE, SIDE));
+    // 8 bytes a pixel as stored, 3 decoded: a picture of 8 bits and a constant.
+    assert!(peak < PIXELS * 3 + (1 << 20), "{peak}");
+
+    let eight_bits = DynamicImage::ImageRgba8(picture.to_rgba8());
+    let opaque = DynamicImage::ImageRgb8(picture.to_rgb8());
+    let grey = DynamicImage::ImageLuma8(picture.to_luma8());
+    for (picture, format) in [
+        (&picture, ImageFormat::Png),
+        (&eight_bits, ImageFormat::Png),
+        (&picture, ImageFormat::Tiff),
+        (&opaque, ImageFormat::Tiff),
+        (&eight_bits, ImageFormat::Bmp),
+        (&opaque, ImageFormat::Bmp),
+        (&grey, ImageFormat::Bmp),
+        (&eight_bits, ImageFormat::WebP),
+        (&opaque, ImageFormat::WebP),
+        (&opaque, ImageFormat::Jpeg),
+        (&grey, ImageFormat::Jpeg),
+    ] {
+        let bytes = encoded(picture, format);
+        let needed = memory_to_read(&bytes, &Limits::default()).unwrap() as usize;
+        let (peak, _) = taken(|| decode(&bytes, &Limits::default(), 0).unwrap());
+        assert!(peak <= needed, "{format:?} of {:?}: {peak}, not {needed}", picture.color());
+
+        let limits = Limits { max_memory: needed as u64 - 1, ..Limits::default() };
+        let (peak, refused) = taken(|| decode(&bytes, &limits, 0));
+        assert!(matches!(refused, Err(ReadError::TooMuchMemory { .. })), "{format:?} of {:?}", picture.color());
+        assert!(peak < bytes.len() * 2 + (1 << 20), "{format:?}: nothing but the file was copied, {peak}");
+    }
+}
