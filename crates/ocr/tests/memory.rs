@@ -5,6 +5,7 @@
 use std::io::Cursor;
 
 use image::{DynamicImage, ImageBuffer, ImageFormat, Rgba};
+use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use peak_alloc::PeakAlloc;
 use shenfen_ocr::fuzzing::decode;
 use shenfen_ocr::{Limits, ReadError, memory_to_read};
@@ -12,7 +13,7 @@ use shenfen_ocr::{Limits, ReadError, memory_to_read};
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
-const SIDE: u32 = 2000;
+const SIDE: u32 = 1500;
 const PIXELS: usize = (SIDE * SIDE) as usize;
 
 /// Bytes that `work` takes at its peak, and what it gives.
@@ -60,14 +61,29 @@ fn decoding_takes_no_more_than_the_header_says() {
         (&opaque, ImageFormat::Jpeg),
         (&grey, ImageFormat::Jpeg),
     ] {
-        let bytes = encoded(picture, format);
-        let needed = memory_to_read(&bytes, &Limits::default()).unwrap() as usize;
-        let (peak, _) = taken(|| decode(&bytes, &Limits::default(), 0).unwrap());
-        assert!(peak <= needed, "{format:?} of {:?}: {peak}, not {needed}", picture.color());
-
-        let limits = Limits { max_memory: needed as u64 - 1, ..Limits::default() };
-        let (peak, refused) = taken(|| decode(&bytes, &limits, 0));
-        assert!(matches!(refused, Err(ReadError::TooMuchMemory { .. })), "{format:?} of {:?}", picture.color());
-        assert!(peak < bytes.len() * 2 + (1 << 20), "{format:?}: nothing but the file was copied, {peak}");
+        check(&encoded(picture, format), &format!("{format:?} of {:?}", picture.color()));
     }
+    for (colours, samples) in [(ColorType::Rgb, 3), (ColorType::Cmyk, 4)] {
+        for is_progressive in [false, true] {
+            let mut bytes = Vec::new();
+            let mut encoder = Encoder::new(&mut bytes, 90);
+            encoder.set_progressive(is_progressive);
+            encoder.set_sampling_factor(SamplingFactor::F_1_1);
+            let values: Vec<u8> = (0..PIXELS * samples).map(|at| (at / 50) as u8).collect();
+            encoder.encode(&values, SIDE as u16, SIDE as u16, colours).unwrap();
+            check(&bytes, &format!("{colours:?} JPEG, progressive: {is_progressive}"));
+        }
+    }
+}
+
+/// Decoding takes what the header says at most, and nothing where that is too much.
+fn check(bytes: &[u8], name: &str) {
+    let needed = memory_to_read(bytes, &Limits::default()).unwrap() as usize;
+    let (peak, _) = taken(|| decode(bytes, &Limits::default(), 0).unwrap());
+    assert!(peak <= needed, "{name}: {peak}, not {needed}");
+
+    let limits = Limits { max_memory: needed as u64 - 1, ..Limits::default() };
+    let (peak, refused) = taken(|| decode(bytes, &limits, 0));
+    assert!(matches!(refused, Err(ReadError::TooMuchMemory { .. })), "{name}");
+    assert!(peak < bytes.len() * 2 + (1 << 20), "{name}: nothing but the file was copied, {peak}");
 }

@@ -10,34 +10,36 @@ const CHUNK_HEADER: usize = 8;
 /// Bytes before the chunks of a frame of an animation: place, size, duration, flags.
 const FRAME_HEADER: usize = 16;
 
-/// Bytes that the general decoder takes, of a pixel.
-mod cost {
-    /// The transparency of a lossy picture while it is being decoded: a lossless picture, of which one channel is kept.
-    pub(super) const ALPHA: u64 = 5;
-    /// Brightness and colours of a lossy picture, with room to spare: sides are rounded up to 16 pixels.
-    pub(super) const LOSSY: u64 = 2;
-    /// Predictors, colour transforms and entropy codes of a lossless picture: at most three values for each 16 pixels.
-    pub(super) const TRANSFORMS: u64 = 1;
-}
+/// Bytes that a lossy picture takes for two pixels, before their colours are put together.
+const LOSSY_PAIR: u64 = 3;
+/// Bytes of a pixel's transparency in a lossy picture while it is decoded: a lossless one, of which a channel is kept.
+const ALPHA: u64 = RGBA + 1;
+/// Bytes a pixel of a lossless picture's predictors, colour transforms and entropy codes: at most three values of four for 16 pixels.
+const TRANSFORMS: u64 = 1;
 
 /// What decoding a picture of `canvas` pixels takes beside those, in bytes: most of it for pixels in the forms that the decoder has them in.
 pub(super) fn beside(bytes: &[u8], canvas: u64) -> u64 {
     let frame = largest_frame(bytes).map_or(canvas, |sides| sides.map(u64::from).iter().product());
     let names = || Chunks(bytes.get(FILE_HEADER..).unwrap_or_default()).map(|(name, _)| name);
     let has = |name: &[u8; 4]| names().any(|other| other == name);
-    // Where the allocator copies what it shrinks, pixels with transparency are there twice.
-    let transparent = if has(b"VP8X") { RGBA } else { 0 };
-    let lossless = RGBA + cost::TRANSFORMS;
-    let of_canvas = |a_pixel: u64| canvas.saturating_mul(a_pixel);
-    let of_frame = |a_pixel: u64| frame.saturating_mul(a_pixel);
-    match () {
-        () if has(b"ANMF") => of_canvas(transparent + RGBA).saturating_add(of_frame(RGBA + cost::ALPHA + cost::LOSSY)),
-        () if has(b"ALPH") => {
-            of_canvas(transparent).saturating_add(of_frame(cost::ALPHA + cost::TRANSFORMS + cost::LOSSY))
+    let lossy = frame.saturating_mul(LOSSY_PAIR).div_ceil(2);
+    let translucent = frame.saturating_mul(ALPHA + TRANSFORMS).saturating_add(lossy);
+    let held = match () {
+        // The decoder gives a frame its transparency, frees all else, and puts it on a canvas of its own.
+        () if has(b"ANMF") => {
+            let of_frame = frame.saturating_mul(RGBA + 1).saturating_add(lossy);
+            let on_canvas = frame.saturating_add(canvas).saturating_mul(RGBA);
+            translucent.max(of_frame).max(on_canvas)
         }
-        () if has(b"VP8L") => of_canvas(transparent).saturating_add(of_frame(lossless)),
-        () => of_canvas(transparent).saturating_add(of_frame(cost::LOSSY)),
+        () if has(b"ALPH") => translucent,
+        () if has(b"VP8L") => frame.saturating_mul(RGBA + TRANSFORMS),
+        () => lossy,
+    };
+    if !has(b"VP8X") {
+        return held;
     }
+    // Pixels with transparency take a byte more. Where the allocator copies what it shrinks, they are there twice in the end.
+    held.saturating_add(canvas).max(canvas.saturating_mul(RGBA))
 }
 
 /// The largest frame of a file: width and height, in pixels. `None` when there is none.
