@@ -31,7 +31,7 @@ fn main() {
     let today = Today::Fixed(date!(2026 - 11 - 23));
     let models = Models::embedded().expect("the networks");
     let reader = CardPictures::new(models, Limits::default(), today, Policy::default());
-    let settings = ReadingQueueSettings { threads, depth: 64, deadline: Duration::from_secs(60) };
+    let settings = ReadingQueueSettings { threads, memory: u64::MAX, depth: 64, deadline: Duration::from_secs(60) };
     let metrics = Metrics::default();
     let service = Service {
         reading_queue: ReadingQueue::start(&reader, settings).expect("threads"),

@@ -94,13 +94,11 @@ async fn read(service: &Service, request: Request) -> Result<Read, Refused> {
     detail(&request.uri)?;
     let wants_crops = answer::crops(&request.uri)?;
     let picture = picture(request)?;
-    let kept = wants_crops.then(|| picture.clone());
-    let result = service.reading_queue.read(picture).await?;
-    let crops = match kept {
-        Some(picture) => Some(crops::of(picture, service.limits, &result).await),
-        None => None,
-    };
-    Ok(Read { result, crops })
+    if !wants_crops {
+        return Ok(Read { result: service.reading_queue.read(picture).await?, crops: None });
+    }
+    let (result, crops) = service.reading_queue.read_with_crops(picture, service.limits).await?;
+    Ok(Read { result, crops: Some(crops::encoded(crops)) })
 }
 
 /// The picture's bytes; the body is freed.

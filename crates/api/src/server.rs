@@ -104,7 +104,7 @@ pub async fn serve(
         let (tls, router, limits, stop) = (tls.clone(), router.clone(), limits.clone(), stop.clone());
         let (connected, activity) = (metrics.connected(), idle.connected());
         connections.spawn(async move {
-            if let Err(error) = connection(stream, peer, tls, router, activity, limits, stop).await {
+            if let Err(error) = connection((stream, peer), tls, router, activity, limits, stop).await {
                 tracing::debug!(%error, "a connection failed");
             }
             drop((permit, connected));
@@ -117,8 +117,7 @@ pub async fn serve(
 }
 
 async fn connection(
-    stream: TcpStream,
-    peer: Peer,
+    (stream, peer): (TcpStream, Peer),
     tls: Option<TlsAcceptor>,
     router: Router,
     activity: Arc<Activity>,

@@ -83,7 +83,8 @@ async fn backfill(args: BackfillArgs) -> anyhow::Result<ExitCode> {
     let stop = watch_for_stop();
 
     let mut progress = Progress::start(&batch, open_before);
-    let backfill = Backfill::new(queue, reader, &batch, Settings::with_threads(args.reading.threads()));
+    let settings = Settings { memory: args.reading.memory(), ..Settings::with_threads(args.reading.threads()) };
+    let backfill = Backfill::new(queue, reader, &batch, settings);
     let outcome = backfill.run(source, stop, |event| progress.note(&event)).await;
     progress.finish();
     let report = outcome?;

@@ -12,7 +12,7 @@ use clap::Args;
 use serde::Serialize;
 use shenfen_core::{Elapsed, ReadOutcome};
 use shenfen_ocr::net::fastest_rate;
-use shenfen_worker::{CardPictures, Found, PictureReader, PoolSettings, ReaderPool, Returned, Source};
+use shenfen_worker::{CardPictures, Found, PictureReader, PoolSettings, ReaderPool, Returned, Room, Source};
 
 use crate::engine::EngineArgs;
 use crate::pictures::ReadingArgs;
@@ -181,7 +181,7 @@ struct Sample {
 
 fn measure(reader: &CardPictures, pictures: &Arc<[Vec<u8>]>, threads: usize, time: Duration) -> anyhow::Result<Run> {
     let pictures = Arc::clone(pictures);
-    let read = move |reader: &mut CardPictures, number: usize| {
+    let read = move |reader: &mut CardPictures, number: &usize, _: &Room| {
         let picture = &pictures[number % pictures.len()];
         let (start, before) = (Instant::now(), reader.products());
         let outcome = reader.read(picture);
@@ -191,10 +191,10 @@ fn measure(reader: &CardPictures, pictures: &Arc<[Vec<u8>]>, threads: usize, tim
             ReadOutcome::Read(result) => (result.elapsed_ms, result.cards.len()),
             ReadOutcome::Refused(_) | ReadOutcome::Fault(_) => (Elapsed::default(), 0),
         };
-        Sample { whole, products, stages, cards }
+        Ok(Sample { whole, products, stages, cards })
     };
     let begin = Instant::now();
-    let settings = PoolSettings { threads, waiting: threads };
+    let settings = PoolSettings { threads, waiting: threads, memory: u64::MAX };
     let pool = ReaderPool::start(reader, settings, read).context("cannot start the reading threads")?;
     let (replies, returned) = mpsc::channel();
     let mut samples = Vec::new();

@@ -108,7 +108,7 @@ pub(crate) fn run(args: EvalArgs) -> anyhow::Result<ExitCode> {
             }
         }
     };
-    read_in_order(&reader, args.reading.threads(), references.into_iter(), hand_on)
+    read_in_order(&reader, args.reading.threads(), args.reading.memory(), references.into_iter(), hand_on)
         .context("cannot start the reading threads")?;
     if let Some(error) = failed {
         return Err(error);

@@ -25,6 +25,7 @@ mod clock;
 mod database;
 mod engine;
 mod logging;
+mod memory;
 mod pictures;
 mod privacy;
 mod private_file;

@@ -12,6 +12,7 @@ use shenfen_worker::{CardPictures, Today};
 use time::Date;
 
 use crate::clock::{parse_day, today_in_china};
+use crate::memory::for_large_pictures;
 use crate::policy::PolicyArgs;
 
 /// How pictures are read.
@@ -33,6 +34,11 @@ pub(crate) struct ReadingArgs {
     #[arg(long, env = "SHENFEN_MAX_PIXELS", value_name = "PIXELS", default_value_t = Limits::default().max_pixels)]
     max_pixels: u64,
 
+    /// Memory in MiB for large pictures that are read at once; more of them wait, and one that takes more alone is refused [default: what the
+    /// memory limit of the process leaves beside its threads]
+    #[arg(long, env = "SHENFEN_MEMORY_MIB", value_name = "N", value_parser = clap::value_parser!(u64).range(32..=1 << 24))]
+    memory_mib: Option<u64>,
+
     /// Folder with networks to use instead of the built-in ones
     #[arg(long, env = "SHENFEN_MODELS", value_name = "DIR")]
     models: Option<PathBuf>,
@@ -48,9 +54,19 @@ impl ReadingArgs {
         self.threads.map_or_else(cores, usize::from)
     }
 
+    /// Bytes of memory for large pictures that are read at once.
+    pub(crate) fn memory(&self) -> u64 {
+        match self.memory_mib {
+            Some(mebibytes) => mebibytes << 20,
+            None => for_large_pictures(self.threads()).unwrap_or(u64::MAX),
+        }
+    }
+
     /// Size limits of a picture.
     pub(crate) fn limits(&self) -> Limits {
-        Limits { max_bytes: self.max_bytes, max_pixels: self.max_pixels, ..Limits::default() }
+        let limits = Limits::default();
+        let max_memory = limits.max_memory.min(self.memory());
+        Limits { max_bytes: self.max_bytes, max_pixels: self.max_pixels, max_memory, ..limits }
     }
 
     /// The day given, or the clock.

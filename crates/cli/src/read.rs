@@ -72,7 +72,8 @@ pub(crate) fn run(args: ReadArgs) -> anyhow::Result<ExitCode> {
             ControlFlow::Break(())
         }
     };
-    read_in_order(&reader, args.reading.threads(), pictures, hand_on).context("cannot start the reading threads")?;
+    read_in_order(&reader, args.reading.threads(), args.reading.memory(), pictures, hand_on)
+        .context("cannot start the reading threads")?;
     printed?;
     report.out.flush()?;
     if unreadable > 0 || report.crashed > 0 {

@@ -107,7 +107,7 @@ async fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
     let threads = args.reading.threads();
     let queue_depth = args.queue_depth.or(args.former_queue_depth).unwrap_or(threads * QUEUE_DEPTH_PER_THREAD);
     let deadline = Duration::from_secs(args.deadline_seconds);
-    let settings = ReadingQueueSettings { threads, depth: queue_depth, deadline };
+    let settings = ReadingQueueSettings { threads, memory: args.reading.memory(), depth: queue_depth, deadline };
     let reading_queue =
         ReadingQueue::start(&args.reading.reader()?, settings).context("cannot start the reading threads")?;
     let metrics = Metrics::default();

@@ -108,6 +108,7 @@ async fn work(args: WorkerArgs) -> anyhow::Result<ExitCode> {
     let reader = args.reading.reader()?;
     let threads = args.reading.threads();
     let mut settings = ServiceSettings::with_threads(threads);
+    settings.memory = args.reading.memory();
     settings.prefetch = args.prefetch.unwrap_or(settings.prefetch);
     settings.retries = args.retries;
     settings.drain = Duration::from_secs(args.drain_seconds);

@@ -13,9 +13,31 @@ use program::{Place, Ran, sample_pictures};
 const HUGE_PNG: &[u8] =
     b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x4e\x20\0\0\x4e\x20\x08\x02\0\0\0\x6c\x12\xd1\x6e\0\0\0\0IDAT\x35\xaf\x06\x1e";
 
+/// The same of 3,000 x 3,000 pixels of 64 bits.
+const DEEP_PNG: &[u8] =
+    b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x0b\xb8\0\0\x0b\xb8\x10\x06\0\0\0\x21\x85\x29\x3a\0\0\0\0IDAT\x35\xaf\x06\x1e";
+
 /// A picture that is no card.
 fn no_card() -> Vec<u8> {
     fs::read(program::samples().join("no-card.jpg")).unwrap()
+}
+
+#[test]
+fn picture_that_takes_more_memory_than_granted_is_refused_with_the_reason() {
+    let place = Place::new();
+    place.write("deep.png", DEEP_PNG);
+    for command in [&["read", "deep.png", "--memory-mib", "40"][..], &["backfill", ".", "--memory-mib", "40"]] {
+        assert_eq!(place.run(command).code, Some(0));
+    }
+    let read = &place.run(&["read", "deep.png", "--memory-mib", "40"]).lines()[0];
+    for result in [read, &place.results()[0]["result"]] {
+        assert_eq!(result["status"], "IMAGE_INVALID_SIZE");
+        let detail = result["findings"][0]["detail"].as_str().unwrap();
+        assert!(detail.starts_with("the picture has 3000 x 3000 pixels of a kind that takes 49"), "{detail}");
+        assert!(detail.ends_with("bytes of memory to read, more than the limit of 41943040"), "{detail}");
+    }
+    let damaged = &place.run(&["read", "deep.png", "--memory-mib", "60"]).lines()[0];
+    assert_eq!(damaged["status"], "IMAGE_INVALID_FORMAT", "with enough of it, it is decoded and found cut off");
 }
 
 #[test]

@@ -50,6 +50,20 @@ pub enum ReadError {
         /// The limit on width times height.
         limit: u64,
     },
+    /// More memory needed than `Limits::max_memory`: too many pixels for their kind.
+    #[error(
+        "the picture has {width} x {height} pixels of a kind that takes {needed} bytes of memory to read, more than the limit of {limit}"
+    )]
+    TooMuchMemory {
+        /// The width in the header.
+        width: u32,
+        /// The height in the header.
+        height: u32,
+        /// Bytes that reading it takes.
+        needed: u64,
+        /// The limit.
+        limit: u64,
+    },
     /// A side shorter than `Limits::min_side`.
     #[error("the picture has {width} x {height} pixels, too few to read: each side needs at least {limit}")]
     TooSmall {
@@ -73,7 +87,7 @@ impl From<ReadError> for ReadOutcome {
             ReadError::UnknownFormat | ReadError::Unsupported { .. } => Rule::PictureFormat,
             ReadError::Damaged { .. } => Rule::PictureDamaged,
             ReadError::TooManyBytes { .. } => Rule::PictureBytes,
-            ReadError::TooManyPixels { .. } => Rule::PicturePixels,
+            ReadError::TooManyPixels { .. } | ReadError::TooMuchMemory { .. } => Rule::PicturePixels,
             ReadError::TooSmall { .. } => Rule::PictureSmall,
             ReadError::Engine(_) => return ReadOutcome::Fault(ReaderFault::Engine(error.to_string())),
         };

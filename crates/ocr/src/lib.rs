@@ -32,6 +32,7 @@ mod weights;
 
 pub use cover::{Cover, Material, Random};
 pub use crop::Cropper;
+pub use decode::memory_to_read;
 pub use details::{CardDetails, DetailedReading, DetectionDetails, FieldDetails, LineDetails, Round};
 pub use engine::{Device, Engine};
 pub use error::{ModelError, ReadError};

@@ -93,25 +93,29 @@ impl CardReader {
         let size = encoded.size();
         let card_mm = self.models.lines.config.frame.card_mm;
         let expected = EXPECTED_CARD_WIDTH * size[0].max(size[1]) as f32 / card_mm[0];
-        let first = encoded.decode(downscale_for(expected))?;
+        let mut decoded = encoded.decode(downscale_for(expected))?;
         let mut decoding = begin.elapsed();
 
         let begin_locating = Instant::now();
-        let finer;
-        let (mut picture, mut downscale_log2) = (Picture::new(&first.pixels), first.downscale_log2);
+        let first_log2 = decoded.downscale_log2;
+        let mut picture = Picture::new(&decoded.pixels);
         let mut found = self.locate(&mut picture)?;
         let locating = begin_locating.elapsed();
 
         let needed =
-            found.iter().map(|card| downscale_for(pixels_per_mm(&card.quad, card_mm) * scale(downscale_log2))).min();
-        if let Some(needed) = needed.filter(|&needed| needed < downscale_log2) {
+            found.iter().map(|card| downscale_for(pixels_per_mm(&card.quad, card_mm) * scale(first_log2))).min();
+        if let Some(needed) = needed.filter(|&needed| needed < first_log2) {
             let begin_finer = Instant::now();
-            finer = encoded.decode(needed)?;
-            let factor = scale(downscale_log2) / scale(finer.downscale_log2);
+            // Two decoded pictures are never in memory together.
+            drop(picture);
+            drop(decoded);
+            decoded = encoded.decode(needed)?;
+            let factor = scale(first_log2) / scale(decoded.downscale_log2);
             found.iter_mut().for_each(|card| card.quad = scaled(&card.quad, factor));
-            (picture, downscale_log2) = (Picture::new(&finer.pixels), finer.downscale_log2);
+            picture = Picture::new(&decoded.pixels);
             decoding += begin_finer.elapsed();
         }
+        let mut downscale_log2 = decoded.downscale_log2;
 
         let begin_reading = Instant::now();
         let mut details = details;
@@ -119,9 +123,13 @@ impl CardReader {
         drop(picture);
         let mut mirrored = false;
         if !cards.iter().any(is_legible) {
+            if first_log2 > downscale_log2 {
+                drop(decoded);
+                decoded = encoded.decode(first_log2)?;
+            }
             let mut of_mirror = details.is_some().then(Vec::new);
-            if let Some(read) = self.read_mirrored(&first, of_mirror.as_mut())? {
-                (cards, downscale_log2, mirrored) = (read, first.downscale_log2, true);
+            if let Some(read) = self.read_mirrored(decoded, of_mirror.as_mut())? {
+                (cards, downscale_log2, mirrored) = (read, first_log2, true);
                 if let (Some(details), Some(of_mirror)) = (details.as_deref_mut(), of_mirror) {
                     *details = of_mirror;
                 }
@@ -189,10 +197,11 @@ impl CardReader {
     /// there either.
     fn read_mirrored(
         &mut self,
-        decoded: &Decoded,
+        decoded: Decoded,
         details: Option<&mut Vec<CardDetails>>,
     ) -> Result<Option<Vec<ReadCard>>, ReadError> {
-        let mirror = image::imageops::flip_horizontal(&decoded.pixels);
+        let mut mirror = decoded.pixels;
+        image::imageops::flip_horizontal_in_place(&mut mirror);
         let mut picture = Picture::new(&mirror);
         let found = self.locate(&mut picture)?;
         let mut details = details;

@@ -28,6 +28,8 @@ const WINDOW_PER_THREAD: usize = 8;
 pub struct Settings {
     /// Reading threads, at least one.
     pub threads: usize,
+    /// Bytes of memory for large pictures that are read at once ([`crate::Room`]).
+    pub memory: u64,
     /// So many results are stored in one transaction.
     pub commit_rows: usize,
     /// No result waits longer than this to be stored.
@@ -37,10 +39,12 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// `threads` reading threads; 64 results or half a second a transaction; pictures tried again after 1 and 5 seconds.
+    /// `threads` reading threads without a limit on the memory for large pictures; 64 results or half a second a transaction; pictures tried
+    /// again after 1 and 5 seconds.
     pub fn with_threads(threads: usize) -> Settings {
         Settings {
             threads: threads.max(1),
+            memory: u64::MAX,
             commit_rows: 64,
             commit_after: Duration::from_millis(500),
             waits_for_pictures: [Duration::from_secs(1), Duration::from_secs(5)],
@@ -149,7 +153,7 @@ impl<Q: JobQueue, R: PictureReader> Backfill<Q, R> {
     ) -> Result<Report, BackfillError> {
         let Backfill { queue, reader, batch, settings } = self;
         let window = settings.threads * WINDOW_PER_THREAD;
-        let pool = PoolSettings { threads: settings.threads, waiting: window };
+        let pool = PoolSettings { threads: settings.threads, waiting: window, memory: settings.memory };
         let readers = ReaderPool::start(&reader, pool, read).map_err(BackfillError::Threads)?;
         let listing = list_jobs(listing, move |picture| Ok(picture.into_job(Tenant::DEFAULT, &batch)));
         let mut run = Run::new(queue, readers, listing, settings, window, observe);

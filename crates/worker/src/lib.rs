@@ -22,7 +22,7 @@ pub use feed::{Feed, FeedEnd, FeedError, FeedEvent, FeedReport, FeedSettings};
 pub use ordered::read_in_order;
 pub use panics::silence_panics;
 pub use picture::{CardPictures, PictureReader, ReadFile, read_bytes, read_file, read_picture};
-pub use pool::{Place, PoolFull, PoolLoad, PoolSettings, ReaderPool, Returned};
+pub use pool::{NoRoom, OWN, Place, PoolFull, PoolLoad, PoolSettings, ReaderPool, Returned, Room};
 pub use reading_queue::{NotRead, ReadingQueue, ReadingQueueSettings};
 pub use service::{Service, ServiceReport, ServiceSettings};
 pub use source::{Found, PictureRef, Source, SourceError};

@@ -8,13 +8,13 @@ use std::sync::mpsc;
 use shenfen_core::ReadOutcome;
 
 use crate::picture::{PictureReader, ReadFile, read_file};
-use crate::pool::{PoolSettings, ReaderPool, Returned};
+use crate::pool::{PoolSettings, ReaderPool, Returned, Room};
 use crate::source::PictureRef;
 
 /// So many pictures may be begun for each thread before the oldest of them has been handed on.
 const AHEAD: usize = 4;
 
-/// Reads pictures on `threads` threads and hands the results to `each` in the pictures' order, on the calling thread,
+/// Reads pictures on `threads` threads, large ones within `memory` bytes ([`Room`]), and hands the results to `each` in the pictures' order, on the calling thread,
 /// until it breaks off.
 ///
 /// # Errors
@@ -22,12 +22,13 @@ const AHEAD: usize = 4;
 pub fn read_in_order<R: PictureReader>(
     reader: &R,
     threads: usize,
+    memory: u64,
     mut pictures: impl Iterator<Item = PictureRef>,
     mut each: impl FnMut(PictureRef, ReadFile) -> ControlFlow<()>,
 ) -> io::Result<()> {
     let window = threads.max(1) * AHEAD;
-    let settings = PoolSettings { threads, waiting: window };
-    let read = |reader: &mut R, (path, side): (String, _)| read_file(reader, &path, side);
+    let settings = PoolSettings { threads, waiting: window, memory };
+    let read = |reader: &mut R, (path, side): &(String, _), room: &Room| read_file(reader, path, *side, room);
     let pool = ReaderPool::start(reader, settings, read)?;
     let (replies, returned) = mpsc::channel();
     let mut begun: VecDeque<PictureRef> = VecDeque::new();

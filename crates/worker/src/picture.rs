@@ -8,10 +8,11 @@ use sha2::{Digest, Sha256};
 use shenfen_core::{
     Finding, ModelInfo, Policy, ReadOutcome, ReaderFault, Refusal, RequestedSide, Rule, Status, assess,
 };
-use shenfen_ocr::{CardReader, DetailedReading, Limits, Models, ReadError, Reading};
+use shenfen_ocr::{CardReader, DetailedReading, Limits, Models, ReadError, Reading, memory_to_read};
 use time::Date;
 
 use crate::panics;
+use crate::pool::{NoRoom, Room};
 use crate::today::Today;
 
 /// ELOOP, which the standard library has no stable name for: links that lead in a circle.
@@ -50,6 +51,11 @@ pub trait PictureReader: Send + 'static {
 
     /// The most bytes of a picture that it takes.
     fn max_bytes(&self) -> usize;
+
+    /// The most bytes of memory that reading a picture takes, beside its own and those of the reader.
+    fn memory(&self, _bytes: &[u8]) -> u64 {
+        0
+    }
 
     /// Another one of its kind, for another thread or in the place of one that panicked.
     fn another(&self) -> Self;
@@ -127,6 +133,11 @@ impl PictureReader for CardPictures {
         self.limits.max_bytes
     }
 
+    fn memory(&self, bytes: &[u8]) -> u64 {
+        // What is refused takes nothing.
+        memory_to_read(bytes, &self.limits).unwrap_or(0)
+    }
+
     fn another(&self) -> CardPictures {
         let other = CardPictures::new(Arc::clone(&self.models), self.limits, self.today, self.policy.clone());
         CardPictures { records: self.records, ..other }
@@ -144,28 +155,45 @@ pub struct ReadFile {
 }
 
 /// Reads a picture file. A file that will never be readable has a result that says why; a reader that panics is replaced.
-pub fn read_file<R: PictureReader>(reader: &mut R, path: &str, side: RequestedSide) -> ReadFile {
+///
+/// # Errors
+/// When there is no room for the picture now.
+pub fn read_file<R: PictureReader>(
+    reader: &mut R,
+    path: &str,
+    side: RequestedSide,
+    room: &Room,
+) -> Result<ReadFile, NoRoom> {
     match load(path, reader.max_bytes()) {
-        Ok(bytes) => read_bytes(reader, &bytes, side),
-        Err(LoadError::Refused(reason)) => refused(reason),
+        Ok(bytes) => read_bytes(reader, &bytes, side, room),
+        Err(LoadError::Refused(reason)) => Ok(refused(reason)),
         Err(LoadError::Unavailable(reason)) => {
             let outcome = ReadOutcome::Fault(ReaderFault::Unavailable(reason));
-            ReadFile { outcome, image_sha256: None, recording: None }
+            Ok(ReadFile { outcome, image_sha256: None, recording: None })
         }
     }
 }
 
 /// Reads a picture from its bytes. A reader that panics is replaced.
-pub fn read_bytes<R: PictureReader>(reader: &mut R, bytes: &[u8], side: RequestedSide) -> ReadFile {
+///
+/// # Errors
+/// When there is no room for the picture now.
+pub fn read_bytes<R: PictureReader>(
+    reader: &mut R,
+    bytes: &[u8],
+    side: RequestedSide,
+    room: &Room,
+) -> Result<ReadFile, NoRoom> {
     if bytes.len() > reader.max_bytes() {
-        return refused(too_many_bytes(bytes.len(), reader.max_bytes()));
+        return Ok(refused(too_many_bytes(bytes.len(), reader.max_bytes())));
     }
+    room.take(reader.memory(bytes))?;
     let image_sha256 = Some(hex::encode(Sha256::digest(bytes)));
     let outcome = panics::catch(|| reader.read(bytes)).unwrap_or_else(|place| {
         *reader = reader.another();
         ReadOutcome::Fault(ReaderFault::Panicked(place))
     });
-    ReadFile { outcome: expect_side(outcome, side, reader), image_sha256, recording: reader.take_recording() }
+    Ok(ReadFile { outcome: expect_side(outcome, side, reader), image_sha256, recording: reader.take_recording() })
 }
 
 /// The outcome of a picture whose bytes could not be had.

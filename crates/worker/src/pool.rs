@@ -1,6 +1,12 @@
 //! The reading threads. Reading is pure computation and takes whole cores, so it stays away from the threads that serve the
 //! network and the database. One design for every command: a bounded queue of work before threads that each own a reader.
+//!
+//! The memory that large pictures take at once is bounded as well (`room`): one that does not fit beside those being read is put off, and its thread
+//! goes on with the next piece of work.
 
+mod room;
+
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
@@ -12,6 +18,9 @@ use thiserror::Error;
 
 use crate::panics;
 use crate::picture::PictureReader;
+use room::Rooms;
+
+pub use room::{NoRoom, OWN, Room};
 
 /// The size of a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +29,8 @@ pub struct PoolSettings {
     pub threads: usize,
     /// Pieces of work that may wait while all threads read.
     pub waiting: usize,
+    /// Bytes of memory for large pictures that are read at once ([`Room`]). One that takes more is read alone.
+    pub memory: u64,
 }
 
 /// What became of a piece of work.
@@ -64,6 +75,8 @@ struct Shared<W, E> {
 
 struct Queue<W, E> {
     waiting: VecDeque<Waiting<W, E>>,
+    /// What large pictures take, and those that there was no room for.
+    rooms: Rooms<Waiting<W, E>>,
     reading: usize,
     tickets: u64,
     phase: Phase,
@@ -86,17 +99,19 @@ struct Waiting<W, E> {
 type Reply<E> = Box<dyn FnOnce(Returned<E>) + Send>;
 
 impl<W: Send + 'static, E: 'static> ReaderPool<W, E> {
-    /// Starts the threads, each with another reader of this kind, with which it does `read` for each piece of work.
+    /// Starts the threads, each with another reader of this kind, with which it does `read` for each piece of work. Work whose `read` finds
+    /// no room is read again, from its beginning, when there is room.
     ///
     /// # Errors
     /// When the system gives no thread.
     pub fn start<R: PictureReader>(
         reader: &R,
         settings: PoolSettings,
-        read: impl Fn(&mut R, W) -> E + Clone + Send + 'static,
+        read: impl Fn(&mut R, &W, &Room) -> Result<E, NoRoom> + Clone + Send + 'static,
     ) -> io::Result<ReaderPool<W, E>> {
         let threads = settings.threads.max(1);
-        let queue = Queue { waiting: VecDeque::new(), reading: 0, tickets: 0, phase: Phase::Open };
+        let rooms = Rooms::new(settings.memory);
+        let queue = Queue { waiting: VecDeque::new(), rooms, reading: 0, tickets: 0, phase: Phase::Open };
         let places = threads.saturating_add(settings.waiting);
         let shared = Arc::new(Shared { queue: Mutex::new(queue), changed: Condvar::new(), places });
         // Made first, so that its drop ends the threads that did start if one does not.
@@ -123,7 +138,7 @@ impl<W: Send + 'static, E: 'static> ReaderPool<W, E> {
             reply(Returned::NotBegun);
             return Ok(Place { held: None });
         }
-        if queue.waiting.len() + queue.reading >= self.shared.places {
+        if queue.all_waiting() + queue.reading >= self.shared.places {
             return Err(PoolFull);
         }
         queue.tickets += 1;
@@ -142,7 +157,7 @@ impl<W: Send + 'static, E: 'static> ReaderPool<W, E> {
     /// How busy it is.
     pub fn load(&self) -> PoolLoad {
         let queue = self.shared.queue();
-        PoolLoad { waiting: queue.waiting.len(), reading: queue.reading }
+        PoolLoad { waiting: queue.all_waiting(), reading: queue.reading }
     }
 
     /// Closes the pool and waits until its threads have ended, each after the picture that it is reading.
@@ -173,7 +188,7 @@ impl<W, E> Drop for ReaderPool<W, E> {
 impl<W, E> fmt::Debug for ReaderPool<W, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let queue = self.shared.queue();
-        write!(f, "ReaderPool({} waiting, {} being read)", queue.waiting.len(), queue.reading)
+        write!(f, "ReaderPool({} waiting, {} being read)", queue.all_waiting(), queue.reading)
     }
 }
 
@@ -183,28 +198,71 @@ impl<W, E> Shared<W, E> {
     }
 
     /// A thread: reads until the pool is closed.
-    fn work<R: PictureReader>(&self, mut reader: R, read: impl Fn(&mut R, W) -> E) {
-        while let Some(Waiting { work, reply, .. }) = self.next() {
-            let returned = match panics::catch(|| read(&mut reader, work)) {
-                Ok(outcome) => Returned::Done(outcome),
+    fn work<R: PictureReader>(&self, mut reader: R, read: impl Fn(&mut R, &W, &Room) -> Result<E, NoRoom>) {
+        while let Some((waiting, held)) = self.next() {
+            let held = Cell::new(held);
+            let take = |bytes| self.take_room(bytes, &held);
+            let read = panics::catch(|| read(&mut reader, &waiting.work, &Room::new(&take)));
+            let returned = match read {
+                Ok(Ok(outcome)) => Returned::Done(outcome),
+                Ok(Err(NoRoom { bytes })) => {
+                    self.postpone(waiting, bytes, held.get());
+                    continue;
+                }
                 Err(place) => {
                     reader = reader.another();
                     Returned::Panicked(ReaderFault::Panicked(place))
                 }
             };
             // Before the reply, so that whoever has it finds the place free.
-            self.queue().reading -= 1;
-            reply(returned);
+            self.leave(&mut self.queue(), held.get());
+            (waiting.reply)(returned);
         }
     }
 
-    /// The next piece of work, once there is one; `None` when the pool is closed.
-    fn next(&self) -> Option<Waiting<W, E>> {
-        let idle = |queue: &mut Queue<W, E>| queue.waiting.is_empty() && queue.phase != Phase::Closed;
-        let mut queue = self.changed.wait_while(self.queue(), idle).unwrap_or_else(PoisonError::into_inner);
-        let next = queue.waiting.pop_front()?;
+    /// The next piece of work, once there is one, and the bytes that it holds; `None` when the pool is closed. Large pictures that there is
+    /// room for now come first, since they have waited longest.
+    fn next(&self) -> Option<(Waiting<W, E>, u64)> {
+        let is_idle = |queue: &mut Queue<W, E>| {
+            queue.waiting.is_empty() && !queue.rooms.has_next() && queue.phase != Phase::Closed
+        };
+        let mut queue = self.changed.wait_while(self.queue(), is_idle).unwrap_or_else(PoisonError::into_inner);
+        let next = queue.rooms.next().or_else(|| Some((queue.waiting.pop_front()?, 0)))?;
         queue.reading += 1;
         Some(next)
+    }
+
+    /// Takes room for a piece of work that holds `held` bytes.
+    fn take_room(&self, bytes: u64, held: &Cell<u64>) -> Result<(), NoRoom> {
+        if bytes <= held.get() {
+            return Ok(());
+        }
+        // Work that holds some and wants more begins again: waiting with what it holds, it might wait for another that does the same.
+        if held.get() > 0 || !self.queue().rooms.take(bytes) {
+            return Err(NoRoom { bytes });
+        }
+        held.set(bytes);
+        Ok(())
+    }
+
+    /// Puts off work that there is no room for.
+    fn postpone(&self, waiting: Waiting<W, E>, bytes: u64, held: u64) {
+        let mut queue = self.queue();
+        self.leave(&mut queue, held);
+        if queue.phase == Phase::Open {
+            return queue.rooms.postpone(waiting, bytes);
+        }
+        drop(queue);
+        (waiting.reply)(Returned::NotBegun);
+    }
+
+    /// A thread has ended a piece of work, and with it the memory that this held is free.
+    fn leave(&self, queue: &mut Queue<W, E>, held: u64) {
+        queue.reading -= 1;
+        if held > 0 {
+            queue.rooms.give_back(held);
+            self.changed.notify_all();
+        }
     }
 
     fn end(&self, phase: Phase) {
@@ -212,10 +270,16 @@ impl<W, E> Shared<W, E> {
         if queue.phase != Phase::Closed {
             queue.phase = phase;
         }
-        let waiting = std::mem::take(&mut queue.waiting);
+        let (waiting, postponed) = (std::mem::take(&mut queue.waiting), queue.rooms.take_waiting());
         drop(queue);
         self.changed.notify_all();
-        waiting.into_iter().for_each(|waiting| (waiting.reply)(Returned::NotBegun));
+        waiting.into_iter().chain(postponed).for_each(|waiting| (waiting.reply)(Returned::NotBegun));
+    }
+}
+
+impl<W, E> Queue<W, E> {
+    fn all_waiting(&self) -> usize {
+        self.waiting.len() + self.rooms.waiting()
     }
 }
 
@@ -237,11 +301,14 @@ impl<W, E> Drop for Place<W, E> {
         let Some((shared, ticket)) = self.held.take() else { return };
         let mut queue = shared.queue();
         // Tickets rise along the queue.
-        if let Ok(place) = queue.waiting.binary_search_by_key(&ticket, |waiting| waiting.ticket) {
-            let waiting = queue.waiting.remove(place);
-            drop(queue);
-            drop(waiting);
-        }
+        let waiting = match queue.waiting.binary_search_by_key(&ticket, |waiting| waiting.ticket) {
+            Ok(place) => queue.waiting.remove(place),
+            Err(_) => queue.rooms.remove(|waiting| waiting.ticket == ticket),
+        };
+        drop(queue);
+        // What waited for room behind it may have room now.
+        shared.changed.notify_one();
+        drop(waiting);
     }
 }
 

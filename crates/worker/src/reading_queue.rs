@@ -4,18 +4,20 @@
 use std::io;
 use std::time::Duration;
 
-use shenfen_core::{ModelInfo, PictureResult, ReaderFault, Refusal, RequestedSide};
+use shenfen_core::{ModelInfo, PictureResult, ReadOutcome, ReaderFault, Refusal, RequestedSide};
+use shenfen_ocr::Limits;
 use thiserror::Error;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::picture::{PictureReader, ReadFile, read_bytes};
-use crate::pool::{PoolFull, PoolLoad, PoolSettings, ReaderPool, Returned};
+use crate::crops::{CardCrops, crops};
+use crate::picture::{PictureReader, read_bytes};
+use crate::pool::{NoRoom, PoolFull, PoolLoad, PoolSettings, ReaderPool, Returned, Room};
 
 /// The queue. Dropping it ends its threads, each after the picture that it is reading.
 #[derive(Debug)]
 pub struct ReadingQueue {
-    pool: ReaderPool<Vec<u8>, ReadFile>,
+    pool: ReaderPool<ToRead, Answer>,
     model: ModelInfo,
     deadline: Duration,
 }
@@ -25,10 +27,25 @@ pub struct ReadingQueue {
 pub struct ReadingQueueSettings {
     /// Reading threads, at least one.
     pub threads: usize,
+    /// Bytes of memory for large pictures that are read at once ([`Room`]).
+    pub memory: u64,
     /// Pictures that may wait while all threads read.
     pub depth: usize,
     /// The longest time from joining the queue to the answer.
     pub deadline: Duration,
+}
+
+/// A picture in the queue.
+struct ToRead {
+    picture: Vec<u8>,
+    /// Whether its cards are cut out as well, within these limits of the picture.
+    crops: Option<Limits>,
+}
+
+/// What came of a picture.
+struct Answer {
+    outcome: ReadOutcome,
+    crops: Option<Vec<Option<CardCrops>>>,
 }
 
 /// Why there is no result.
@@ -54,9 +71,8 @@ impl ReadingQueue {
     /// # Errors
     /// When the system gives no thread.
     pub fn start<R: PictureReader>(reader: &R, settings: ReadingQueueSettings) -> io::Result<ReadingQueue> {
-        let pool = PoolSettings { threads: settings.threads, waiting: settings.depth };
-        let read = |reader: &mut R, picture: Vec<u8>| read_bytes(reader, &picture, RequestedSide::Auto);
-        let pool = ReaderPool::start(reader, pool, read)?;
+        let ReadingQueueSettings { threads, memory, depth, .. } = settings;
+        let pool = ReaderPool::start(reader, PoolSettings { threads, waiting: depth, memory }, read::<R>)?;
         Ok(ReadingQueue { pool, model: reader.model().clone(), deadline: settings.deadline })
     }
 
@@ -66,11 +82,31 @@ impl ReadingQueue {
     /// # Errors
     /// When the queue is full or the time is over, or the reader failed.
     pub async fn read(&self, picture: Vec<u8>) -> Result<PictureResult, NotRead> {
+        self.answer(ToRead { picture, crops: None }).await.map(|(result, _)| result)
+    }
+
+    /// The same, and the crops of its cards, in their order, where the picture is within `limits`. `None` for a card whose corners enclose
+    /// no area.
+    ///
+    /// # Errors
+    /// As [`ReadingQueue::read`].
+    pub async fn read_with_crops(
+        &self,
+        picture: Vec<u8>,
+        limits: Limits,
+    ) -> Result<(PictureResult, Vec<Option<CardCrops>>), NotRead> {
+        let (result, crops) = self.answer(ToRead { picture, crops: Some(limits) }).await?;
+        Ok((result, crops.unwrap_or_default()))
+    }
+
+    async fn answer(&self, work: ToRead) -> Result<(PictureResult, Option<Vec<Option<CardCrops>>>), NotRead> {
         let (answer, answered) = oneshot::channel();
         // Nobody may wait for the answer any more.
-        let _place = self.pool.submit(picture, move |returned| drop(answer.send(returned)))?;
+        let _place = self.pool.submit(work, move |returned| drop(answer.send(returned)))?;
         match timeout(self.deadline, answered).await {
-            Ok(Ok(Returned::Done(read))) => read.outcome.into_result(&self.model).map_err(NotRead::Fault),
+            Ok(Ok(Returned::Done(Answer { outcome, crops }))) => {
+                outcome.into_result(&self.model).map(|result| (result, crops)).map_err(NotRead::Fault)
+            }
             Ok(Ok(Returned::Panicked(fault))) => Err(NotRead::Fault(fault)),
             Ok(Ok(Returned::NotBegun) | Err(_)) => Err(NotRead::Stopped),
             Err(_) => Err(NotRead::Late),
@@ -87,6 +123,19 @@ impl ReadingQueue {
         let PoolLoad { waiting, reading } = self.pool.load();
         (waiting, reading)
     }
+}
+
+/// Reads a picture. Its cards are cut out on the same thread, in the memory that it may take.
+fn read<R: PictureReader>(reader: &mut R, work: &ToRead, room: &Room) -> Result<Answer, NoRoom> {
+    let outcome = read_bytes(reader, &work.picture, RequestedSide::Auto, room)?.outcome;
+    let crops = match (&work.crops, &outcome) {
+        // It has been read a moment ago, so what fails now is no picture's fault. The result is worth more than its crops.
+        (Some(limits), ReadOutcome::Read(result)) => crops(&work.picture, limits, result)
+            .inspect_err(|error| tracing::error!(%error, "cannot cut the cards out of a picture"))
+            .ok(),
+        _ => None,
+    };
+    Ok(Answer { outcome, crops })
 }
 
 #[cfg(test)]

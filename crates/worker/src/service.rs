@@ -40,6 +40,8 @@ pub use web::{WebHosts, WebHostsError};
 pub struct ServiceSettings {
     /// Reading threads, at least one.
     pub threads: usize,
+    /// Bytes of memory for large pictures that are read at once ([`crate::Room`]).
+    pub memory: u64,
     /// The most jobs in hand: with their pictures this bounds the memory, and enough of them keep the threads busy.
     pub prefetch: u16,
     /// So many ends are committed together.
@@ -57,11 +59,12 @@ pub struct ServiceSettings {
 }
 
 impl ServiceSettings {
-    /// `threads` reading threads and what goes well with them.
+    /// `threads` reading threads and what goes well with them, without a limit on the memory for large pictures.
     pub fn with_threads(threads: usize) -> ServiceSettings {
         let threads = threads.max(1);
         ServiceSettings {
             threads,
+            memory: u64::MAX,
             prefetch: u16::try_from(32 + 8 * threads).unwrap_or(2000).min(2000),
             commit_rows: 64,
             commit_after: Duration::from_millis(100),

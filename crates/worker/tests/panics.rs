@@ -1,7 +1,7 @@
 //! A panicking reader: its place is told, what it held is not. Alone in its program, since it silences all panics.
 
 use shenfen_core::{ModelInfo, ReadOutcome, RequestedSide};
-use shenfen_worker::{PictureReader, read_file};
+use shenfen_worker::{PictureReader, Room, read_file};
 
 struct Stumbling(ModelInfo);
 
@@ -31,7 +31,8 @@ fn panic_report_names_place_but_not_content() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let mut reader = Stumbling(ModelInfo { name: "test".into(), version: "1".into(), sha256: "0".into() });
     for _ in 0..2 {
-        let read = read_file(&mut reader, file.path().to_str().unwrap(), RequestedSide::Auto);
+        let read =
+            read_file(&mut reader, file.path().to_str().unwrap(), RequestedSide::Auto, &Room::unlimited()).unwrap();
         let ReadOutcome::Fault(reason) = read.outcome else { panic!("a reader that panics has no result") };
         assert!(reason.to_string().starts_with("the reader failed at panics.rs:"), "{reason}");
     }

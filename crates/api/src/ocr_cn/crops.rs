@@ -3,9 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
-use shenfen_core::PictureResult;
-use shenfen_ocr::Limits;
-use tokio::task::spawn_blocking;
+use shenfen_worker::CardCrops;
 
 /// The crops of one card as JPEG files in base64; a card whose corners enclose no area has none.
 #[derive(Default, Serialize)]
@@ -17,23 +15,9 @@ pub(super) struct EncodedCrops {
 }
 
 /// The crops of the cards in a picture, in the order of the cards.
-pub(super) async fn of(picture: Vec<u8>, limits: Limits, result: &PictureResult) -> Vec<EncodedCrops> {
-    let result = result.clone();
-    let cut = spawn_blocking(move || shenfen_worker::crops(&picture, &limits, &result)).await;
-    let crops = match cut {
-        Ok(Ok(crops)) => crops,
-        // It has been read a moment ago, so this is no picture's fault. The answer is worth more than its crops.
-        Ok(Err(error)) => {
-            tracing::error!(%error, "cannot cut the cards out of a picture");
-            Vec::new()
-        }
-        Err(error) => {
-            tracing::error!(%error, "cannot cut the cards out of a picture");
-            Vec::new()
-        }
-    };
+pub(super) fn encoded(crops: Vec<Option<CardCrops>>) -> Vec<EncodedCrops> {
     let encode = |jpeg: Vec<u8>| STANDARD.encode(jpeg);
-    let of_card = |crop: Option<shenfen_worker::CardCrops>| {
+    let of_card = |crop: Option<CardCrops>| {
         crop.map_or_else(EncodedCrops::default, |crop| EncodedCrops {
             card: Some(encode(crop.card)),
             portrait: crop.portrait.map(encode),

@@ -155,7 +155,7 @@ fn reads_a_card() {
     let labels = std::fs::read_to_string(samples.join("labels.jsonl")).unwrap();
     let reader =
         CardPictures::new(Models::embedded().unwrap(), Limits::default(), date!(2026 - 11 - 23), Policy::default());
-    let settings = ReadingQueueSettings { threads: 1, depth: 1, deadline: Duration::from_secs(60) };
+    let settings = ReadingQueueSettings { threads: 1, memory: u64::MAX, depth: 1, deadline: Duration::from_secs(60) };
     let queue = ReadingQueue::start(&reader, settings).unwrap();
     let world = World::with(Setup::default(), |service| service.reading_queue = queue);
     for (name, keys) in [

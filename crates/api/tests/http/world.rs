@@ -110,7 +110,7 @@ impl World {
         let (go, go_receiver) = mpsc::channel();
         let model = ModelInfo { name: "stub".into(), version: "1".into(), sha256: "0".into() };
         let reader = Stub { model, begun: begun_sender, go: Arc::new(Mutex::new(go_receiver)) };
-        let queue = ReadingQueueSettings { threads: 1, depth: setup.depth, deadline: setup.deadline };
+        let queue = ReadingQueueSettings { threads: 1, memory: u64::MAX, depth: setup.depth, deadline: setup.deadline };
         let metrics = Metrics::default();
         let mut service = Service {
             reading_queue: ReadingQueue::start(&reader, queue).unwrap(),

@@ -7,6 +7,7 @@
 
 mod completeness;
 mod entropy;
+mod frame;
 mod header;
 mod separate;
 mod transform;
@@ -15,6 +16,7 @@ mod upsample;
 use image::RgbImage;
 
 pub(super) use completeness::check;
+pub(super) use frame::Frame;
 
 use entropy::Bits;
 use header::{Component, Scan, Scans};

@@ -1,25 +1,91 @@
 //! What the general decoder does not check before it takes memory: how many values the tags of a TIFF claim (TIFF 6.0,
 //! section 2; BigTIFF). And how many pages there are.
 
+mod chunks;
 mod scanner;
 
-pub(super) use scanner::Rewritten;
+use std::io::Error;
+
+use image::error::{ImageFormatHint, UnsupportedError, UnsupportedErrorKind};
+use image::metadata::Orientation;
+use image::{ImageDecoder, ImageError, ImageFormat, ImageResult, RgbImage};
+
+use super::general;
+use super::header::Header;
+use super::samples::{Colours, Depth};
+use scanner::{Page, Rewritten, tag};
 
 /// Bytes of a value by its type, 1 to 18; types that nobody knows have none.
 const VALUE_BYTES: [u64; 19] = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8];
 
+/// More values than a tag of a picture within the limits has: the decoder refuses those of more than a mebibyte.
+const MOST_VALUES: u64 = 1 << 20;
+
 /// More pages than any scanner puts into one file of an identity card.
 const MOST_PAGES: usize = 1000;
+
+/// A TIFF whose pixels are of a kind that is decoded.
+pub(super) struct Tiff {
+    kind: (Colours, Depth),
+    /// The file in terms that the decoder knows, where its own are others.
+    rewritten: Option<Rewritten>,
+}
+
+impl Tiff {
+    /// The header of a file, and what else is known of it. One with more than `max_pixels` is not looked into any further.
+    ///
+    /// # Errors
+    /// When it is damaged or of a kind that nobody decodes.
+    pub(super) fn open(bytes: &[u8], max_pixels: u64) -> ImageResult<(Header, Tiff)> {
+        check(bytes)?;
+        let rewritten = Rewritten::of(bytes, max_pixels);
+        let (size, samples) = {
+            let decoder = general::decoder(rewritten.as_ref().map_or(bytes, |file| &file.bytes), ImageFormat::Tiff)?;
+            (decoder.dimensions().into(), decoder.original_color_type())
+        };
+        let kind = chunks::kind(samples).ok_or_else(|| {
+            let format = ImageFormatHint::Exact(ImageFormat::Tiff);
+            let kind = UnsupportedErrorKind::Color(samples);
+            ImageError::Unsupported(UnsupportedError::from_format_and_kind(format, kind))
+        })?;
+        let tiff = Tiff { kind, rewritten };
+        let copy = tiff.rewritten.as_ref().map_or(0, |file| file.bytes.len() as u64);
+        let mut header = Header { size, orientation: orientation(bytes), beside: copy };
+        if header.pixels() <= max_pixels {
+            header.beside += chunks::beside(tiff.bytes(bytes))?;
+        }
+        Ok((header, tiff))
+    }
+
+    /// The first picture.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    pub(super) fn decode(&self, bytes: &[u8]) -> ImageResult<RgbImage> {
+        let recolour = |row: &mut [u8]| self.rewritten.iter().for_each(|file| file.recolour(row));
+        chunks::decode(self.bytes(bytes), self.kind, recolour)
+    }
+
+    fn bytes<'a>(&'a self, bytes: &'a [u8]) -> &'a [u8] {
+        self.rewritten.as_ref().map_or(bytes, |file| &file.bytes)
+    }
+}
+
+/// How the first picture of a file has to be turned.
+fn orientation(bytes: &[u8]) -> Orientation {
+    let number = Page::first(bytes).and_then(|page| page.number(tag::ORIENTATION));
+    number.and_then(|number| Orientation::from_exif(u8::try_from(number).ok()?)).unwrap_or(Orientation::NoTransforms)
+}
 
 /// Checks that no tag of the first picture has more values than the file has bytes for.
 ///
 /// # Errors
-/// In words, why it is not decoded. A file whose tags cannot be found is left to the decoder.
-pub(super) fn check(bytes: &[u8]) -> Result<(), String> {
+/// When one has. A file whose tags cannot be found is left to the decoder.
+fn check(bytes: &[u8]) -> ImageResult<()> {
     let is_short = |(kind, count): (u16, u64)| count.saturating_mul(value_bytes(kind)) <= bytes.len() as u64;
     match tags(bytes).is_none_or(|mut tags| tags.all(is_short)) {
         true => Ok(()),
-        false => Err("a tag has more values than the file has bytes".into()),
+        false => Err(damaged("a tag has more values than the file has bytes")),
     }
 }
 
@@ -32,6 +98,10 @@ pub(super) fn pages(bytes: &[u8]) -> usize {
         reader.directory(directory.layout, after)
     };
     std::iter::successors(reader.first_directory(), next).take(MOST_PAGES).count().max(1)
+}
+
+fn damaged(reason: &'static str) -> ImageError {
+    ImageError::IoError(Error::other(reason))
 }
 
 /// Type and count of values of each tag of the first picture.
@@ -138,14 +208,12 @@ impl<'a> Reader<'a> {
     }
 
     /// The values of a tag, as far as they are in the file.
-    fn values(&self, entry: &Entry) -> Vec<u64> {
+    fn values(&self, entry: &Entry) -> impl Iterator<Item = u64> + use<'a> {
+        let (reader, values_at) = (*self, entry.values_at);
         let size = value_bytes(entry.kind) as usize;
-        let count = entry.count.min(self.bytes.len() as u64) as usize;
-        if size == 0 {
-            return Vec::new();
-        }
-        let value = |at: usize| self.number(entry.values_at.checked_add(at.checked_mul(size)?)?, size);
-        (0..count).map_while(value).collect()
+        let count = if size == 0 { 0 } else { entry.count.min(MOST_VALUES) };
+        let value = move |at: u64| reader.number(values_at.checked_add((at as usize).checked_mul(size)?)?, size);
+        (0..count).map_while(value)
     }
 
     /// The number that stands in `count` bytes from `at` on.

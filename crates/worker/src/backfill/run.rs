@@ -9,7 +9,7 @@ use tokio::time::{Duration, Instant};
 use super::{BackfillError, Ended, Event, Report, Settings};
 use crate::listing::Piece;
 use crate::picture::{PictureReader, read_file};
-use crate::pool::{ReaderPool, Returned};
+use crate::pool::{NoRoom, ReaderPool, Returned, Room};
 
 /// A claimed picture on its way to a reading thread.
 pub(super) struct ToRead {
@@ -28,14 +28,17 @@ pub(super) enum Reading {
 }
 
 /// Reads a claimed picture.
-pub(super) fn read<R: PictureReader>(reader: &mut R, work: ToRead) -> Reading {
+///
+/// # Errors
+/// When there is no room for it now.
+pub(super) fn read<R: PictureReader>(reader: &mut R, work: &ToRead, room: &Room) -> Result<Reading, NoRoom> {
     let _span = tracing::debug_span!("read", job.id = %work.id, job.attempt = work.attempt).entered();
-    let read = read_file(reader, &work.path, work.side);
-    match read.outcome.into_result(reader.model()) {
+    let read = read_file(reader, &work.path, work.side, room)?;
+    Ok(match read.outcome.into_result(reader.model()) {
         Ok(result) => Reading::Ended(Outcome::Read { result: Box::new(result), image_sha256: read.image_sha256 }),
         Err(ReaderFault::Unavailable(reason)) => Reading::Unavailable(reason),
         Err(fault) => Reading::Ended(Outcome::Dead { reason: fault.to_string() }),
-    }
+    })
 }
 
 /// What came back from the reading threads.

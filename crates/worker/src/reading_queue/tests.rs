@@ -55,7 +55,8 @@ fn world(depth: usize, deadline: Duration) -> World {
     let (go, go_receiver) = mpsc::channel();
     let model = ModelInfo { name: "held".into(), version: "1".into(), sha256: "0".into() };
     let reader = Held { model, begun: begun_sender, go: Arc::new(Mutex::new(go_receiver)) };
-    let queue = ReadingQueue::start(&reader, ReadingQueueSettings { threads: 1, depth, deadline }).unwrap();
+    let queue =
+        ReadingQueue::start(&reader, ReadingQueueSettings { threads: 1, memory: u64::MAX, depth, deadline }).unwrap();
     World { queue: Arc::new(queue), begun, go }
 }
 

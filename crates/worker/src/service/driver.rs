@@ -33,7 +33,7 @@ use super::step::{Arrival, Event, Limits, ReadResult, State, Tag, Work, step};
 use super::tenants::QueueTenants;
 use super::{Service, ServiceReport, ServiceSettings};
 use crate::picture::PictureReader;
-use crate::pool::{PoolSettings, ReaderPool};
+use crate::pool::{PoolSettings, ReaderPool, Room};
 use crate::stop::stop_requested;
 use renew::{RENEWED_FROM, Renewal};
 
@@ -89,8 +89,9 @@ impl<S: JobStore + Clone + 'static> Driver<S> {
         let window = settings.threads * WINDOW_PER_THREAD;
         let readers = {
             let (images, metrics) = (images.clone(), metrics.clone());
-            let read = move |reader: &mut R, work: Work| read(reader, work, &images, &metrics);
-            ReaderPool::start(&reader, PoolSettings { threads: settings.threads, waiting: window }, read)?
+            let read = move |reader: &mut R, work: &Work, room: &Room| read(reader, work, room, &images, &metrics);
+            let pool = PoolSettings { threads: settings.threads, waiting: window, memory: settings.memory };
+            ReaderPool::start(&reader, pool, read)?
         };
         let (answers, events) = mpsc::unbounded_channel();
         let (ends, uncommitted) = mpsc::unbounded_channel();

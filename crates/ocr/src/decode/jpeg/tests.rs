@@ -168,7 +168,8 @@ fn separate_scans_show_the_same_picture_as_one_scan() {
     }
 }
 
-const SMALL: Limits = Limits { max_bytes: 1 << 20, max_pixels: 1 << 20, min_side: 8, max_cards: 1 };
+const SMALL: Limits =
+    Limits { max_bytes: 1 << 20, max_pixels: 1 << 20, max_memory: 16 << 20, min_side: 8, max_cards: 1 };
 
 #[test]
 fn full_size_matches_the_general_decoder_for_every_chroma_sampling() {

@@ -1,28 +1,30 @@
 //! TIFFs as scanners and fax programs write them, put into terms that the general decoder knows (TIFF 6.0, sections 3, 5, 10, 11, 21).
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use fax::Color;
 use fax::decoder::{Group3Decoder, pels};
-use image::{DynamicImage, GrayImage, Rgb, RgbImage};
 
 use super::{Directory, Entry, Reader};
 
 /// Numbers of tags.
-mod tag {
-    pub(super) const WIDTH: u16 = 256;
-    pub(super) const HEIGHT: u16 = 257;
-    pub(super) const BITS_PER_SAMPLE: u16 = 258;
-    pub(super) const COMPRESSION: u16 = 259;
-    pub(super) const COLOURS: u16 = 262;
-    pub(super) const BIT_ORDER: u16 = 266;
-    pub(super) const STRIP_OFFSETS: u16 = 273;
-    pub(super) const ROWS_PER_STRIP: u16 = 278;
-    pub(super) const STRIP_BYTES: u16 = 279;
-    pub(super) const FAX_OPTIONS: u16 = 292;
-    pub(super) const PALETTE: u16 = 320;
-    pub(super) const TILE_OFFSETS: u16 = 324;
-    pub(super) const TILE_BYTES: u16 = 325;
+pub(super) mod tag {
+    pub(in crate::decode::tiff) const WIDTH: u16 = 256;
+    pub(in crate::decode::tiff) const HEIGHT: u16 = 257;
+    pub(in crate::decode::tiff) const BITS_PER_SAMPLE: u16 = 258;
+    pub(in crate::decode::tiff) const COMPRESSION: u16 = 259;
+    pub(in crate::decode::tiff) const COLOURS: u16 = 262;
+    pub(in crate::decode::tiff) const BIT_ORDER: u16 = 266;
+    pub(in crate::decode::tiff) const ORIENTATION: u16 = 274;
+    pub(in crate::decode::tiff) const STRIP_OFFSETS: u16 = 273;
+    pub(in crate::decode::tiff) const ROWS_PER_STRIP: u16 = 278;
+    pub(in crate::decode::tiff) const STRIP_BYTES: u16 = 279;
+    pub(in crate::decode::tiff) const FAX_OPTIONS: u16 = 292;
+    pub(in crate::decode::tiff) const PALETTE: u16 = 320;
+    pub(in crate::decode::tiff) const TILE_OFFSETS: u16 = 324;
+    pub(in crate::decode::tiff) const TILE_BYTES: u16 = 325;
+    pub(in crate::decode::tiff) const JPEG_TABLES: u16 = 347;
 }
 
 /// Values of [`tag::COLOURS`].
@@ -44,8 +46,8 @@ const SHORT: u16 = 3;
 const LONG: u16 = 4;
 
 /// A TIFF that the general decoder reads, and what its samples mean.
-pub(crate) struct Rewritten {
-    pub(crate) bytes: Vec<u8>,
+pub(in crate::decode) struct Rewritten {
+    pub(in crate::decode) bytes: Vec<u8>,
     samples: Samples,
 }
 
@@ -61,9 +63,10 @@ enum Samples {
 impl Rewritten {
     /// The same picture in other terms; `None` where nothing has to be rewritten, or where it is not known how, or where it has more than
     /// `max_pixels`: the general decoder says then what is wrong.
-    pub(crate) fn of(bytes: &[u8], max_pixels: u64) -> Option<Rewritten> {
+    pub(in crate::decode) fn of(bytes: &[u8], max_pixels: u64) -> Option<Rewritten> {
         let first = Page::first(bytes)?;
-        if first.number(tag::WIDTH)?.checked_mul(first.number(tag::HEIGHT)?)? > max_pixels {
+        if first.number(tag::WIDTH)?.checked_mul(first.number(tag::HEIGHT)?)? > max_pixels || !first.may_be_rewritten()
+        {
             return None;
         }
         let mut file = Rewritten { bytes: bytes.to_vec(), samples: Samples::AsSaid };
@@ -96,7 +99,7 @@ impl Rewritten {
         let width = u16::try_from(page.number(tag::WIDTH)?).ok().filter(|width| *width > 0)?;
         let height = page.number(tag::HEIGHT)? as usize;
         let rows_per_strip = page.number(tag::ROWS_PER_STRIP).map_or(height, |rows| rows as usize);
-        let mut rows = Vec::new();
+        let mut rows = Vec::with_capacity(height.checked_mul(usize::from(width).div_ceil(8))?);
         let mut left = height;
         for piece in page.pieces()? {
             let of_strip = fax_rows(self.bytes.get(piece)?, width, rows_per_strip.min(left));
@@ -135,15 +138,13 @@ impl Rewritten {
         }
     }
 
-    /// The decoder's pixels in their true colours.
-    pub(crate) fn coloured(&self, pixels: DynamicImage) -> DynamicImage {
-        match (&self.samples, pixels) {
-            (Samples::Palette(palette), DynamicImage::ImageLuma8(numbers)) => from_palette(&numbers, palette).into(),
-            (Samples::Ycbcr, DynamicImage::ImageRgb8(mut pixels)) => {
-                pixels.pixels_mut().for_each(|pixel| *pixel = from_ycbcr(*pixel));
-                pixels.into()
-            }
-            (_, pixels) => pixels,
+    /// Puts a row of the decoder's pixels in their true colours.
+    pub(in crate::decode) fn recolour(&self, row: &mut [u8]) {
+        let pixels = row.as_chunks_mut::<3>().0.iter_mut();
+        match &self.samples {
+            Samples::AsSaid => {}
+            Samples::Palette(palette) => pixels.for_each(|pixel| *pixel = of_palette(palette, pixel[0])),
+            Samples::Ycbcr => pixels.for_each(|pixel| *pixel = from_ycbcr(*pixel)),
         }
     }
 
@@ -173,28 +174,29 @@ impl Rewritten {
 }
 
 /// The first picture of a file.
-struct Page<'a> {
+pub(super) struct Page<'a> {
     reader: Reader<'a>,
     directory: Directory,
 }
 
 impl<'a> Page<'a> {
-    fn first(bytes: &'a [u8]) -> Option<Page<'a>> {
+    pub(super) fn first(bytes: &'a [u8]) -> Option<Page<'a>> {
         let reader = Reader::new(bytes);
         Some(Page { reader, directory: reader.first_directory()? })
     }
 
+    /// The tag of this number; of several, the last one, as the decoder has it.
     fn entry(&self, tag: u16) -> Option<Entry> {
-        self.directory.entries(self.reader).find(|entry| entry.number == tag)
+        self.directory.entries(self.reader).filter(|entry| entry.number == tag).last()
     }
 
     /// The first value of a tag.
-    fn number(&self, tag: u16) -> Option<u64> {
-        self.values(tag).first().copied()
+    pub(super) fn number(&self, tag: u16) -> Option<u64> {
+        self.reader.values(&self.entry(tag)?).next()
     }
 
     fn values(&self, tag: u16) -> Vec<u64> {
-        self.entry(tag).map(|entry| self.reader.values(&entry)).unwrap_or_default()
+        self.entry(tag).map(|entry| self.reader.values(&entry).collect()).unwrap_or_default()
     }
 
     fn compression(&self) -> u64 {
@@ -211,6 +213,39 @@ impl<'a> Page<'a> {
         let total = sizes.iter().try_fold(0_u64, |total, size| total.checked_add(*size))?;
         let range = |(offset, size): (&u64, &u64)| Some(*offset as usize..offset.checked_add(*size)? as usize);
         (total <= self.reader.bytes.len() as u64).then(|| offsets.iter().zip(&sizes).filter_map(range).collect())
+    }
+
+    /// Whether there may be anything to rewrite, for which the file is copied.
+    fn may_be_rewritten(&self) -> bool {
+        let is_of_colours = |colours: &[u64]| self.number(tag::COLOURS).is_some_and(|number| colours.contains(&number));
+        self.number(tag::BIT_ORDER) == Some(LOWEST_FIRST)
+            || self.compression() == FAX_GROUP_3
+            || is_of_colours(&[PALETTE, YCBCR])
+    }
+
+    /// Whether strips and tiles are JPEG pictures.
+    pub(super) fn is_jpeg(&self) -> bool {
+        self.compression() == JPEG
+    }
+
+    /// The strips or tiles, each behind the JPEG tables that the file has once for all; `None` where they are longer than the file.
+    pub(super) fn jpeg_pieces(&self) -> Option<impl Iterator<Item = Cow<'a, [u8]>>> {
+        let pieces = self.pieces()?;
+        let (bytes, tables) = (self.reader.bytes, self.bytes_of(tag::JPEG_TABLES));
+        Some(pieces.into_iter().map(move |piece| {
+            let piece = bytes.get(piece).unwrap_or_default();
+            // Between tables and picture stand the end of the one and the start of the other, of two bytes each.
+            match (tables.and_then(|tables| tables.split_last_chunk::<2>()), piece.get(2..)) {
+                (Some((tables, _)), Some(picture)) => Cow::Owned([tables, picture].concat()),
+                _ => Cow::Borrowed(piece),
+            }
+        }))
+    }
+
+    /// The values of a tag of bytes.
+    fn bytes_of(&self, tag: u16) -> Option<&'a [u8]> {
+        let entry = self.entry(tag)?;
+        self.reader.bytes.get(entry.values_at..)?.get(..usize::try_from(entry.count).ok()?)
     }
 
     /// Red, green and blue of each colour: all reds stand first, then all greens and all blues, of 16 bits each. Some programs write bytes.
@@ -244,16 +279,15 @@ fn fax_rows(strip: &[u8], width: u16, rows: usize) -> Vec<u8> {
 }
 
 /// A number without a colour is black. Numbers of one bit come as 0 and 255.
-fn from_palette(numbers: &GrayImage, palette: &[[u8; 3]]) -> RgbImage {
-    let number = |level: u8| if palette.len() == 2 { usize::from(level > 0) } else { usize::from(level) };
-    let colour = |level: u8| Rgb(palette.get(number(level)).copied().unwrap_or_default());
-    RgbImage::from_fn(numbers.width(), numbers.height(), |x, y| colour(numbers.get_pixel(x, y).0[0]))
+fn of_palette(palette: &[[u8; 3]], level: u8) -> [u8; 3] {
+    let number = if palette.len() == 2 { usize::from(level > 0) } else { usize::from(level) };
+    palette.get(number).copied().unwrap_or_default()
 }
 
 /// JFIF's conversion (ITU-R BT.601, full range).
-fn from_ycbcr(Rgb([y, cb, cr]): Rgb<u8>) -> Rgb<u8> {
+fn from_ycbcr([y, cb, cr]: [u8; 3]) -> [u8; 3] {
     let [y, cb, cr] = [f32::from(y), f32::from(cb) - 128.0, f32::from(cr) - 128.0];
-    Rgb([y + 1.402 * cr, y - 0.344_136 * cb - 0.714_136 * cr, y + 1.772 * cb].map(|value| value.round() as u8))
+    [y + 1.402 * cr, y - 0.344_136 * cb - 0.714_136 * cr, y + 1.772 * cb].map(|value| value.round() as u8)
 }
 
 #[cfg(test)]

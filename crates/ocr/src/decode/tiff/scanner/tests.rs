@@ -1,3 +1,4 @@
+use image::RgbImage;
 use jpeg_encoder::{ColorType, Encoder};
 use proptest::prelude::*;
 
