@@ -46,16 +46,25 @@ impl PostgresStore {
         query.push(SETTLED).push(" AS settled FROM results WHERE seq <= ").push_bind(newest);
         query.push(" AND seq > ").push_bind(after).push(" AND tenant = ").push_bind(self.tenant.as_str());
         // Only the conditions that are used, so that each filter can use its index.
-        if let Some(batch) = &filter.batch {
-            query.push(" AND batch = ").push_bind(batch);
-        }
         if let Some(status) = &filter.status {
             query.push(" AND status = ").push_bind(status.as_str());
         }
         if let Some(decision) = &filter.decision {
             query.push(" AND decision = ").push_bind(decision.as_str());
         }
-        query.push(" ORDER BY seq LIMIT ").push_bind(i64::from(limit));
+        match &filter.batch {
+            // As one range of the index `results_in_order`, and in its order. Of `batch = ... ORDER BY seq` the planner thinks that it finds enough
+            // rows soon by walking through all batches in the order of `seq`, and reads a million rows of others where those come first.
+            Some(batch) => {
+                for (comparison, seq) in [(" > ", after), (" <= ", newest)] {
+                    query.push(" AND (batch, tenant, seq)").push(comparison).push("(").push_bind(batch).push(", ");
+                    query.push_bind(self.tenant.as_str()).push(", ").push_bind(seq).push(")");
+                }
+                query.push(" ORDER BY batch, tenant, seq")
+            }
+            None => query.push(" ORDER BY seq"),
+        };
+        query.push(" LIMIT ").push_bind(i64::from(limit));
         self.rows(OPERATION, query.build()).await
     }
 

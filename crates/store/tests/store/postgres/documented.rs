@@ -1,5 +1,7 @@
 //! Checks docs/results.md: its columns, queries and statements.
 
+use std::time::Duration;
+
 use shenfen_store::{Access, ResultFilter, Results};
 use sqlx::{AssertSqlSafe, Executor, PgConnection, Row};
 
@@ -65,6 +67,38 @@ async fn documented_queries_return_their_rows_through_indexes() {
     // This query has to read every row, with an index or without.
     let several = connection.fetch_all(sqlx::raw_sql(statement("numbers with several references"))).await.unwrap();
     assert_eq!(several.len(), 1);
+}
+
+/// A page of a batch reads its rows and not those of the batches before it, however the planner estimates them.
+#[tokio::test]
+async fn page_of_a_batch_reads_no_other() {
+    let database = TestDatabase::new().await;
+    let store = database.open().await;
+    let mut connection = database.connect().await;
+    let fill = "
+        INSERT INTO results (job_id, batch, source, status, decision, long_term, result, attempts, model_version,
+                             created_at, finished_at)
+        SELECT gen_random_uuid(), CASE WHEN n < 20000 THEN 'one' ELSE 'two' END, n || '.jpg', 'OK', 'accept', false, '{}', 1,
+               '1.0.0', now(), now() - interval '1 hour'
+        FROM generate_series(0, 39999) AS n";
+    sqlx::raw_sql(fill).execute(&mut connection).await.unwrap();
+    for statement in ["VACUUM ANALYZE results", "SELECT pg_stat_reset()"] {
+        sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
+    }
+    let filter = ResultFilter { batch: Some("two".into()), ..ResultFilter::default() };
+    let page = store.page(&filter, 0, 500).await.unwrap();
+    assert_eq!((page.len(), page[0].source.as_str()), (500, "20000.jpg"));
+    // Told once its connection is gone.
+    drop(store);
+    let read = "SELECT idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 'results'";
+    let rows = loop {
+        sqlx::raw_sql("SELECT pg_stat_clear_snapshot()").execute(&mut connection).await.unwrap();
+        match sqlx::query_scalar::<_, i64>(read).fetch_one(&mut connection).await.unwrap() {
+            0 => tokio::time::sleep(Duration::from_millis(20)).await,
+            rows => break rows,
+        }
+    };
+    assert_eq!(rows, 500);
 }
 
 #[tokio::test]
