@@ -11,7 +11,7 @@ use crate::shown::ShownRow;
 
 /// A result with the names of the table's columns, except the complete result.
 #[derive(Serialize)]
-pub struct FlatRow<'a> {
+struct FlatRow<'a> {
     job_id: String,
     batch: &'a str,
     reference: Option<&'a str>,
@@ -65,7 +65,7 @@ pub struct FlatBatch<'a> {
 
 impl FlatRow<'_> {
     /// The row as it is serialised.
-    pub fn of(shown: &ShownRow) -> FlatRow<'_> {
+    fn of(shown: &ShownRow) -> FlatRow<'_> {
         let row = shown.row();
         let fields = &row.columns;
         FlatRow {

@@ -27,7 +27,7 @@ pub use audit::{AuditAction, AuditChain, AuditEntry, AuditFault, AuditRecord, Re
 pub use batch::{BatchProgress, BatchState};
 pub use erase::{EraseScope, Erased};
 pub use error::StoreError;
-pub use flat::{FlatBatch, FlatRow, WholeRow};
+pub use flat::{FlatBatch, WholeRow};
 pub use job::{ClaimedJob, Finished, NewJob, Outcome};
 pub use port::{Audit, Batches, ClaimOutcome, Dispatch, Erase, JobQueue, JobStatus, JobStore, Jobs, Results};
 pub use postgres::PostgresStore;
