@@ -51,8 +51,9 @@ fn add_many(place: &Place) {
     });
 }
 
+/// An export in clear.
 fn export(place: &Place, arguments: &[&str]) -> Ran {
-    let ran = place.run(&[&["results"], arguments].concat());
+    let ran = place.run(&[&["results", "--reveal", "--reason", "a test"], arguments].concat());
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     ran
 }
@@ -142,6 +143,24 @@ fn same_in_parquet(column: &str, value: &Value, field: &Field) {
         (Value::Number(value), Field::Double(field)) => assert_eq!(Some(*field), value.as_f64(), "{column}"),
         (Value::Number(value), Field::Long(field)) => assert_eq!(Some(*field), value.as_i64(), "{column}"),
         _ => panic!("{column}: {field:?} for {value}"),
+    }
+}
+
+#[test]
+fn exports_are_masked_unless_revealed() {
+    let place = with_results();
+    let numbers = |arguments: &[&str]| {
+        let ran = place.run(&[&["results", "--output", "masked.xlsx"], arguments].concat());
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        let sheet = sheet(&place.path().join("masked.xlsx"));
+        let column = sheet[0].iter().position(|head| head.to_string() == "identity_no").unwrap();
+        let numbers = sheet[1..].iter().map(|row| row[column].to_string()).filter(|number| !number.is_empty());
+        numbers.collect::<Vec<_>>()
+    };
+    let (masked, clear) = (numbers(&[]), numbers(&["--reveal", "--reason", "a test"]));
+    assert!(!masked.is_empty() && masked.len() == clear.len());
+    for (masked, clear) in masked.iter().zip(&clear) {
+        assert!(masked.contains("***") && !clear.contains('*') && masked[..3] == clear[..3], "{masked}");
     }
 }
 
