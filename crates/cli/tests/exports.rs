@@ -153,7 +153,7 @@ fn exports_are_masked_unless_revealed() {
         let ran = place.run(&[&["results", "--output", "masked.xlsx"], arguments].concat());
         assert_eq!(ran.code, Some(0), "{}", ran.err);
         let sheet = sheet(&place.path().join("masked.xlsx"));
-        let column = sheet[0].iter().position(|head| head.to_string() == "identity_no").unwrap();
+        let column = sheet[0].iter().position(|head| *head == "identity_no").unwrap();
         let numbers = sheet[1..].iter().map(|row| row[column].to_string()).filter(|number| !number.is_empty());
         numbers.collect::<Vec<_>>()
     };
