@@ -108,7 +108,8 @@ async fn documents_every_column_with_its_type() {
     let columns = "SELECT column_name::text, data_type::text FROM information_schema.columns
                    WHERE table_name = 'results' ORDER BY ordinal_position";
     let columns: Vec<(String, String)> = sqlx::query_as(columns).fetch_all(&mut connection).await.unwrap();
-    let cells = PAGE.lines().filter_map(|line| {
+    let section = PAGE.split("\n## ").find(|section| section.starts_with("Columns of `results`")).unwrap();
+    let cells = section.lines().filter_map(|line| {
         let mut cells = line.strip_prefix("| `")?.split('|').map(|cell| cell.trim().trim_matches('`'));
         Some((cells.next()?.to_owned(), cells.next()?.replace("timestamptz", "timestamp with time zone")))
     });
