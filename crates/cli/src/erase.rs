@@ -1,14 +1,13 @@
 //! `shenfen erase`: deletes what is stored about the people of a batch or of a reference.
 
-use std::collections::HashSet;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Args;
 use clap::builder::FalseyValueParser;
-use shenfen_core::{JobId, JobKey};
-use shenfen_queue::{Broker, DeadLetters, Filter};
+use shenfen_core::Tenant;
+use shenfen_queue::{DeadLetters, Filter};
 use shenfen_store::sqlite::OpenOptions;
 use shenfen_store::{Access, Audit, AuditAction, AuditRecord, Erase, EraseScope};
 
@@ -67,6 +66,15 @@ impl Scope {
         }
     }
 
+    /// The dead letters of the same scope.
+    fn dead_letters(&self, tenant: Tenant) -> Filter {
+        let filter = match self.scope() {
+            EraseScope::Batch(batch) => Filter::Batch(batch),
+            EraseScope::Reference(reference) => Filter::Reference(reference),
+        };
+        Filter::OfTenant(tenant, Box::new(filter))
+    }
+
     fn in_words(&self) -> String {
         match (&self.batch, &self.reference) {
             (Some(batch), _) => format!("batch {batch}"),
@@ -112,33 +120,25 @@ async fn erase(args: &EraseArgs) -> anyhow::Result<()> {
             reason: args.reason.clone(),
         })
         .await?;
-    let (mut results, mut jobs): (u64, Vec<JobId>) = (0, Vec::new());
+    let (mut results, mut jobs) = (0, 0);
     loop {
         let erased = store.erase(&scope, PIECE).await?;
         if erased.is_empty() {
             break;
         }
         results += erased.results;
-        jobs.extend(erased.jobs);
+        jobs += erased.jobs;
     }
     store
         .finish_erasing()
         .await
         .context("erased, but the write-ahead log still has it: end other programs, and run this again")?;
     let letters = match broker {
-        Some(broker) => purge(broker, jobs.iter().map(|&id| JobKey { tenant, id }).collect()).await?,
+        // Chosen by what they say themselves, so that those of jobs that were erased before go as well.
+        Some(broker) => DeadLetters::new(broker).purge(&args.scope.dead_letters(tenant)).await?,
         None => 0,
     };
-    let jobs = jobs.len();
     writeln!(io::stdout(), "erased {results} results, {jobs} jobs, {letters} dead letters")?;
     writeln!(io::stdout(), "audit entry {}, hash {}", recorded.seq(), recorded.hash())?;
     Ok(())
-}
-
-/// Deletes the dead letters of these jobs.
-async fn purge(broker: Broker, jobs: HashSet<JobKey>) -> anyhow::Result<u64> {
-    if jobs.is_empty() {
-        return Ok(0);
-    }
-    Ok(DeadLetters::new(broker).purge(&Filter::Keys(jobs)).await?)
 }

@@ -88,6 +88,8 @@ pub enum Filter {
     Keys(HashSet<JobKey>),
     /// Those of this batch.
     Batch(String),
+    /// Those of jobs with this reference.
+    Reference(String),
     /// Those whose reason contains this.
     Reason(String),
     /// Those that named a tenant which their queue may not.
@@ -104,6 +106,7 @@ impl Filter {
             Filter::Jobs(jobs) => letter.job.is_some_and(|job| jobs.contains(&job.id)),
             Filter::Keys(keys) => letter.job.is_some_and(|job| keys.contains(&job)),
             Filter::Batch(batch) => letter.batch.as_ref() == Some(batch),
+            Filter::Reference(reference) => letter.reference.as_ref() == Some(reference),
             Filter::Reason(part) => letter.reason.contains(part),
             Filter::Refused => letter.refused,
             Filter::OfTenant(tenant, filter) => {

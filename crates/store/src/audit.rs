@@ -118,10 +118,15 @@ pub struct AuditEntry {
 }
 
 impl AuditEntry {
+    /// The time as it is hashed: RFC 3339 in UTC with milliseconds.
+    pub fn time(&self) -> String {
+        timestamp::to_text(self.at)
+    }
+
     /// The hash that belongs to what the entry says. Each field is hashed with its length in bytes, as `LENGTH:FIELD`.
     pub fn computed_hash(&self) -> String {
         let amount = self.amount.map(|amount| amount.to_string()).unwrap_or_default();
-        let (seq, at) = (self.seq.to_string(), timestamp::to_text(self.at));
+        let (seq, at) = (self.seq.to_string(), self.time());
         let AuditEntry { tenant, actor, action, subject, reason, previous_hash, .. } = self;
         let fields = [previous_hash, &seq, &at, tenant, actor, action, subject, &amount, reason];
         let mut hash = Sha256::new();

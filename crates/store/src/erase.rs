@@ -1,7 +1,5 @@
 //! Erasing what is stored about people, while what is needed so that a job is not read again stays.
 
-use shenfen_core::JobId;
-
 /// Whose results and jobs are erased, among those of the store's tenant. No `Debug`: a reference may name a person.
 #[derive(Clone, PartialEq, Eq)]
 pub enum EraseScope {
@@ -12,18 +10,18 @@ pub enum EraseScope {
 }
 
 /// What one step erased.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Erased {
     /// Results deleted.
     pub results: u64,
     /// Jobs of which nothing is left but identifier, batch and end.
-    pub jobs: Vec<JobId>,
+    pub jobs: u64,
 }
 
 impl Erased {
     /// Whether there was nothing left to erase.
     pub fn is_empty(&self) -> bool {
-        self.results == 0 && self.jobs.is_empty()
+        self.results == 0 && self.jobs == 0
     }
 }
 

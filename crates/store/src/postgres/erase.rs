@@ -1,8 +1,5 @@
 //! Erasing from a server's database, a piece at a time, so that no worker waits long for a lock.
 
-use sqlx::Row;
-use uuid::Uuid;
-
 use super::PostgresStore;
 use crate::erase::{ERASED, EraseScope, Erased};
 use crate::error::StoreError;
@@ -36,17 +33,16 @@ impl Erase for PostgresStore {
         query.push(") RETURNING 1) SELECT count(*) AS jobs FROM gone");
         let results = self.count(OPERATION, query.build()).await?;
 
-        let mut query =
-            sqlx::QueryBuilder::new("UPDATE jobs SET reference = NULL, message = NULL, reason = NULL, source = ");
+        let mut query = sqlx::QueryBuilder::new(
+            "WITH cleared AS (UPDATE jobs SET reference = NULL, message = NULL, reason = NULL, source = ",
+        );
         query.push_bind(ERASED).push(" WHERE seq IN (SELECT seq FROM jobs WHERE ");
         query.push(column).push(" = ").push_bind(value).push(" AND tenant = ").push_bind(self.tenant.as_str());
         query
             .push(" AND state IN ('done', 'dead', 'cancelled') AND (reference IS NOT NULL OR source <> ")
             .push_bind(ERASED);
-        query.push(") LIMIT ").push_bind(i64::from(limit)).push(") RETURNING job_id");
-        let rows = self.rows(OPERATION, query.build()).await?;
-        let jobs = rows.iter().map(|row| Ok(row.try_get::<Uuid, _>("job_id")?.into())).collect::<Result<_, _>>();
-        Ok(Erased { results, jobs: jobs.map_err(self.unreadable(OPERATION))? })
+        query.push(") LIMIT ").push_bind(i64::from(limit)).push(") RETURNING 1) SELECT count(*) AS jobs FROM cleared");
+        Ok(Erased { results, jobs: self.count(OPERATION, query.build()).await? })
     }
 
     async fn finish_erasing(&self) -> Result<(), StoreError> {

@@ -24,8 +24,7 @@ const JOBS: &str = "
         SELECT seq FROM jobs
         WHERE (?1 IS NULL OR batch = ?1) AND (?2 IS NULL OR reference = ?2) AND state IN ('done', 'dead')
               AND (reference IS NOT NULL OR source <> ?4)
-        LIMIT ?3)
-    RETURNING job_id";
+        LIMIT ?3)";
 
 /// A scope as the two values of the statements.
 fn values(scope: &EraseScope) -> (Option<&str>, Option<&str>) {
@@ -70,11 +69,9 @@ impl SqliteStore {
         sqlx::raw_sql("PRAGMA secure_delete = ON").execute(&self.writer).await?;
         let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         let results = sqlx::query(RESULTS).bind(batch).bind(reference).bind(limit).execute(&mut *transaction).await?;
-        let rows =
-            sqlx::query(JOBS).bind(batch).bind(reference).bind(limit).bind(ERASED).fetch_all(&mut *transaction).await?;
+        let jobs =
+            sqlx::query(JOBS).bind(batch).bind(reference).bind(limit).bind(ERASED).execute(&mut *transaction).await?;
         transaction.commit().await?;
-        let id = |text: &str| text.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)));
-        let jobs = rows.iter().map(|row| id(row.try_get("job_id")?)).collect::<Result<_, sqlx::Error>>()?;
-        Ok(Erased { results: results.rows_affected(), jobs })
+        Ok(Erased { results: results.rows_affected(), jobs: jobs.rows_affected() })
     }
 }

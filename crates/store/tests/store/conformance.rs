@@ -259,8 +259,8 @@ pub(crate) async fn erasing_leaves_only_that_jobs_have_ended(world: impl World) 
             if erased.is_empty() {
                 return total;
             }
-            assert!(erased.results <= 2 && erased.jobs.len() <= 2, "more at once than was allowed");
-            total = (total.0 + erased.results, total.1 + erased.jobs.len());
+            assert!(erased.results <= 2 && erased.jobs <= 2, "more at once than was allowed");
+            total = (total.0 + erased.results, total.1 + erased.jobs);
         }
     };
 
