@@ -8,7 +8,6 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use shenfen_core::Tenant;
 use shenfen_store::{Access, Audit, AuditChain, AuditEntry, AuditFault};
-use time::format_description::well_known::Rfc3339;
 
 use crate::database::{DatabaseArgs, Store};
 use crate::table::Table;
@@ -96,10 +95,10 @@ async fn export(store: &Store) -> anyhow::Result<()> {
     let mut after = 0;
     loop {
         let page = store.audit_page(after, PAGE).await?;
-        for AuditEntry { seq, at, tenant, actor, action, subject, amount, reason, previous_hash, hash } in &page {
-            let at = at.format(&Rfc3339)?;
+        for entry in &page {
+            let AuditEntry { seq, tenant, actor, action, subject, amount, reason, previous_hash, hash, .. } = entry;
             let line = json!({
-                "seq": seq, "at": at, "tenant": tenant, "actor": actor, "action": action, "subject": subject,
+                "seq": seq, "at": entry.time(), "tenant": tenant, "actor": actor, "action": action, "subject": subject,
                 "amount": amount, "reason": reason, "previous_hash": previous_hash, "hash": hash,
             });
             writeln!(out, "{line}")?;
@@ -114,7 +113,7 @@ async fn export(store: &Store) -> anyhow::Result<()> {
 fn table_row(entry: &AuditEntry) -> [String; 8] {
     [
         entry.seq.to_string(),
-        entry.at.format(&Rfc3339).unwrap_or_default(),
+        entry.time(),
         entry.tenant.clone(),
         entry.action.clone(),
         entry.amount.map(|amount| amount.to_string()).unwrap_or_default(),

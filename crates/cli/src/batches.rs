@@ -94,9 +94,7 @@ async fn change(args: &BatchesArgs, name: &str, state: BatchState) -> anyhow::Re
         amount: None,
         reason: String::new(),
     };
-    if store.batch(name).await?.is_some() {
-        store.record(&record).await?;
-    }
+    store.record(&record).await?;
     let now = store.set_batch_state(name, state).await?;
     let batch = store.batch(name).await?;
     match (now, batch) {

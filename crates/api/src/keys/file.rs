@@ -4,10 +4,10 @@
 //! {"ak":"...","client":"acme","created_at":"2026-11-23T20:00:00Z","rate":20.0,"secret":"..."}
 //! {"ak":"...","revoked_at":"2026-12-01T08:00:00Z"}
 //! ```
-//! A key of another tenant than the default one has `"tenant":"..."` as well, and one that shows stored results in clear `"reveals":true`.
-//! `secret` is the base64 of the nonce and the secret, encrypted
-//! with the master key and bound to all of these, so that lines cannot be forged and no key can be given more than it was. `rate` may be omitted or edited by hand, and a line
-//! may be deleted.
+//! A key of another tenant than the default one has `"tenant":"..."` as well, and one that shows stored results in clear
+//! `"reveals":true`. `secret` is the base64 of the nonce and the secret, encrypted with the master key and bound to name, client, tenant and
+//! `reveals`, so that lines cannot be forged and no key can be given more than it was. `rate` may be omitted or edited by hand, and a line may
+//! be deleted.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
