@@ -1,4 +1,4 @@
-//! `shenfen backfill`: reads every picture of a folder or manifest and stores each result once, however often it is
+//! `shenfen backfill`: reads every picture of a folder, archive or manifest and stores each result once, however often it is
 //! interrupted.
 
 mod feed;
@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use clap::builder::FalseyValueParser;
 use shenfen_store::{Access, BatchProgress, Batches, SqliteStore};
-use shenfen_worker::{Backfill, Ended, Report, Settings, Source};
+use shenfen_worker::{Archives, Backfill, Ended, Report, Settings, Source};
 
 use crate::broker::BrokerArgs;
 use crate::database::DatabaseArgs;
@@ -23,14 +23,15 @@ use crate::tenant::TenantArgs;
 
 use progress::Progress;
 
-/// Read a folder or manifest of pictures into the database; resumes where it was interrupted
+/// Read a folder, archive or manifest of pictures into the database; resumes where it was interrupted
 #[derive(Args)]
 pub(crate) struct BackfillArgs {
-    /// A folder, a picture, or a manifest (.csv or .jsonl with path and, optionally, reference and side)
+    /// A folder, a picture, an archive (.zip, .tar, .tar.gz, .tgz or .tar.zst), or a manifest (.csv or .jsonl with path and,
+    /// optionally, reference and side)
     #[arg(value_name = "PATH")]
     path: PathBuf,
 
-    /// Name of the batch [default: name of the folder or manifest]
+    /// Name of the batch [default: name of the folder, archive or manifest]
     #[arg(long, env = "SHENFEN_BATCH", value_name = "NAME")]
     batch: Option<String>,
 
@@ -47,7 +48,7 @@ pub(crate) struct BackfillArgs {
     #[command(flatten)]
     broker: BrokerArgs,
 
-    /// With --broker: the folder that workers use as their --image-root [default: PATH, or the folder of the manifest]
+    /// With --broker: the folder that workers use as their --image-root [default: PATH, or the folder of the archive or manifest]
     #[arg(long, env = "SHENFEN_IMAGE_ROOT", value_name = "DIR")]
     image_root: Option<PathBuf>,
 
@@ -73,7 +74,7 @@ pub(crate) fn run(args: BackfillArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn backfill(args: BackfillArgs) -> anyhow::Result<ExitCode> {
-    let source = Source::open(&args.path)?;
+    let source = Source::open_with(&args.path, Archives::Decompressed)?;
     let batch = args.batch.clone().unwrap_or_else(|| source.name().to_owned());
     // Take the lock before loading the networks, so that a second process fails at once.
     let store = args.database.open(Access::Work, args.tenant.tenant).await?;
@@ -84,7 +85,7 @@ async fn backfill(args: BackfillArgs) -> anyhow::Result<ExitCode> {
 
     let mut progress = Progress::start(&batch, open_before);
     let settings = Settings { memory: args.reading.memory(), ..Settings::with_threads(args.reading.threads()) };
-    let backfill = Backfill::new(queue, reader, &batch, settings);
+    let backfill = Backfill::new(queue, reader, &batch, settings).with_decompressed(source.decompressed());
     let outcome = backfill.run(source, stop, |event| progress.note(&event)).await;
     progress.finish();
     let report = outcome?;
@@ -113,7 +114,7 @@ async fn conclude(args: &BackfillArgs, store: &SqliteStore, batch: &str, report:
     }
     print_summary(&mut out, &counts)?;
     if report.left_out > 0 {
-        writeln!(out, "skipped: {} files (unsupported extension, symlink or hidden)", report.left_out)?;
+        writeln!(out, "skipped: {} files (unsupported extension, archive inside, symlink or hidden)", report.left_out)?;
     }
     if report.ended == Ended::Stopped {
         bail!("stopped with {} or more pictures left; run the same command again to resume", counts.open());

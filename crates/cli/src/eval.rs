@@ -199,7 +199,7 @@ impl ErrorFile {
 
 fn reference(labelled: &LabelledPicture) -> anyhow::Result<PictureRef> {
     let path = labelled.path.to_str().context("a path in the labels is not UTF-8")?.to_owned();
-    Ok(PictureRef { source: path.clone(), path, reference: None, side: RequestedSide::Auto })
+    Ok(PictureRef { source: path.clone(), path, entry: None, reference: None, side: RequestedSide::Auto })
 }
 
 fn print(out: &mut impl Write, sections: &[Section]) -> io::Result<()> {

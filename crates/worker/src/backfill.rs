@@ -16,9 +16,9 @@ use tokio::sync::watch;
 
 use crate::listing::list_jobs;
 use crate::picture::PictureReader;
-use crate::pool::{PoolSettings, ReaderPool};
-use crate::source::{Found, SourceError};
-use run::{Run, read};
+use crate::pool::{PoolSettings, ReaderPool, Room};
+use crate::source::{DecompressedTar, Found, SourceError};
+use run::{Run, ToRead, read};
 
 /// Claimed jobs for each reading thread. Enough that the threads do not wait while results are being stored.
 const WINDOW_PER_THREAD: usize = 8;
@@ -132,12 +132,19 @@ pub struct Backfill<Q, R> {
     reader: R,
     batch: String,
     settings: Settings,
+    decompressed: Option<DecompressedTar>,
 }
 
 impl<Q: JobQueue, R: PictureReader> Backfill<Q, R> {
     /// A backfill of `batch`, whose queue this is.
     pub fn new(queue: Q, reader: R, batch: impl Into<String>, settings: Settings) -> Backfill<Q, R> {
-        Backfill { queue, reader, batch: batch.into(), settings }
+        Backfill { queue, reader, batch: batch.into(), settings, decompressed: None }
+    }
+
+    /// The same, which reads the pictures of a compressed tar from what it was decompressed into ([`crate::Source::decompressed`]).
+    #[must_use]
+    pub fn with_decompressed(self, decompressed: Option<DecompressedTar>) -> Backfill<Q, R> {
+        Backfill { decompressed, ..self }
     }
 
     /// Enqueues what `listing` shows and reads everything that is open in the batch. Once `stop` turns true it finishes
@@ -151,10 +158,13 @@ impl<Q: JobQueue, R: PictureReader> Backfill<Q, R> {
         stop: watch::Receiver<bool>,
         observe: impl FnMut(Event<'_>),
     ) -> Result<Report, BackfillError> {
-        let Backfill { queue, reader, batch, settings } = self;
+        let Backfill { queue, reader, batch, settings, decompressed } = self;
         let window = settings.threads * WINDOW_PER_THREAD;
         let pool = PoolSettings { threads: settings.threads, waiting: window, memory: settings.memory };
-        let readers = ReaderPool::start(&reader, pool, read).map_err(BackfillError::Threads)?;
+        let readers = ReaderPool::start(&reader, pool, move |reader: &mut R, work: &ToRead, room: &Room| {
+            read(reader, work, room, decompressed.as_ref())
+        })
+        .map_err(BackfillError::Threads)?;
         let listing = list_jobs(listing, move |picture| Ok(picture.into_job(Tenant::DEFAULT, &batch)));
         let mut run = Run::new(queue, readers, listing, settings, window, observe);
         let outcome = run.work_through(stop).await;

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::listing::list_jobs;
-use crate::source::{Found, PictureRef, SourceError};
+use crate::source::{Entry, Found, PictureRef, SourceError};
 use crate::stop::stop_requested;
 
 /// Messages published together.
@@ -223,13 +223,19 @@ struct Filled {
 
 /// The job of a picture, with the message that names it relative to the root.
 fn job(picture: PictureRef, tenant: Tenant, batch: &str, root: &Path) -> Result<NewJob, SourceError> {
-    let NewJob { job, picture } = picture.into_job(tenant, batch);
+    let entry = picture.entry.clone();
+    let file = entry.as_ref().map_or_else(|| picture.path.clone(), |entry| entry.archive.clone());
+    let NewJob { job, .. } = picture.into_job(tenant, batch);
     let outside = || SourceError::OutsideRoot { picture: job.source.clone(), root: root.to_path_buf() };
-    let full = Path::new(&picture)
+    let full = Path::new(&file)
         .canonicalize()
         .map_err(|error| SourceError::Unreadable { path: PathBuf::from(&job.source), reason: error.to_string() })?;
     let relative = full.strip_prefix(root).map_err(|_| outside())?;
     let relative = relative.to_str().ok_or_else(outside)?.to_owned();
+    let relative = match entry {
+        Some(entry) => Entry { archive: relative, ..entry }.to_string(),
+        None => relative,
+    };
     let message = Message {
         tenant,
         job_id: job.id,

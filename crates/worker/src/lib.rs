@@ -25,5 +25,5 @@ pub use picture::{CardPictures, PictureReader, ReadFile, read_bytes, read_file, 
 pub use pool::{NoRoom, OWN, Place, PoolFull, PoolLoad, PoolSettings, ReaderPool, Returned, Room};
 pub use reading_queue::{NotRead, ReadingQueue, ReadingQueueSettings};
 pub use service::{Service, ServiceReport, ServiceSettings};
-pub use source::{Found, PictureRef, Source, SourceError};
+pub use source::{Archives, DecompressedTar, Found, PictureRef, Source, SourceError};
 pub use today::Today;

@@ -164,7 +164,21 @@ pub fn read_file<R: PictureReader>(
     side: RequestedSide,
     room: &Room,
 ) -> Result<ReadFile, NoRoom> {
-    match load(path, reader.max_bytes()) {
+    let loaded = load(path, reader.max_bytes());
+    read_loaded(reader, loaded, side, room)
+}
+
+/// Reads a picture whose bytes were looked for.
+///
+/// # Errors
+/// When there is no room for the picture now.
+pub(crate) fn read_loaded<R: PictureReader>(
+    reader: &mut R,
+    loaded: Result<Vec<u8>, LoadError>,
+    side: RequestedSide,
+    room: &Room,
+) -> Result<ReadFile, NoRoom> {
+    match loaded {
         Ok(bytes) => read_bytes(reader, &bytes, side, room),
         Err(LoadError::Refused(reason)) => Ok(refused(reason)),
         Err(LoadError::Unavailable(reason)) => {
@@ -185,7 +199,7 @@ pub fn read_bytes<R: PictureReader>(
     room: &Room,
 ) -> Result<ReadFile, NoRoom> {
     if bytes.len() > reader.max_bytes() {
-        return Ok(refused(too_many_bytes(bytes.len(), reader.max_bytes())));
+        return Ok(refused(bytes_refusal(bytes.len(), reader.max_bytes())));
     }
     room.take(reader.memory(bytes))?;
     let image_sha256 = Some(hex::encode(Sha256::digest(bytes)));
@@ -201,7 +215,7 @@ pub(crate) fn refused(reason: Refusal) -> ReadFile {
     ReadFile { outcome: ReadOutcome::Refused(reason), image_sha256: None, recording: None }
 }
 
-fn too_many_bytes(bytes: usize, limit: usize) -> Refusal {
+fn bytes_refusal(bytes: usize, limit: usize) -> Refusal {
     Refusal::new(Rule::PictureBytes, ReadError::TooManyBytes { bytes, limit }.to_string())
 }
 
@@ -214,15 +228,25 @@ pub(crate) enum LoadError {
     Unavailable(String),
 }
 
+/// A picture that has more bytes than are read.
+pub(crate) fn too_many_bytes(bytes: usize, limit: usize) -> LoadError {
+    LoadError::Refused(bytes_refusal(bytes, limit))
+}
+
+/// A picture that cannot be opened or read, now or later.
+pub(crate) fn unreadable(detail: impl Into<String>) -> LoadError {
+    LoadError::Refused(Refusal::new(Rule::FileUnreadable, detail))
+}
+
 pub(crate) fn load(path: &str, max_bytes: usize) -> Result<Vec<u8>, LoadError> {
     // Asked before opening: opening a pipe would wait for ever.
     let metadata = fs::metadata(path).map_err(not_loaded)?;
     if !metadata.is_file() {
-        return Err(LoadError::Refused(Refusal::new(Rule::FileUnreadable, "this is no file")));
+        return Err(unreadable("this is no file"));
     }
     let bytes = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
     if bytes > max_bytes {
-        return Err(LoadError::Refused(too_many_bytes(bytes, max_bytes)));
+        return Err(too_many_bytes(bytes, max_bytes));
     }
     let mut content = Vec::with_capacity(bytes);
     // One byte beyond the limit shows a file that grew in between.
@@ -235,10 +259,9 @@ pub(crate) fn load(path: &str, max_bytes: usize) -> Result<Vec<u8>, LoadError> {
 /// many open files, may be better in a moment.
 pub(crate) fn not_loaded(error: io::Error) -> LoadError {
     use io::ErrorKind::{InvalidFilename, InvalidInput, IsADirectory, NotADirectory, NotFound, PermissionDenied};
-    let unreadable = |detail: String| LoadError::Refused(Refusal::new(Rule::FileUnreadable, detail));
     match error.kind() {
         NotFound => LoadError::Refused(Refusal::new(Rule::FileMissing, "there is no such file")),
-        PermissionDenied => unreadable("no permission to read the file: check its owner and mode".to_owned()),
+        PermissionDenied => unreadable("no permission to read the file: check its owner and mode"),
         NotADirectory | IsADirectory | InvalidInput | InvalidFilename => {
             unreadable(format!("cannot read the file: {error}"))
         }

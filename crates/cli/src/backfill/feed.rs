@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use shenfen_queue::{Broker, Publisher};
 use shenfen_store::{Access, BatchProgress, BatchState, Batches};
-use shenfen_worker::{Feed, FeedEnd, FeedEvent, FeedSettings, Source};
+use shenfen_worker::{Archives, Feed, FeedEnd, FeedEvent, FeedSettings, Source};
 
 use super::{BackfillArgs, print_next, print_summary};
 use crate::broker::reach;
@@ -27,7 +27,7 @@ pub(super) async fn run(args: BackfillArgs, broker: Broker) -> anyhow::Result<Ex
     if args.reading.names_policy() {
         bail!("with --broker the workers decide: give --policy to `shenfen worker`");
     }
-    let source = Source::open(&args.path)?;
+    let source = Source::open_with(&args.path, Archives::InPlace)?;
     let batch = args.batch.clone().unwrap_or_else(|| source.name().to_owned());
     let image_root = image_root(&args)?;
     let tenant = args.tenant.tenant;
@@ -56,7 +56,7 @@ pub(super) async fn run(args: BackfillArgs, broker: Broker) -> anyhow::Result<Ex
     }
     print_summary(&mut out, &counts)?;
     if report.left_out > 0 {
-        writeln!(out, "skipped: {} files (unsupported extension, symlink or hidden)", report.left_out)?;
+        writeln!(out, "skipped: {} files (unsupported extension, archive inside, symlink or hidden)", report.left_out)?;
     }
     match report.end {
         FeedEnd::Stopped => bail!(
@@ -75,7 +75,7 @@ pub(super) async fn run(args: BackfillArgs, broker: Broker) -> anyhow::Result<Ex
     })
 }
 
-/// The folder that paths in messages are relative to: the one given, else the folder to be read, or that of the manifest.
+/// The folder that paths in messages are relative to: the one given, else the folder to be read, or that of the archive or manifest.
 fn image_root(args: &BackfillArgs) -> anyhow::Result<PathBuf> {
     let root = match &args.image_root {
         Some(root) => root.as_path(),

@@ -8,8 +8,9 @@ use tokio::time::{Duration, Instant};
 
 use super::{BackfillError, Ended, Event, Report, Settings};
 use crate::listing::Piece;
-use crate::picture::{PictureReader, read_file};
+use crate::picture::{PictureReader, load, read_loaded};
 use crate::pool::{NoRoom, ReaderPool, Returned, Room};
+use crate::source::{DecompressedTar, Entry, archive};
 
 /// A claimed picture on its way to a reading thread.
 pub(super) struct ToRead {
@@ -31,9 +32,18 @@ pub(super) enum Reading {
 ///
 /// # Errors
 /// When there is no room for it now.
-pub(super) fn read<R: PictureReader>(reader: &mut R, work: &ToRead, room: &Room) -> Result<Reading, NoRoom> {
+pub(super) fn read<R: PictureReader>(
+    reader: &mut R,
+    work: &ToRead,
+    room: &Room,
+    decompressed: Option<&DecompressedTar>,
+) -> Result<Reading, NoRoom> {
     let _span = tracing::debug_span!("read", job.id = %work.id, job.attempt = work.attempt).entered();
-    let read = read_file(reader, &work.path, work.side, room)?;
+    let loaded = match Entry::of_path(&work.path) {
+        Some(entry) => archive::load(&entry, decompressed, reader.max_bytes()),
+        None => load(&work.path, reader.max_bytes()),
+    };
+    let read = read_loaded(reader, loaded, work.side, room)?;
     Ok(match read.outcome.into_result(reader.model()) {
         Ok(result) => Reading::Ended(Outcome::Read { result: Box::new(result), image_sha256: read.image_sha256 }),
         Err(ReaderFault::Unavailable(reason)) => Reading::Unavailable(reason),

@@ -14,6 +14,7 @@ use thiserror::Error;
 use super::failure::{Failure, FetchError};
 use super::web::WebHosts;
 use crate::picture::{LoadError, load, not_loaded};
+use crate::source::{Entry, archive};
 
 /// The places that pictures may be fetched from. Without any, only pictures that a message holds in clear are read. No tenant's jobs are
 /// read from the places of another.
@@ -99,15 +100,25 @@ impl Images {
     }
 }
 
-/// The bytes of a file below an image root.
+/// The bytes of a file below an image root, or of a picture in an archive there.
 fn file(root: &Path, path: &str, most: usize) -> Result<Vec<u8>, FetchError> {
-    let outside = || refused(Rule::PathRefused, "the path leads out of the image root");
     let relative = Path::new(path);
     if !relative.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
         return Err(outside());
     }
+    match root.join(relative).to_str().and_then(Entry::of_path) {
+        Some(entry) => {
+            let archive = below(root, Path::new(&entry.archive))?;
+            Ok(archive::load(&Entry { archive, ..entry }, None, most)?)
+        }
+        None => Ok(load(&below(root, relative)?, most)?),
+    }
+}
+
+/// The full path of a file, which may not lead out of the root.
+fn below(root: &Path, path: &Path) -> Result<String, FetchError> {
     // Follows links, so that one that leads out is seen.
-    let full = match root.join(relative).canonicalize() {
+    let full = match root.join(path).canonicalize() {
         Ok(full) => full,
         Err(error) if error.kind() == io::ErrorKind::NotFound && root.read_dir().is_ok() => {
             return Err(refused(Rule::FileMissing, "there is no such file below the image root"));
@@ -120,10 +131,11 @@ fn file(root: &Path, path: &str, most: usize) -> Result<Vec<u8>, FetchError> {
     if !full.starts_with(root) {
         return Err(outside());
     }
-    let Some(full) = full.to_str() else {
-        return Err(refused(Rule::FileUnreadable, "the path is not UTF-8"));
-    };
-    Ok(load(full, most)?)
+    full.into_os_string().into_string().map_err(|_| refused(Rule::FileUnreadable, "the path is not UTF-8"))
+}
+
+fn outside() -> FetchError {
+    refused(Rule::PathRefused, "the path leads out of the image root")
 }
 
 impl From<LoadError> for FetchError {

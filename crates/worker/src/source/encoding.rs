@@ -1,5 +1,6 @@
 //! The encoding of a manifest: spreadsheets save them as GB 18030 (or GBK, a part of it), UTF-16 or UTF-8, with a mark or without.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read, Seek};
 
@@ -30,6 +31,12 @@ pub(super) fn decoded(mut file: File) -> io::Result<Option<Decoded>> {
     Ok(encoding.map(|encoding| {
         DecodeReaderBytesBuilder::new().encoding(Some(encoding)).bom_override(true).strip_bom(true).build(file)
     }))
+}
+
+/// A name in UTF-8 or GB 18030.
+pub(super) fn decoded_name(raw: &[u8]) -> Option<String> {
+    let decoded = |encoding: &'static Encoding| encoding.decode_without_bom_handling_and_without_replacement(raw);
+    decoded(UTF_8).or_else(|| decoded(GB18030)).map(Cow::into_owned)
 }
 
 /// Whether a file is valid in an encoding from beginning to end.

@@ -71,7 +71,9 @@ impl Folder {
             match entry.and_then(|entry| Ok((entry.file_type()?, entry))) {
                 Ok((kind, entry)) if is_hidden(&entry) || kind.is_symlink() => self.ready.push_back(Found::Other),
                 Ok((kind, entry)) if kind.is_dir() => open.folders.push(open.below_root.join(entry.file_name())),
-                Ok((kind, entry)) if kind.is_file() && is_picture(&entry) => files.push(entry.file_name()),
+                Ok((kind, entry)) if kind.is_file() && is_picture(Path::new(&entry.file_name())) => {
+                    files.push(entry.file_name())
+                }
                 Ok(_) => self.ready.push_back(Found::Other),
                 Err(error) => self.ready.push_back(self.unreadable(&open.below_root, &error)),
             }
@@ -99,8 +101,8 @@ fn is_hidden(entry: &DirEntry) -> bool {
     entry.file_name().as_encoded_bytes().starts_with(b".")
 }
 
-fn is_picture(entry: &DirEntry) -> bool {
-    let name = PathBuf::from(entry.file_name());
+/// Whether a file is a picture by its name.
+pub(super) fn is_picture(name: &Path) -> bool {
     let extension = name.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
     extension.is_some_and(|extension| PICTURE_NAMES.contains(&extension.as_str()))
 }

@@ -179,6 +179,7 @@ impl Manifest {
         Ok(PictureRef {
             source: unicode(self.folder.join(&line.path)).map_err(not_unicode)?,
             path: unicode(self.absolute_folder.join(&line.path)).map_err(not_unicode)?,
+            entry: None,
             reference: line.reference.filter(|reference| !reference.is_empty()),
             side,
         })
