@@ -1,5 +1,6 @@
 //! The targets, a file each.
 
+pub mod archive;
 pub mod authorization;
 pub mod body;
 pub mod id_number;

@@ -4,6 +4,11 @@ use shenfen_fuzz::mutation::drive;
 use shenfen_fuzz::targets;
 
 #[test]
+fn archive_keeps_its_promises() {
+    drive("archive", 3000, targets::archive::check);
+}
+
+#[test]
 fn authorization_keeps_its_promises() {
     drive("authorization", 3000, targets::authorization::check);
 }

@@ -1,5 +1,7 @@
 //! The composition: pictures in, stored results out, as fast as the cores allow and through any crash.
 
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod source;
 
 mod crops;

@@ -93,7 +93,13 @@ fn drain_returns_waiting_work_and_refuses_more() {
 fn pictures(count: usize) -> impl Iterator<Item = PictureRef> {
     (0..count).map(|number| {
         let source = number.to_string();
-        PictureRef { path: format!("/nowhere/{source}"), source, reference: None, side: RequestedSide::Auto }
+        PictureRef {
+            path: format!("/nowhere/{source}"),
+            source,
+            entry: None,
+            reference: None,
+            side: RequestedSide::Auto,
+        }
     })
 }
 
