@@ -152,6 +152,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::source::{Archives, Found, Source};
 
     fn rule_of(outcome: Result<Cow<'_, [u8]>, FetchError>) -> &'static str {
         match outcome {
@@ -190,6 +191,43 @@ mod tests {
         assert_eq!(fetch("a"), "file_unreadable");
         fs::remove_dir_all(&root).unwrap();
         assert_eq!(fetch("a/b.jpg"), "later", "a root that is away is not the job's fault");
+    }
+
+    #[test]
+    fn reads_pictures_in_archives_below_the_root_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("root");
+        fs::create_dir(&root).unwrap();
+        let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        writer.start_file("a/b.jpg", zip::write::SimpleFileOptions::default()).unwrap();
+        std::io::Write::write_all(&mut writer, b"picture").unwrap();
+        let packed = writer.finish().unwrap().into_inner();
+        for archive in ["root/cards.zip", "secret.zip"] {
+            fs::write(folder.path().join(archive), &packed).unwrap();
+        }
+        let listing = Source::open_with(&root.join("cards.zip"), Archives::InPlace).unwrap();
+        let entry = listing.filter_map(|found| match found {
+            Found::Picture(picture) => picture.entry,
+            _ => None,
+        });
+        let entry = entry.last().unwrap();
+        let images = Images::default().below(Tenant::DEFAULT, &root).unwrap();
+        let fetch = |entry: Entry, most| rule_of(images.fetch(Tenant::DEFAULT, &Image::Path(entry.to_string()), most));
+        let in_archive = |archive: &str| Entry { archive: archive.into(), ..entry.clone() };
+        assert_eq!(fetch(in_archive("cards.zip"), 7), "read");
+        assert_eq!(fetch(in_archive("cards.zip"), 6), "picture_bytes");
+        assert_eq!(fetch(in_archive("../secret.zip"), 7), "path_refused");
+        assert_eq!(fetch(in_archive("none.zip"), 7), "file_missing");
+        assert_eq!(fetch(in_archive("cards.tgz"), 7), "file_missing");
+        let elsewhere = Entry { offset: entry.offset + 1, ..in_archive("cards.zip") };
+        assert_eq!(fetch(elsewhere, 7), "file_unreadable");
+        let named_otherwise = Entry { name: "a/c.jpg".into(), ..in_archive("cards.zip") };
+        assert_eq!(fetch(named_otherwise, 7), "file_unreadable", "the name is checked too");
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink("../secret.zip", root.join("out.zip")).unwrap();
+            assert_eq!(fetch(in_archive("out.zip"), 7), "path_refused", "a link out of the root");
+        }
     }
 
     #[test]

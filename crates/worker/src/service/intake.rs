@@ -7,6 +7,7 @@ use shenfen_queue::{Delivery, Image, Message, Receipt, Route};
 
 use super::step::{Arrival, Malformed, Tag};
 use super::tenants::QueueTenants;
+use crate::source::Entry;
 
 /// Takes a delivery apart: what it says, under the name `tag`, and what settles it. A message that names another tenant than its queue may
 /// is no job, so that it meets none of that tenant's.
@@ -39,7 +40,7 @@ pub fn job_of(message: &Message) -> Job {
 fn source(image: &Image) -> String {
     match image {
         Image::Inline(_) | Image::Sealed(_) => "inline".to_owned(),
-        Image::Path(path) => path.clone(),
+        Image::Path(path) => Entry::source_of_path(path),
         Image::Url(url) => without_secrets(url),
     }
 }
@@ -70,5 +71,6 @@ mod tests {
         assert_eq!(source(&Image::Inline(vec![1, 2, 3])), "inline");
         assert_eq!(source(&Image::Sealed(vec![1, 2, 3])), "inline");
         assert_eq!(source(&Image::Path("a/b.jpg".into())), "a/b.jpg");
+        assert_eq!(source(&Image::Path("a/b.zip#12,34,56:c/d.jpg".into())), "a/b.zip#c/d.jpg");
     }
 }

@@ -28,6 +28,11 @@ impl Entry {
         Entry::parse(path).filter(|_| fs::symlink_metadata(path).is_err())
     }
 
+    /// What a job's path says where a picture comes from: without the place, if it is in an archive.
+    pub(crate) fn source_of_path(path: &str) -> String {
+        Entry::parse(path).map_or_else(|| path.to_owned(), |Entry { archive, name, .. }| format!("{archive}#{name}"))
+    }
+
     /// Reads what [`Display`](fmt::Display) writes.
     fn parse(text: &str) -> Option<Entry> {
         // The archive's own path may have a `#` too.
