@@ -215,6 +215,25 @@ fn names_in_gbk_are_decoded() {
 }
 
 #[test]
+fn zip_written_as_a_stream_is_read() {
+    // Sizes and checksums follow the data, as in zips that macOS and Java write.
+    let mut writer = ZipWriter::new_stream(Vec::new());
+    writer.start_file("1.jpg", SimpleFileOptions::default()).unwrap();
+    writer.write_all(b"no picture").unwrap();
+    let packed = writer.finish().unwrap().into_inner();
+    let damaged_at = packed.windows(5).position(|bytes| bytes == b"1.jpg").unwrap() + 8;
+    let mut damaged = packed.clone();
+    damaged[damaged_at] ^= 4;
+    for (name, packed, status) in [("cards.zip", packed, "IMAGE_INVALID_FORMAT"), ("damaged.zip", damaged, "FAIL")] {
+        let place = Place::new();
+        place.write(name, packed);
+        assert_eq!(place.run(&["backfill", name]).code, Some(0));
+        let found = findings(&place, &format!("{name}#"));
+        assert!(found["1.jpg"].contains(status), "{found:?}");
+    }
+}
+
+#[test]
 fn encrypted_picture_is_a_result_that_says_so() {
     let mut packed = zip_of(&named(&[("1.jpg", b"no picture")]));
     // The bit of the flags that says so, in the entry and in the directory.
