@@ -198,9 +198,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("root");
         fs::create_dir(&root).unwrap();
-        let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        let mut writer = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
         writer.start_file("a/b.jpg", zip::write::SimpleFileOptions::default()).unwrap();
-        std::io::Write::write_all(&mut writer, b"picture").unwrap();
+        io::Write::write_all(&mut writer, b"picture").unwrap();
         let packed = writer.finish().unwrap().into_inner();
         for archive in ["root/cards.zip", "secret.zip"] {
             fs::write(folder.path().join(archive), &packed).unwrap();
