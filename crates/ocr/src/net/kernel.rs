@@ -76,6 +76,14 @@ impl Product<'_> {
         }
     }
 
+    /// The part of the map that patches reach.
+    #[cfg(target_arch = "x86_64")]
+    fn map_read(&self) -> &[u8] {
+        let (Some(last), true) = (self.pixels.checked_sub(1), self.width > 0) else { return &[] };
+        let last_patch = last / self.width * self.down + last.min(self.width - 1) * self.across;
+        &self.map[..last_patch + (self.kernel_rows - 1) * self.row_bytes + self.steps * DEPTH]
+    }
+
     fn blocks(&self, group: usize) -> &[Block] {
         let length = self.kernel_rows * self.steps;
         &self.weights[group * length..][..length]

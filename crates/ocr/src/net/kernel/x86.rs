@@ -3,6 +3,7 @@
 #![expect(clippy::needless_range_loop, reason = "registers are named by their place in the tile")]
 
 use std::arch::x86_64::*;
+use std::cell::RefCell;
 
 use super::{Block, DEPTH, LANES, Product, Sums, Tile, pass};
 
@@ -15,13 +16,14 @@ pub(super) fn avx512(product: &Product, out: &mut [f32]) {
     }
 }
 
-/// Computes with AVX2: 16 products an instruction.
+/// Computes with AVX2: 16 products an instruction, of numbers that were widened to 16 bits before.
 pub(super) fn avx2(product: &Product, out: &mut [f32]) {
+    thread_local! {
+        static WIDE: RefCell<Vec<i16>> = RefCell::default();
+    }
     #[expect(unsafe_code, reason = "calls a function compiled for instructions that the caller has checked for")]
     // SAFETY: `InstructionSet::Avx2` exists only where `InstructionSet::available` found these instructions.
-    unsafe {
-        avx2_passes(product, out);
-    }
+    WIDE.with_borrow_mut(|wide| unsafe { avx2_passes(product, wide, out) });
 }
 
 /// Of 32 registers 24 hold sums; four groups at a time where there are so many, since each byte of the patch is then
@@ -146,56 +148,97 @@ fn store_numbers(mask: u16, value: __m512, numbers: &mut [f32]) {
     }
 }
 
-/// Pixels of an AVX2 tile: their sums take 12 of the 16 registers.
-const AVX2_PIXELS: usize = 3;
-/// A group's outputs stand in so many registers of four, each output as two halves of its sum.
-const QUARTERS: usize = LANES / 4;
+/// Pixels of an AVX2 tile: the sums of a group for so many take 12 of the 16 registers.
+const AVX2_PIXELS: usize = 6;
+/// Registers of eight outputs that a group takes.
+const HALVES: usize = LANES / 8;
+/// Neighbouring numbers of a patch that one instruction multiplies: so many 16-bit products are added to one sum of 32 bits.
+const PAIR: usize = 2;
 
 #[target_feature(enable = "avx2")]
-fn avx2_passes(product: &Product, out: &mut [f32]) {
+fn avx2_passes(product: &Product, wide: &mut Vec<i16>, out: &mut [f32]) {
+    wide.clear();
+    wide.extend(product.map_read().iter().map(|&byte| i16::from(byte)));
+    let wide = &*wide;
     for group in 0..product.outputs.div_ceil(LANES) {
-        pass::<AVX2_PIXELS>(product, group, out, |p, t, g, o| avx2_tile(p, t, g, o));
+        pass::<AVX2_PIXELS>(product, group, out, |p, t, g, o| avx2_tile(p, wide, t, g, o));
     }
 }
 
 #[target_feature(enable = "avx2")]
 #[inline]
-fn avx2_tile(product: &Product, tile: &Tile<AVX2_PIXELS>, group: usize, out: &mut [f32]) {
+fn avx2_tile(product: &Product, map: &[i16], tile: &Tile<AVX2_PIXELS>, group: usize, out: &mut [f32]) {
     let steps = product.steps;
-    let mut halves = [[_mm256_setzero_si256(); QUARTERS]; AVX2_PIXELS];
-    for row in 0..product.kernel_rows {
-        let mut patches: [&[[u8; DEPTH]]; AVX2_PIXELS] = [&[]; AVX2_PIXELS];
+    let start: &Sums = &product.start.as_chunks().0[group];
+    let mut sums = [[_mm256_setzero_si256(); HALVES]; AVX2_PIXELS];
+    for half in 0..HALVES {
+        let start = paired(load_sums(&start.as_chunks().0[half]));
         for m in 0..AVX2_PIXELS {
-            patches[m] = product.map[tile.places[m].offset + row * product.row_bytes..][..steps * DEPTH].as_chunks().0;
+            sums[m][half] = start;
         }
-        let blocks = &product.blocks(group)[row * steps..][..steps];
+    }
+    let blocks = product.blocks(group);
+    for row in 0..product.kernel_rows {
+        let mut patches: [&[[[i16; PAIR]; DEPTH / PAIR]]; AVX2_PIXELS] = [&[]; AVX2_PIXELS];
+        for m in 0..AVX2_PIXELS {
+            let patch = &map[tile.places[m].offset + row * product.row_bytes..][..steps * DEPTH];
+            patches[m] = patch.as_chunks().0.as_chunks().0;
+        }
+        let blocks = &blocks[row * steps..][..steps];
         for step in 0..steps {
-            let mut bytes = [_mm256_setzero_si256(); AVX2_PIXELS];
-            for m in 0..AVX2_PIXELS {
-                bytes[m] = _mm256_cvtepu8_epi16(_mm_set1_epi32(i32::from_ne_bytes(patches[m][step])));
-            }
-            let quarters = blocks[step].as_chunks::<16>().0;
-            for quarter in 0..QUARTERS {
-                let weights = _mm256_cvtepi8_epi16(load_quarter(&quarters[quarter]));
+            let weights = wide_weights(&blocks[step]);
+            for pair in 0..DEPTH / PAIR {
                 for m in 0..AVX2_PIXELS {
-                    let products = _mm256_madd_epi16(bytes[m], weights);
-                    halves[m][quarter] = _mm256_add_epi32(halves[m][quarter], products);
+                    let [low, high] = patches[m][step][pair].map(|number| number as u16);
+                    let numbers = _mm256_set1_epi32((u32::from(low) | u32::from(high) << 16) as i32);
+                    for half in 0..HALVES {
+                        let products = _mm256_madd_epi16(numbers, weights[pair][half]);
+                        sums[m][half] = _mm256_add_epi32(sums[m][half], products);
+                    }
                 }
             }
         }
     }
-    let start: &Sums = &product.start.as_chunks().0[group];
     for m in 0..tile.count {
-        let mut pairs = [[0; 8]; QUARTERS];
-        for quarter in 0..QUARTERS {
-            store_halves(halves[m][quarter], &mut pairs[quarter]);
+        let mut stored: Sums = [0; LANES];
+        for (half, stored) in stored.as_chunks_mut().0.iter_mut().enumerate() {
+            store_sums(paired(sums[m][half]), stored);
         }
-        let mut sums = *start;
-        for (sum, [a, b]) in sums.iter_mut().zip(pairs.as_flattened().as_chunks::<2>().0) {
-            *sum += a + b;
-        }
-        product.finish(&sums, group, &tile.places[m], out);
+        product.finish(&stored, group, &tile.places[m], out);
     }
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn load_sums(sums: &[i32; 8]) -> __m256i {
+    #[expect(unsafe_code, reason = "loads take pointers")]
+    // SAFETY: the array has the 32 bytes that are read; no alignment is asked for.
+    unsafe {
+        _mm256_loadu_si256(sums.as_ptr().cast())
+    }
+}
+
+/// Eight sums in the order in which [`wide_weights`] has their outputs, and back: the middle pairs change places.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn paired(sums: __m256i) -> __m256i {
+    _mm256_permute4x64_epi64::<0b11_01_10_00>(sums)
+}
+
+/// The weights of a step for each pair of a patch's numbers and each half of a group, as 16-bit numbers. Products of bytes
+/// would be added in 16 bits, where two of them do not always fit. Outputs stand in the order of [`paired`].
+#[target_feature(enable = "avx2")]
+#[inline]
+fn wide_weights(block: &Block) -> [[__m256i; HALVES]; DEPTH / PAIR] {
+    let quarters = block.as_chunks::<16>().0;
+    let mut pairs = [[_mm256_setzero_si256(); HALVES]; DEPTH / PAIR];
+    for half in 0..HALVES {
+        let [low, high] = [2 * half, 2 * half + 1]
+            .map(|quarter| _mm256_castsi256_ps(_mm256_cvtepi8_epi16(load_quarter(&quarters[quarter]))));
+        pairs[0][half] = _mm256_castps_si256(_mm256_shuffle_ps::<0b10_00_10_00>(low, high));
+        pairs[1][half] = _mm256_castps_si256(_mm256_shuffle_ps::<0b11_01_11_01>(low, high));
+    }
+    pairs
 }
 
 #[target_feature(enable = "avx2")]
@@ -210,10 +253,10 @@ fn load_quarter(quarter: &[i8; 16]) -> __m128i {
 
 #[target_feature(enable = "avx2")]
 #[inline]
-fn store_halves(value: __m256i, halves: &mut [i32; 8]) {
+fn store_sums(value: __m256i, sums: &mut [i32; 8]) {
     #[expect(unsafe_code, reason = "stores take pointers")]
     // SAFETY: the array has the 32 bytes that are written; no alignment is asked for.
     unsafe {
-        _mm256_storeu_si256(halves.as_mut_ptr().cast(), value);
+        _mm256_storeu_si256(sums.as_mut_ptr().cast(), value);
     }
 }
