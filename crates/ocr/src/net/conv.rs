@@ -16,6 +16,8 @@ pub(super) struct Work {
     map: QuantisedMap,
     start: Vec<i32>,
     factors: Vec<f32>,
+    /// The map in 16 bits, where the kernel needs it so.
+    wide: Vec<i16>,
 }
 
 /// The weights of a convolution, laid out once for the kernel.
@@ -195,7 +197,7 @@ impl Conv {
             relu: step.relu,
             added,
         };
-        product.compute(InstructionSet::best(), out);
+        product.compute(InstructionSet::best(), &mut work.wide, out);
         scratch.count_products(height * width * self.kernel[0] * self.kernel[1] * self.inputs * self.outputs);
     }
 

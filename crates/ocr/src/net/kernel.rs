@@ -57,8 +57,9 @@ pub(crate) enum Added<'a> {
 }
 
 impl Product<'_> {
-    /// Writes the results [pixels, outputs].
-    pub(crate) fn compute(&self, level: InstructionSet, out: &mut [f32]) {
+    /// Writes the results [pixels, outputs]. `wide` is room for the map in 16 bits, for instructions that need it so.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "only AVX2 widens the map"))]
+    pub(crate) fn compute(&self, level: InstructionSet, wide: &mut Vec<i16>, out: &mut [f32]) {
         assert_eq!(out.len(), self.pixels * self.outputs);
         let groups = self.outputs.div_ceil(LANES);
         assert_eq!(self.weights.len(), groups * self.kernel_rows * self.steps);
@@ -67,7 +68,7 @@ impl Product<'_> {
             #[cfg(target_arch = "x86_64")]
             InstructionSet::Avx512 => x86::avx512(self, out),
             #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx2 => x86::avx2(self, out),
+            InstructionSet::Avx2 => x86::avx2(self, wide, out),
             InstructionSet::Portable => {
                 for group in 0..groups {
                     pass::<4>(self, group, out, portable_tile);

@@ -68,7 +68,7 @@ impl Example {
             added,
         };
         let mut out = vec![f32::NAN; product.pixels * self.outputs];
-        product.compute(level, &mut out);
+        product.compute(level, &mut Vec::new(), &mut out);
         out
     }
 

@@ -3,7 +3,6 @@
 #![expect(clippy::needless_range_loop, reason = "registers are named by their place in the tile")]
 
 use std::arch::x86_64::*;
-use std::cell::RefCell;
 
 use super::{Block, DEPTH, LANES, Product, Sums, Tile, pass};
 
@@ -17,13 +16,12 @@ pub(super) fn avx512(product: &Product, out: &mut [f32]) {
 }
 
 /// Computes with AVX2: 16 products an instruction, of numbers that were widened to 16 bits before.
-pub(super) fn avx2(product: &Product, out: &mut [f32]) {
-    thread_local! {
-        static WIDE: RefCell<Vec<i16>> = RefCell::default();
-    }
+pub(super) fn avx2(product: &Product, wide: &mut Vec<i16>, out: &mut [f32]) {
     #[expect(unsafe_code, reason = "calls a function compiled for instructions that the caller has checked for")]
     // SAFETY: `InstructionSet::Avx2` exists only where `InstructionSet::available` found these instructions.
-    WIDE.with_borrow_mut(|wide| unsafe { avx2_passes(product, wide, out) });
+    unsafe {
+        avx2_passes(product, wide, out);
+    }
 }
 
 /// Of 32 registers 24 hold sums; four groups at a time where there are so many, since each byte of the patch is then
